@@ -1,0 +1,178 @@
+import { type Behaviour, type Definition, type Match, type Process, type Progress, type Waiting } from "./behaviour.ts";
+import { type CallMessage, type CastMessage } from "./call.ts";
+import { type Context } from "./context.ts";
+import { normal } from "./exit-reason.ts";
+import { type ActorProcess } from "./internal/process.ts";
+import { handleSystemMessage, SystemMessage } from "./internal/system-message.ts";
+import { type Down, type Exit } from "./monitor.ts";
+import { type ActorRef } from "./pid.ts";
+import { Resource } from "./resource.ts";
+
+/** Everything that can stand in the mailbox of an actor written as an async function. */
+export type Incoming<Message> = Message | CallMessage | CastMessage | Down | Exit;
+
+/** The context of an actor that is written as an async function. */
+export interface AsyncContext<Message> extends Context<Message> {
+  /**
+   * Takes the first message that matches out of the mailbox and waits for one if there is none; the others stay, in
+   * order. Erlang's `receive`. With `timeoutMs` (its `after`) it resolves with undefined when none came in time.
+   */
+  receive(): Promise<Incoming<Message>>;
+  receive<Wanted extends Incoming<Message>>(options: {
+    readonly match: (message: Incoming<Message>) => message is Wanted;
+  }): Promise<Wanted>;
+  receive<Wanted extends Incoming<Message>>(options: {
+    readonly match: (message: Incoming<Message>) => message is Wanted;
+    readonly timeoutMs: number;
+  }): Promise<Wanted | undefined>;
+  receive(options: {
+    readonly match?: (message: Incoming<Message>) => boolean;
+    readonly timeoutMs: number;
+  }): Promise<Incoming<Message> | undefined>;
+  receive(options: { readonly match?: (message: Incoming<Message>) => boolean }): Promise<Incoming<Message>>;
+}
+
+export interface AsyncOptions {
+  /** For inspection and paths. @defaultValue the function's name, or "async" */
+  readonly name?: string;
+  /** Exit signals arrive as `Exit` messages. */
+  readonly trapExit?: boolean;
+}
+
+/**
+ * An actor written as an async function: Erlang's plain process, the natural form for code that goes step by step. It
+ * ends as `normal` when the function returns, and crashes with what it throws. When it is ended from outside, what it
+ * awaits never settles and nothing of it runs again; what it owns is released all the same.
+ */
+export function fromAsync<Message = never, Args = void>(
+  body: (self: AsyncContext<Message>, args: Args) => Promise<void>,
+  options: AsyncOptions = {},
+): Definition<Args, ActorRef<Message>> {
+  const { name = body.name === "" ? "async" : body.name, trapExit = false } = options;
+  return { name, trapExit, behaviour: new AsyncBehaviour(body as (self: unknown, args: Args) => Promise<void>) };
+}
+
+/** The body has come to its end, one way or the other. */
+class Finished {
+  readonly finish: () => Progress;
+
+  constructor(finish: () => Progress) {
+    this.finish = finish;
+  }
+}
+
+/** The wait of one `receive` has run out. */
+class ReceiveTimeout {}
+
+interface Want {
+  readonly match: Match;
+  readonly timeout: ReceiveTimeout | undefined;
+  readonly resolve: (message: unknown) => void;
+}
+
+/** The running function: what it waits for, and, while it waits for nothing of ours, that it may go on by itself. */
+class Body extends Resource {
+  readonly kind = "body";
+  readonly #process: ActorProcess;
+  #want: Want | null = null;
+  #isRunning = true;
+
+  constructor(process: ActorProcess) {
+    super();
+    this.#process = process;
+    process.kernel.tasks += 1;
+    process.own(this);
+  }
+
+  release(): void {
+    this.#setRunning(false);
+  }
+
+  override describe(): string {
+    return this.#isRunning ? "running" : "receiving";
+  }
+
+  #setRunning(isRunning: boolean): void {
+    if (isRunning === this.#isRunning) return;
+    this.#isRunning = isRunning;
+    this.#process.kernel.tasks += isRunning ? 1 : -1;
+  }
+
+  receive(options: { readonly match?: Match; readonly timeoutMs?: number } = {}): Promise<unknown> {
+    const process = this.#process;
+    process.assertAlive();
+    const { match = () => true, timeoutMs } = options;
+    return new Promise((resolve) => {
+      const timeout = timeoutMs === undefined ? undefined : new ReceiveTimeout();
+      const timer = timeout === undefined ? undefined : process.sendAfter(process.ref, timeout, timeoutMs ?? 0);
+      this.#want = {
+        match,
+        timeout,
+        resolve: (message) => {
+          if (timer !== undefined) process.cancelTimer(timer);
+          resolve(message === timeout ? undefined : message);
+        },
+      };
+      this.#setRunning(false);
+      process.rescan();
+    });
+  }
+
+  readonly wants: Match = (message) => {
+    if (message instanceof Finished || message instanceof SystemMessage) return true;
+    if (this.#want === null) return false;
+    if (message instanceof ReceiveTimeout) return message === this.#want.timeout;
+    return this.#want.match(message);
+  };
+
+  deliver(message: unknown): void {
+    const want = this.#want;
+    this.#want = null;
+    this.#setRunning(true);
+    want?.resolve(message);
+  }
+}
+
+class AsyncBehaviour<Args> implements Behaviour<Args> {
+  readonly kind = "async";
+  readonly #body: (self: unknown, args: Args) => Promise<void>;
+
+  constructor(body: (self: unknown, args: Args) => Promise<void>) {
+    this.#body = body;
+  }
+
+  start(process: Process, args: Args): Progress {
+    // The kernel gives behaviours of this package the process itself.
+    const own = process as ActorProcess;
+    const body = new Body(own);
+    process.state = body;
+    const receive: Body["receive"] = (options) => body.receive(options);
+    this.#body(Object.assign(process, { receive }), args).then(
+      () => finish(own, () => process.stop(normal)),
+      (error: unknown) =>
+        finish(own, () => {
+          throw error;
+        }),
+    );
+    return undefined;
+  }
+
+  *receive(process: Process, first: unknown): Waiting {
+    const body = process.state as Body;
+    process.unreceive(first);
+    for (;;) {
+      const message = yield body.wants;
+      if (message instanceof Finished) message.finish();
+      else if (message instanceof SystemMessage) handleSystemMessage(process as ActorProcess, message);
+      else body.deliver(message);
+    }
+  }
+
+  describe(process: Process): unknown {
+    return process.state instanceof Body ? process.state.describe() : undefined;
+  }
+}
+
+function finish(process: ActorProcess, end: () => Progress): void {
+  if (!process.isDead) process.accept(new Finished(end), process.pid);
+}

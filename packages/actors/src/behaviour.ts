@@ -1,0 +1,117 @@
+import { type Context, type SpawnOptions } from "./context.ts";
+import { type Report } from "./event.ts";
+import { type ExitReason } from "./exit-reason.ts";
+import { type Pid } from "./pid.ts";
+import { type Resource } from "./resource.ts";
+
+/**
+ * How far a callback has come.
+ *
+ * - `undefined`: it is done.
+ * - a promise: the actor is busy until it settles; its messages wait, exit signals do not. If it resolves with a
+ *   function, the kernel runs that as a step of the actor: this is how a behaviour continues after user code that is
+ *   asynchronous.
+ * - a generator: the actor is blocked in a selective receive. Each `yield` names the messages it waits for and is
+ *   resumed with the first that matches; all others stay in the mailbox, in order. No promise is involved, so this is
+ *   the form for everything that must be exact.
+ */
+export type Progress = void | PromiseLike<void | (() => Progress)> | Waiting;
+
+/** A callback that blocks in selective receives. */
+export type Waiting<Result = void> = Generator<Match, Result, unknown>;
+
+/** Which messages a blocked actor accepts. */
+export type Match = (message: unknown) => boolean;
+
+/**
+ * The program of an actor as the kernel calls it: what `gen_server`, `gen_statem` and `supervisor` are in OTP. Users
+ * take `defineServer`, `fromMachine`, `fromAsync`; a package that needs a special process writes one of these. The
+ * object is shared by all actors of one definition; what differs between them lives in `process.state`.
+ */
+export interface Behaviour<Args = never> {
+  /** The kind of process, for inspection: `"server"`, `"machine"`, `"supervisor"`. */
+  readonly kind: string;
+  /** Runs as the first step of the actor. Ends it by throwing, `process.stop` or `process.ignore`. */
+  start(process: Process, args: Args): Progress;
+  /** One message. */
+  receive(process: Process, message: unknown): Progress;
+  /**
+   * The clean-up: runs when the actor ends by its own doing (a throw, `stop`, `exit`), and on a parent's exit signal if
+   * it traps exits. Not after `kill`, nor on an exit signal that is not trapped.
+   */
+  terminate?(process: Process, reason: ExitReason): Progress;
+  /** What to show of the state: in `inspect`, crash reports and `sys.getState`. Must not throw. */
+  describe?(process: Process): unknown;
+  /** Replaces the state by what `replace` makes of it. Absent: the state cannot be replaced. */
+  replaceState?(process: Process, replace: (state: unknown) => unknown): void;
+}
+
+/** An actor as its own behaviour sees it: all that its code may do, plus what only the program of a process needs. */
+export interface Process extends Context<never> {
+  /** What the behaviour remembers of this actor. */
+  state: unknown;
+  /** Who started this actor; undefined for one that was started from outside. */
+  readonly parentPid: Pid | undefined;
+
+  /** Starts the orderly end: `terminate` runs, then `beforeExit`, then the actor is gone. */
+  stop(reason: ExitReason, beforeExit?: () => void): void;
+  /** In `start`: the actor has nothing to do and ends as `normal`, and whoever starts it is told so. */
+  ignore(): void;
+  /** Makes this actor the owner of the resource, taking it from its present owner if it has one. */
+  own(resource: Resource): void;
+  /** Takes the resource from this actor without releasing it. */
+  disown(resource: Resource): void;
+  /**
+   * `spawnLink` whose outcome arrives as one `Started` message: when `init` is done, has failed, or the child died
+   * during it. OTP's `start_link`, without a promise.
+   */
+  startChild<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args: Args, options?: SpawnOptions): Ref;
+  /** Tells the operator of something that is odd and not fatal. */
+  warn(text: string): void;
+  /** Whether anybody sees the events of this system, and reports that are only for them are worth making. */
+  readonly isTraced: boolean;
+  /** Reports to the trace and the log. */
+  report(report: Report): void;
+  /** Takes the first message that matches out of the mailbox, whoever waits for it; undefined if there is none. */
+  takeMessage(match: Match): unknown;
+  /** Takes all messages that match out of the mailbox, in order. */
+  takeMessages(match: Match, taken: (message: unknown) => void): void;
+  /** Puts back a message that was received, at the front of the mailbox. */
+  unreceive(message: unknown): void;
+  /** The number of messages waiting. */
+  readonly mailboxLength: number;
+}
+
+declare const produces: unique symbol;
+
+/** What can be spawned: a behaviour with the arguments it takes and the kind of ref it gives. */
+export interface Definition<Args = void, Ref extends Pid = Pid> {
+  /** The name for inspection and for paths: a server's or machine's own name. */
+  readonly name: string;
+  readonly behaviour: Behaviour<Args>;
+  /** Whether actors of this definition trap exits from their first moment. */
+  readonly trapExit?: boolean;
+  readonly [produces]?: () => Ref;
+}
+
+/** How a start ended. */
+export type StartResult<Ref extends Pid = Pid> =
+  | { readonly ok: true; readonly ref: Ref }
+  /** `init` had nothing to do; there is no actor and nothing is wrong. */
+  | { readonly ok: false; readonly error: "ignored" }
+  /** `init` failed; there is no actor. */
+  | { readonly ok: false; readonly error: "failed"; readonly reason: ExitReason }
+  /** The name that was asked for belongs to this other actor. */
+  | { readonly ok: false; readonly error: "alreadyStarted"; readonly pid: Pid };
+
+/** Tells the starter of an actor how the start ended. Exactly one comes for each `startChild`. */
+export class Started {
+  readonly type = "started";
+  readonly pid: Pid;
+  readonly result: StartResult;
+
+  constructor(pid: Pid, result: StartResult) {
+    this.pid = pid;
+    this.result = result;
+  }
+}

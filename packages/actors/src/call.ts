@@ -1,0 +1,61 @@
+import { type Pid } from "./pid.ts";
+
+declare const replies: unique symbol;
+
+/**
+ * A request of a protocol and the answer it gets:
+ *
+ * `type CounterCalls = Call<"get", number> | Call<"add", number, { by: number }>`
+ *
+ * On the wire it is a plain object such as `{ type: "add", by: 2 }`.
+ */
+export type Call<Type extends string, Reply, Fields extends object = object> = { readonly type: Type } & Readonly<Fields> & {
+    readonly [replies]?: Reply;
+  };
+
+/** Any request of a protocol, as a caller writes it. */
+export type RequestOf<Calls> = Calls extends { readonly type: string } ? Omit<Calls, typeof replies> : Calls;
+
+/** The answer to a request of a protocol. */
+export type ReplyOf<Calls, Request> = Request extends { readonly type: infer Type }
+  ? Extract<Calls, { readonly type: Type }> extends { readonly [replies]?: infer Reply }
+    ? Reply
+    : unknown
+  : unknown;
+
+export interface CallOptions {
+  /** How long to wait. @defaultValue 5000, as in OTP */
+  readonly timeoutMs?: number | "infinity";
+}
+
+/**
+ * The right to answer one call, once, from anywhere and at any time: keep it in the state, or send it to another actor.
+ * An answer to a caller that is gone or has given up is dropped.
+ */
+export interface From<Reply = unknown> {
+  /** Who asks; undefined when the call came from outside the system. */
+  readonly caller: Pid | undefined;
+  reply(value: Reply): void;
+}
+
+/** A call as a process receives it. */
+export class CallMessage {
+  readonly type = "call";
+  readonly request: unknown;
+  readonly from: From;
+
+  constructor(request: unknown, from: From) {
+    this.request = request;
+    this.from = from;
+  }
+}
+
+/** A cast as a process receives it. */
+export class CastMessage {
+  readonly type = "cast";
+  readonly message: unknown;
+
+  constructor(message: unknown) {
+    this.message = message;
+  }
+}

@@ -1,0 +1,85 @@
+// Systems
+export { createSystem, System, type SystemOptions } from "./system.ts";
+export { type Cancel, type Host } from "./host.ts";
+export { nodeHost } from "./node-host.ts";
+export { type Logger, silentLogger } from "./logger.ts";
+
+// Actors
+export { type ActorRef, type Callable, type Castable, type Destination, Pid } from "./pid.ts";
+export { type Caller, type Context, type Spawner, type SpawnOptions } from "./context.ts";
+export {
+  type Behaviour,
+  type Definition,
+  type Match,
+  type Process,
+  type Progress,
+  Started,
+  type StartResult,
+  type Waiting,
+} from "./behaviour.ts";
+export { Resource } from "./resource.ts";
+
+// Servers
+export {
+  defineServer,
+  type Ignore,
+  ignore,
+  type Next,
+  type NoReply,
+  noreply,
+  type Ok,
+  ok,
+  type Reply,
+  reply,
+  type ServerCallbacks,
+  type ServerRef,
+  type ServerTypes,
+  type Signal,
+  type Stop,
+  stop,
+  type StopReply,
+  stopReply,
+  Timeout,
+} from "./server.ts";
+
+// Async functions
+export { type AsyncContext, type AsyncOptions, fromAsync, type Incoming } from "./async.ts";
+
+// Messages
+export { type Call, CallMessage, type CallOptions, CastMessage, type From, type ReplyOf, type RequestOf } from "./call.ts";
+export { Down, Exit, type MonitorRef } from "./monitor.ts";
+export { type TimerRef } from "./timer.ts";
+
+// Exits
+export {
+  type ExitReason,
+  failure,
+  formatReason,
+  isExpected,
+  kill,
+  killed,
+  noproc,
+  normal,
+  shutdown,
+} from "./exit-reason.ts";
+
+// Inspection
+export { formatTree, type ProcessInfo, type SystemInfo } from "./inspect.ts";
+export * as sys from "./sys.ts";
+export * from "./event.ts";
+
+// Errors
+export {
+  ActorDeadError,
+  ActorsError,
+  BadReturnError,
+  CallExitError,
+  CallingSelfError,
+  CallTimeoutError,
+  describeValue,
+  InvalidOptionError,
+  MissingCallbackError,
+  NoProcessError,
+  RegistrationError,
+  SystemStoppedError,
+} from "./errors.ts";

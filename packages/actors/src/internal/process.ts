@@ -1,0 +1,852 @@
+import { type Definition, type Process, type Progress, Started, type StartResult, type Match, type Waiting } from "../behaviour.ts";
+import { type CallOptions, CastMessage, CallMessage, type ReplyOf, type RequestOf } from "../call.ts";
+import { type SpawnOptions } from "../context.ts";
+import { CrashReport, type Report } from "../event.ts";
+import { ActorDeadError, BadReturnError, NoProcessError, RegistrationError, SystemStoppedError } from "../errors.ts";
+import { type ExitReason, failure, isExpected, killed, normal, noproc } from "../exit-reason.ts";
+import { Down, Exit, type MonitorRef } from "../monitor.ts";
+import { type ActorRef, type Callable, type Castable, type Destination, type Pid } from "../pid.ts";
+import { Resource } from "../resource.ts";
+import { type TimerRef } from "../timer.ts";
+import { ActorExit } from "./actor-exit.ts";
+import { type Kernel } from "./kernel.ts";
+import { findLink, Link } from "./link.ts";
+import { MessageTimer } from "./message-timer.ts";
+import { makeCall } from "./pending-call.ts";
+import { Ring } from "./ring.ts";
+import { handleSystemMessage, SystemMessage } from "./system-message.ts";
+import { Traced } from "./traced.ts";
+import { Monitor, type Watch } from "./watch.ts";
+
+/** Stands for "no message" in the slot that holds the first one; undefined may be a message. */
+const EMPTY: unique symbol = Symbol("empty");
+
+// The phases of an actor's life. Numbers, because the hot path compares them.
+const STARTING = 0;
+const RUNNING = 1;
+const TERMINATING = 2;
+const DEAD = 3;
+type Phase = typeof STARTING | typeof RUNNING | typeof TERMINATING | typeof DEAD;
+
+/** A callback that is blocked in a selective receive. */
+interface Blocked {
+  readonly waiting: Waiting;
+  readonly match: Match;
+  /** How many messages at the front of the mailbox have been looked at and did not match. */
+  scanned: number;
+}
+
+/** Whoever waits for the outcome of a start. */
+export type StartListener = (result: StartResult) => void;
+
+export interface SpawnRequest<Args, Ref extends Pid> {
+  readonly definition: Definition<Args, Ref>;
+  readonly args: Args;
+  readonly options: SpawnOptions;
+  readonly parent: ActorProcess | null;
+  readonly onStarted: StartListener | null;
+}
+
+/**
+ * A running actor: its mailbox, links, watchers and resources, and the one way in which it takes a step and the one
+ * way in which it dies. Deliberately one object for the process and its context, since there may be 250,000 of them.
+ */
+export class ActorProcess implements Process {
+  readonly pid: Pid;
+  readonly kernel: Kernel;
+  readonly parent: ActorProcess | null;
+  readonly incarnation: number;
+  readonly definition: Definition<never>;
+  readonly #key: string | number;
+
+  /** What the behaviour remembers; before its start, the arguments. */
+  state: unknown;
+  label: string | undefined;
+  name: string | undefined = undefined;
+
+  links: Link | null = null;
+  watchers: Watch | null = null;
+  owned: Resource | null = null;
+  nextProcess: ActorProcess | null = null;
+  previousProcess: ActorProcess | null = null;
+
+  /** Messages handled so far. */
+  reductions = 0;
+  /** How many actors this one has started, for their paths. */
+  spawned = 0;
+  isTrappingExits: boolean;
+  isSuspended = false;
+
+  #phase: Phase = STARTING;
+  #isQueued = false;
+  #isBusy = false;
+  #hasBegun = false;
+
+  #head: unknown = EMPTY;
+  #queue: Ring<unknown> | null = null;
+  #blocked: Blocked | null = null;
+  #completion: (() => Progress) | null = null;
+  /** An exit signal that cannot be refused has arrived: this actor dies before it handles anything else. */
+  #doom: ExitReason | null = null;
+  /** The actor has called `exit`; kept so that code which swallows the throw changes nothing. */
+  #exiting: ExitReason | null = null;
+  #exitReason: ExitReason = normal;
+  #beforeExit: (() => void) | null = null;
+  #onStarted: StartListener | null;
+  #lastMessage: unknown = undefined;
+
+  constructor(kernel: Kernel, request: SpawnRequest<never, Pid>) {
+    const { definition, args, options, parent, onStarted } = request;
+    this.kernel = kernel;
+    this.pid = kernel.nextPid();
+    this.pid.process = this;
+    this.parent = parent;
+    this.definition = definition;
+    this.state = args;
+    this.label = options.label;
+    this.incarnation = options.incarnation ?? 1;
+    this.isTrappingExits = definition.trapExit === true;
+    this.#onStarted = onStarted;
+    const counter = parent ?? kernel;
+    counter.spawned += 1;
+    this.#key = options.id ?? counter.spawned;
+  }
+
+  get path(): string {
+    const own = typeof this.#key === "string" ? this.#key : `${this.definition.name}-${this.#key}`;
+    return this.parent === null ? own : `${this.parent.path}/${own}`;
+  }
+
+  get id(): string {
+    return typeof this.#key === "string" ? this.#key : `${this.definition.name}-${this.#key}`;
+  }
+
+  get ref(): ActorRef<never> {
+    return this.pid;
+  }
+
+  get parentPid(): Pid {
+    return this.parent === null ? this.kernel.rootPid : this.parent.pid;
+  }
+
+  get isDead(): boolean {
+    return this.#phase === DEAD;
+  }
+
+  get status(): "starting" | "waiting" | "runnable" | "busy" | "suspended" | "terminating" | "dead" {
+    switch (this.#phase) {
+      case STARTING:
+        return "starting";
+      case TERMINATING:
+        return "terminating";
+      case DEAD:
+        return "dead";
+      case RUNNING:
+        if (this.isSuspended) return "suspended";
+        if (this.#isBusy || this.#blocked !== null) return "busy";
+        return this.#isQueued ? "runnable" : "waiting";
+    }
+  }
+
+  // — Mailbox ————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  get mailboxLength(): number {
+    return this.#head === EMPTY ? 0 : 1 + (this.#queue?.length ?? 0);
+  }
+
+  /** Appends a message, as every message arrives. `from` is for the trace only. */
+  accept(message: unknown, from: Pid): void {
+    if (this.#phase === DEAD) return;
+    let entry = message;
+    if (this.kernel.tracer !== null) {
+      const sender = from.process ?? this;
+      entry = new Traced(message, this.kernel.trace("send", sender, { to: this.pid, message }));
+    }
+    if (this.#head === EMPTY) this.#head = entry;
+    else (this.#queue ??= new Ring()).push(entry);
+    if (!this.#isQueued && this.#hasWork()) this.#enqueue();
+  }
+
+  unreceive(message: unknown): void {
+    if (this.#head !== EMPTY) (this.#queue ??= new Ring()).unshift(this.#head);
+    this.#head = message;
+  }
+
+  #entryAt(index: number): unknown {
+    return index === 0 ? this.#head : this.#queue?.at(index - 1);
+  }
+
+  #takeAt(index: number): unknown {
+    if (index > 0) return this.#queue?.remove(index - 1);
+    const entry = this.#head;
+    const queue = this.#queue;
+    if (queue === null) this.#head = EMPTY;
+    else if (queue.length > 0) this.#head = queue.shift();
+    else {
+      this.#head = EMPTY;
+      // An actor that was flooded once does not keep the room for it.
+      this.#queue = null;
+    }
+    return entry;
+  }
+
+  takeMessage(match: Match): unknown {
+    const length = this.mailboxLength;
+    for (let index = 0; index < length; index += 1) {
+      if (match(unwrap(this.#entryAt(index)))) return unwrap(this.#takeAt(index));
+    }
+    return undefined;
+  }
+
+  takeMessages(match: Match, taken: (message: unknown) => void): void {
+    const kept = new Ring<unknown>();
+    for (let left = this.mailboxLength; left > 0; left -= 1) {
+      const entry = this.#takeAt(0);
+      if (match(unwrap(entry))) taken(unwrap(entry));
+      else kept.push(entry);
+    }
+    this.#head = kept.length === 0 ? EMPTY : kept.shift();
+    this.#queue = kept.length === 0 ? null : kept;
+  }
+
+  /** Takes a message out for handling; with tracing on, what happens from here on is caused by it. */
+  #receiveAt(index: number): unknown {
+    const entry = this.#takeAt(index);
+    this.reductions += 1;
+    if (!(entry instanceof Traced)) return entry;
+    if (this.kernel.tracer !== null) {
+      this.kernel.cause = this.kernel.trace("deliver", this, { message: entry.message }, entry.sent);
+    }
+    return entry.message;
+  }
+
+  // — Steps ——————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  #hasWork(): boolean {
+    if (this.#phase === DEAD) return false;
+    if (this.#doom !== null || this.#completion !== null) return true;
+    if (this.#isBusy) return false;
+    if (!this.#hasBegun) return true;
+    if (this.#blocked !== null) return this.#blocked.scanned < this.mailboxLength;
+    if (this.#head === EMPTY) return false;
+    return !this.isSuspended || this.#systemMessageAt() >= 0;
+  }
+
+  #enqueue(): void {
+    this.#isQueued = true;
+    this.kernel.enqueue(this);
+  }
+
+  /** Looks for work that a change from outside, such as `resume`, may have made possible. */
+  reconsider(): void {
+    if (!this.#isQueued && this.#hasWork()) this.#enqueue();
+  }
+
+  /** What a blocked actor waits for has changed: the messages it had passed over may match now. */
+  rescan(): void {
+    if (this.#blocked !== null) this.#blocked.scanned = 0;
+    this.reconsider();
+    if (!this.kernel.isDraining) this.kernel.wake();
+  }
+
+  /** The first run, which starts the behaviour. */
+  begin(): void {
+    this.#enqueue();
+  }
+
+  /** One step: exactly one signal. Called by the kernel's loop only. */
+  run(): void {
+    this.#isQueued = false;
+    if (this.#phase === DEAD) return;
+    try {
+      this.#step();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.kernel.cause = 0;
+    // #step has side effects on the phase that the compiler's narrowing cannot see.
+    if ((this.#phase as Phase) === DEAD) return;
+    if (this.#doom !== null) this.#die(this.#doom);
+    else if (this.#exiting !== null) this.#endByExit(this.#exiting);
+    if (!this.#isQueued && this.#hasWork()) this.#enqueue();
+  }
+
+  #step(): void {
+    if (this.#doom !== null) {
+      this.#die(this.#doom);
+    } else if (this.#completion !== null) {
+      const completion = this.#completion;
+      const phase = this.#phase;
+      this.#completion = null;
+      this.#isBusy = false;
+      this.#follow(completion(), phase);
+    } else if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      // A definition's arguments were checked against it by the compiler when it was spawned.
+      this.#follow(this.definition.behaviour.start(this, this.state as never), STARTING);
+    } else if (this.#blocked !== null) {
+      this.#scan(this.#blocked);
+    } else {
+      this.#receiveNext();
+    }
+  }
+
+  #receiveNext(): void {
+    const place = this.isSuspended ? this.#systemMessageAt() : 0;
+    if (place < 0 || this.#head === EMPTY) return;
+    const message = this.#receiveAt(place);
+    this.#lastMessage = message;
+    if (message instanceof SystemMessage) {
+      handleSystemMessage(this, message);
+      return;
+    }
+    const phase = this.#phase;
+    const progress = this.definition.behaviour.receive(this, message);
+    if (progress !== undefined) this.#follow(progress, phase);
+    else this.#lastMessage = undefined;
+  }
+
+  /** A suspended actor serves only system messages and the end of its parent. */
+  #systemMessageAt(): number {
+    const length = this.mailboxLength;
+    for (let index = 0; index < length; index += 1) {
+      const message = unwrap(this.#entryAt(index));
+      if (message instanceof SystemMessage) return index;
+      if (message instanceof Exit && message.from === this.parentPid) return index;
+    }
+    return -1;
+  }
+
+  #scan(blocked: Blocked): void {
+    const length = this.mailboxLength;
+    while (blocked.scanned < length) {
+      const message = unwrap(this.#entryAt(blocked.scanned));
+      if (blocked.match(message)) {
+        const received = this.#receiveAt(blocked.scanned);
+        this.#blocked = null;
+        this.#advance(blocked.waiting, received, this.#phase);
+        return;
+      }
+      blocked.scanned += 1;
+    }
+  }
+
+  /** Waits for what a callback has left to do. `phase` is that in which it began; a later one has superseded it. */
+  #follow(progress: Progress, phase: Phase): void {
+    if (this.#phase !== phase) return;
+    if (progress === undefined) {
+      this.#settled(phase);
+    } else if (isWaiting(progress)) {
+      this.#advance(progress, undefined, phase);
+    } else if (isThenable(progress)) {
+      this.#await(progress, phase);
+    } else {
+      throw new BadReturnError(`a callback of ${this.definition.name}`, progress, "nothing, a promise or a generator");
+    }
+  }
+
+  #advance(waiting: Waiting, message: unknown, phase: Phase): void {
+    const step = waiting.next(message);
+    if (this.#phase !== phase) return;
+    if (step.done === true) this.#settled(phase);
+    else this.#blocked = { waiting, match: step.value, scanned: 0 };
+  }
+
+  #await(promise: PromiseLike<void | (() => Progress)>, phase: Phase): void {
+    this.#isBusy = true;
+    this.kernel.tasks += 1;
+    promise.then(
+      (next) => this.#complete(phase, typeof next === "function" ? next : () => undefined),
+      (error: unknown) =>
+        this.#complete(phase, () => {
+          throw error;
+        }),
+    );
+  }
+
+  /** A user's promise has settled: what follows is a step like any other, never a continuation in its stack. */
+  #complete(phase: Phase, completion: () => Progress): void {
+    // Only death moves on the phase of an actor that waits, and it has taken the task off the count.
+    if (this.#phase !== phase) return;
+    this.kernel.tasks -= 1;
+    this.#completion = completion;
+    if (!this.#isQueued) this.#enqueue();
+  }
+
+  #settled(phase: Phase): void {
+    if (phase === STARTING) {
+      this.#phase = RUNNING;
+      if (this.kernel.tracer !== null) this.kernel.trace("started", this, {});
+      this.#reportStart({ ok: true, ref: this.pid });
+    } else if (phase === TERMINATING) {
+      this.#die(this.#exitReason);
+    } else {
+      this.#lastMessage = undefined;
+    }
+  }
+
+  #reportStart(result: StartResult): void {
+    const listener = this.#onStarted;
+    this.#onStarted = null;
+    if (listener !== null) listener(result);
+  }
+
+  // — Ends ———————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  stop(reason: ExitReason, beforeExit?: () => void): void {
+    if (this.#phase === STARTING) {
+      if (!isExpected(reason)) this.#reportCrash(reason);
+      this.#die(reason);
+    } else if (this.#phase === RUNNING) {
+      this.#phase = TERMINATING;
+      this.#blocked = null;
+      this.#exitReason = reason;
+      this.#beforeExit = beforeExit ?? null;
+      if (!isExpected(reason)) this.#reportCrash(reason);
+      const { behaviour } = this.definition;
+      this.#follow(behaviour.terminate?.(this, reason), TERMINATING);
+    }
+  }
+
+  ignore(): void {
+    this.#reportStart({ ok: false, error: "ignored" });
+    this.#die(normal);
+  }
+
+  #endByExit(reason: ExitReason): void {
+    try {
+      this.#exiting = null;
+      this.stop(reason);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** User code has thrown. */
+  #fail(error: unknown): void {
+    if (this.#doom !== null) {
+      this.#die(this.#doom);
+      return;
+    }
+    const reason = error instanceof ActorExit ? error.reason : failure(error);
+    this.#exiting = null;
+    if (this.#phase === TERMINATING) {
+      // As in OTP: a crash in the clean-up replaces the reason, and there is no second clean-up.
+      if (!isExpected(reason)) this.#reportCrash(reason);
+      this.#die(reason);
+      return;
+    }
+    try {
+      this.stop(reason);
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+
+  /** An exit signal arrives. `isLink`: by a link, where `kill` is a reason like any other. */
+  acceptExit(from: Pid, reason: ExitReason, isLink: boolean): void {
+    if (this.#phase === DEAD) return;
+    if (reason.type === "kill" && !isLink) this.#doom = killed;
+    else if (this.isTrappingExits) this.accept(new Exit(from, reason), from);
+    else if (reason.type !== "normal" || from === this.pid) this.#doom ??= reason;
+    if (this.#doom !== null && !this.#isQueued) this.#enqueue();
+  }
+
+  /** The one way out. Everything the actor owned is released before anybody learns of its death. */
+  #die(reason: ExitReason): void {
+    if (this.#phase === DEAD) return;
+    const { kernel, pid } = this;
+    const beforeExit = this.#beforeExit;
+    const cleanedUp = this.#phase === TERMINATING && this.#doom === null;
+    this.#phase = DEAD;
+    if (this.#isBusy) kernel.tasks -= 1;
+    kernel.remove(this);
+    if (kernel.tracer !== null) {
+      if (this.#onStarted !== null) kernel.trace("startFailed", this, { reason });
+      kernel.trace("exit", this, { reason });
+    }
+    this.#releaseAll();
+    pid.process = null;
+    if (cleanedUp && beforeExit !== null) beforeExit();
+    this.#reportStart({ ok: false, error: "failed", reason });
+    this.#signalLinks(reason);
+    this.#tellWatchers(reason);
+    this.state = undefined;
+    this.#head = EMPTY;
+    this.#queue = null;
+    this.#blocked = null;
+    this.#completion = null;
+    this.#beforeExit = null;
+    this.#lastMessage = undefined;
+  }
+
+  #releaseAll(): void {
+    if (this.name !== undefined) this.#forgetName(this.name);
+    for (let resource = this.owned; resource !== null; resource = this.owned) {
+      this.disown(resource);
+      if (this.kernel.tracer !== null) this.kernel.trace("release", this, { resource: resource.describe() });
+      resource.release();
+    }
+  }
+
+  #signalLinks(reason: ExitReason): void {
+    const { kernel, pid } = this;
+    for (let link = this.links; link !== null; link = this.links) {
+      const other = link.other(this);
+      link.remove();
+      if (kernel.tracer !== null) kernel.trace("exitSignal", this, { to: other.pid, reason });
+      other.acceptExit(pid, reason, true);
+    }
+  }
+
+  #tellWatchers(reason: ExitReason): void {
+    for (let watch = this.watchers; watch !== null; watch = this.watchers) {
+      watch.unwatch();
+      watch.targetDied(reason);
+    }
+  }
+
+  #reportCrash(reason: ExitReason): void {
+    const { kernel, pid, path, incarnation, definition, label, name: registeredName, mailboxLength } = this;
+    kernel.crashes += 1;
+    const subject = { pid, path, incarnation };
+    const behaviour = definition.behaviour.kind;
+    const lastMessage = this.#lastMessage;
+    const state = this.describe();
+    kernel.report(
+      this,
+      new CrashReport({ subject, behaviour, label, registeredName, reason, lastMessage, state, mailboxLength }),
+    );
+  }
+
+  get isTraced(): boolean {
+    return this.kernel.tracer !== null;
+  }
+
+  report(report: Report): void {
+    this.kernel.report(this, report);
+  }
+
+  warn(text: string): void {
+    this.kernel.logger.warn({ pid: this.pid.toString(), path: this.path }, text);
+  }
+
+  /** The state as the behaviour shows it. */
+  describe(): unknown {
+    if (!this.#hasBegun || this.#phase === DEAD) return undefined;
+    const { behaviour } = this.definition;
+    return behaviour.describe === undefined ? this.state : behaviour.describe(this);
+  }
+
+  // — Resources ——————————————————————————————————————————————————————————————————————————————————————————————————
+
+  own(resource: Resource): void {
+    this.assertAlive();
+    resource.owner?.disown(resource);
+    resource.owner = this;
+    const first = this.owned;
+    resource.nextOwned = first;
+    if (first !== null) first.previousOwned = resource;
+    this.owned = resource;
+  }
+
+  disown(resource: Resource): void {
+    if (resource.owner !== this) return;
+    const { nextOwned: next, previousOwned: previous } = resource;
+    if (previous === null) this.owned = next;
+    else previous.nextOwned = next;
+    if (next !== null) next.previousOwned = previous;
+    resource.owner = null;
+    resource.nextOwned = null;
+    resource.previousOwned = null;
+  }
+
+  assertAlive(): void {
+    if (this.#phase === DEAD) throw new ActorDeadError(this.path);
+  }
+
+  // — What the actor's code may do ———————————————————————————————————————————————————————————————————————————————
+
+  send(target: Destination, message: unknown): void {
+    this.assertAlive();
+    const process = typeof target === "string" ? this.#named(target) : target.process;
+    if (process !== null) process.accept(message, this.pid);
+  }
+
+  cast(target: Castable<never> | string, message: unknown): void {
+    this.assertAlive();
+    const process = typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
+    if (process !== null) process.accept(new CastMessage(message), this.pid);
+  }
+
+  call<Calls, const Request extends RequestOf<Calls>>(
+    target: Callable<Calls> | string,
+    request: Request,
+    options?: CallOptions,
+  ): Promise<ReplyOf<Calls, Request>> {
+    this.assertAlive();
+    return makeCall(this.kernel, this, target, (from) => new CallMessage(request, from), options) as Promise<
+      ReplyOf<Calls, Request>
+    >;
+  }
+
+  spawn<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
+    this.assertAlive();
+    return spawnProcess(this.kernel, request(definition, args, options, this, null)).pid as Ref;
+  }
+
+  spawnLink<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
+    this.assertAlive();
+    const child = spawnProcess(this.kernel, request(definition, args, options, this, null));
+    this.#linkTo(child);
+    return child.pid as Ref;
+  }
+
+  spawnMonitor<Args, Ref extends Pid>(
+    definition: Definition<Args, Ref>,
+    args?: Args,
+    options: SpawnOptions = {},
+  ): { readonly ref: Ref; readonly monitor: MonitorRef } {
+    const ref = this.spawn(definition, args as Args, options);
+    return { ref, monitor: this.monitor(ref) };
+  }
+
+  start<Args, Ref extends Pid>(
+    definition: Definition<Args, Ref>,
+    args?: Args,
+    options: SpawnOptions = {},
+  ): Promise<StartResult<Ref>> {
+    this.assertAlive();
+    return startProcess(this.kernel, definition, args, options, this, () => undefined);
+  }
+
+  startLink<Args, Ref extends Pid>(
+    definition: Definition<Args, Ref>,
+    args?: Args,
+    options: SpawnOptions = {},
+  ): Promise<StartResult<Ref>> {
+    this.assertAlive();
+    return startProcess(this.kernel, definition, args, options, this, (child) => this.#linkTo(child));
+  }
+
+  startChild<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args: Args, options: SpawnOptions = {}): Ref {
+    this.assertAlive();
+    const { kernel } = this;
+    const taken = options.name === undefined ? undefined : kernel.names.get(options.name);
+    if (taken !== undefined) {
+      const nobody = kernel.nextPid();
+      this.accept(new Started(nobody, { ok: false, error: "alreadyStarted", pid: taken.pid }), taken.pid);
+      return nobody as Ref;
+    }
+    // The child starts in a step of its own, so its pid is known by the time the listener needs it.
+    const listener: StartListener = (result) => this.accept(new Started(child.pid, result), child.pid);
+    const child = spawnProcess(kernel, request(definition, args, options, this, listener));
+    this.#linkTo(child);
+    return child.pid as Ref;
+  }
+
+  link(pid: Pid): void {
+    this.assertAlive();
+    const other = pid.process;
+    if (other === this) return;
+    if (other !== null) {
+      this.#linkTo(other);
+    } else if (this.isTrappingExits) {
+      this.accept(new Exit(pid, noproc), pid);
+    } else {
+      throw new NoProcessError(pid.toString());
+    }
+  }
+
+  #linkTo(other: ActorProcess): void {
+    if (other.isDead || findLink(this, other) !== null) return;
+    new Link(this, other);
+    if (this.kernel.tracer !== null) this.kernel.trace("link", this, { with: other.pid });
+  }
+
+  unlink(pid: Pid): void {
+    this.assertAlive();
+    const other = pid.process;
+    if (other === null) return;
+    const link = findLink(this, other);
+    if (link === null) return;
+    link.remove();
+    if (this.kernel.tracer !== null) this.kernel.trace("unlink", this, { with: pid });
+  }
+
+  monitor(target: Destination): MonitorRef {
+    this.assertAlive();
+    const name = typeof target === "string" ? target : undefined;
+    const process = typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
+    if (process === null) {
+      const ref: MonitorRef = { kind: "monitor" };
+      const pid = typeof target === "string" ? undefined : target;
+      this.accept(new Down(ref, pid, name, noproc), pid ?? this.pid);
+      return ref;
+    }
+    const monitor = new Monitor(process, name);
+    this.own(monitor);
+    if (this.kernel.tracer !== null) this.kernel.trace("monitor", this, { target: process.pid });
+    return monitor;
+  }
+
+  demonitor(ref: MonitorRef, options: { readonly flush?: boolean } = {}): void {
+    this.assertAlive();
+    if (ref instanceof Monitor && ref.owner === this) {
+      ref.unwatch();
+      this.disown(ref);
+      if (this.kernel.tracer !== null) this.kernel.trace("demonitor", this, { target: ref.pid });
+    }
+    if (options.flush === true) this.takeMessage((message) => message instanceof Down && message.ref === ref);
+  }
+
+  exit(reason: ExitReason): never;
+  exit(target: Pid, reason: ExitReason): void;
+  exit(first: ExitReason | Pid, second?: ExitReason): void {
+    this.assertAlive();
+    if (second === undefined) {
+      const reason = first as ExitReason;
+      this.#exiting = reason;
+      throw new ActorExit(reason);
+    }
+    const target = first as Pid;
+    target.process?.acceptExit(this.pid, second, false);
+    // As in Erlang, a signal to oneself has taken effect when `exit` returns.
+    if (target === this.pid && this.#doom !== null) throw new ActorExit(this.#doom);
+  }
+
+  trapExit(on: boolean): boolean {
+    this.assertAlive();
+    const before = this.isTrappingExits;
+    this.isTrappingExits = on;
+    return before;
+  }
+
+  register(name: string, pid: Pid = this.pid): void {
+    this.assertAlive();
+    const process = pid.process;
+    if (process === null) throw new RegistrationError(name, "noProcess");
+    process.takeName(name);
+  }
+
+  takeName(name: string): void {
+    if (this.kernel.names.has(name)) throw new RegistrationError(name, "nameTaken");
+    if (this.name !== undefined) throw new RegistrationError(name, "alreadyRegistered");
+    this.kernel.names.set(name, this);
+    this.name = name;
+    if (this.kernel.tracer !== null) this.kernel.trace("register", this, { name });
+  }
+
+  #forgetName(name: string): void {
+    this.kernel.names.delete(name);
+    this.name = undefined;
+    if (this.kernel.tracer !== null) this.kernel.trace("unregister", this, { name });
+  }
+
+  unregister(name: string): void {
+    this.assertAlive();
+    const process = this.kernel.names.get(name);
+    if (process === undefined) throw new RegistrationError(name, "notRegistered");
+    process.#forgetName(name);
+  }
+
+  whereis(name: string): Pid | undefined {
+    return this.kernel.names.get(name)?.pid;
+  }
+
+  isAlive(pid: Pid): boolean {
+    const { process } = pid;
+    // A doomed process is dead to whoever asks: as in Erlang, signals sent before the question have arrived.
+    return process !== null && process.#doom === null;
+  }
+
+  sendAfter(target: Destination, message: unknown, afterMs: number): TimerRef {
+    this.assertAlive();
+    const timer = new MessageTimer(this.kernel.timers, target, message);
+    this.own(timer);
+    this.kernel.timers.arm(timer, this.kernel.host.now() + Math.max(0, afterMs));
+    // Outside a drain nobody else would tell the host of the new deadline.
+    if (!this.kernel.isDraining) this.kernel.wake();
+    if (this.kernel.tracer !== null) this.kernel.trace("timerSet", this, { dueIn: afterMs });
+    return timer;
+  }
+
+  cancelTimer(ref: TimerRef): number | undefined {
+    this.assertAlive();
+    if (!(ref instanceof MessageTimer) || ref.owner !== this) return undefined;
+    const left = ref.due - this.kernel.host.now();
+    this.kernel.timers.cancel(ref);
+    this.disown(ref);
+    if (this.kernel.tracer !== null) this.kernel.trace("timerCancelled", this, {});
+    return Math.max(0, left);
+  }
+
+  now(): number {
+    return this.kernel.host.now();
+  }
+
+  random(): number {
+    return this.kernel.host.random(this.path);
+  }
+
+  #named(name: string): ActorProcess {
+    const process = this.kernel.names.get(name);
+    if (process === undefined) throw new NoProcessError(`named "${name}"`);
+    return process;
+  }
+}
+
+function request<Args, Ref extends Pid>(
+  definition: Definition<Args, Ref>,
+  args: Args | undefined,
+  options: SpawnOptions,
+  parent: ActorProcess | null,
+  onStarted: StartListener | null,
+): SpawnRequest<Args, Ref> {
+  // The overloads of `spawn` let the arguments be absent only where the definition takes none.
+  return { definition, args: args as Args, options, parent, onStarted };
+}
+
+/** Creates the process; its start is its own first step. */
+export function spawnProcess<Args, Ref extends Pid>(kernel: Kernel, spawn: SpawnRequest<Args, Ref>): ActorProcess {
+  if (kernel.stopped) throw new SystemStoppedError(kernel.name);
+  const { name } = spawn.options;
+  if (name !== undefined && kernel.names.has(name)) throw new RegistrationError(name, "nameTaken");
+  const process = new ActorProcess(kernel, spawn as unknown as SpawnRequest<never, Pid>);
+  kernel.add(process);
+  if (kernel.tracer !== null) {
+    kernel.trace("spawn", process, { parent: spawn.parent?.pid, behaviour: spawn.definition.behaviour.kind });
+  }
+  if (name !== undefined) process.takeName(name);
+  process.begin();
+  return process;
+}
+
+/** Creates the process and resolves with the outcome of its start. */
+export function startProcess<Args, Ref extends Pid>(
+  kernel: Kernel,
+  definition: Definition<Args, Ref>,
+  args: Args | undefined,
+  options: SpawnOptions,
+  parent: ActorProcess | null,
+  created: (child: ActorProcess) => void,
+): Promise<StartResult<Ref>> {
+  const taken = options.name === undefined ? undefined : kernel.names.get(options.name);
+  if (taken !== undefined) return Promise.resolve({ ok: false, error: "alreadyStarted", pid: taken.pid });
+  return new Promise((resolve) => {
+    const listener: StartListener = (result) => resolve(result as StartResult<Ref>);
+    created(spawnProcess(kernel, request(definition, args, options, parent, listener)));
+  });
+}
+
+function unwrap(entry: unknown): unknown {
+  return entry instanceof Traced ? entry.message : entry;
+}
+
+function isWaiting(progress: object): progress is Waiting {
+  return Symbol.iterator in progress && "next" in progress;
+}
+
+function isThenable(progress: object): progress is PromiseLike<void | (() => Progress)> {
+  return "then" in progress && typeof progress.then === "function";
+}

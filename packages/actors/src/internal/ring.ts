@@ -1,0 +1,58 @@
+/** The smallest array that is allocated; most queues never grow past it. */
+const INITIAL_CAPACITY = 8;
+
+/** A queue in a circular array whose length is a power of two: O(1) at both ends, nothing moved, nothing allocated. */
+export class Ring<Item> {
+  #items: Array<Item | undefined> = Array.from({ length: INITIAL_CAPACITY });
+  #head = 0;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(item: Item): void {
+    if (this.#length === this.#items.length) this.#grow();
+    this.#items[(this.#head + this.#length) & (this.#items.length - 1)] = item;
+    this.#length += 1;
+  }
+
+  shift(): Item | undefined {
+    if (this.#length === 0) return undefined;
+    const item = this.#items[this.#head];
+    this.#items[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#items.length - 1);
+    this.#length -= 1;
+    return item;
+  }
+
+  unshift(item: Item): void {
+    if (this.#length === this.#items.length) this.#grow();
+    this.#head = (this.#head - 1) & (this.#items.length - 1);
+    this.#items[this.#head] = item;
+    this.#length += 1;
+  }
+
+  /** The item at a place counted from the front. */
+  at(index: number): Item | undefined {
+    return this.#items[(this.#head + index) & (this.#items.length - 1)];
+  }
+
+  /** Takes out the item at a place counted from the front; those behind it move up by one. */
+  remove(index: number): Item | undefined {
+    const mask = this.#items.length - 1;
+    const item = this.#items[(this.#head + index) & mask];
+    for (let place = index; place > 0; place -= 1) {
+      this.#items[(this.#head + place) & mask] = this.#items[(this.#head + place - 1) & mask];
+    }
+    this.shift();
+    return item;
+  }
+
+  #grow(): void {
+    const items: Array<Item | undefined> = Array.from({ length: this.#items.length * 2 });
+    for (let place = 0; place < this.#length; place += 1) items[place] = this.at(place);
+    this.#items = items;
+    this.#head = 0;
+  }
+}

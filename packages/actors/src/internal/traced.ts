@@ -1,0 +1,10 @@
+/** A message on its way while somebody traces: it carries the event that sent it, so that the trace has causes. */
+export class Traced {
+  readonly message: unknown;
+  readonly sent: number;
+
+  constructor(message: unknown, sent: number) {
+    this.message = message;
+    this.sent = sent;
+  }
+}

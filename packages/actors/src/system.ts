@@ -1,0 +1,199 @@
+import { type Definition, type StartResult } from "./behaviour.ts";
+import { type CallOptions, CallMessage, CastMessage, type ReplyOf, type RequestOf } from "./call.ts";
+import { type Caller, type SpawnOptions, type Spawner } from "./context.ts";
+import { InvalidOptionError, NoProcessError } from "./errors.ts";
+import { type Tracer } from "./event.ts";
+import { type ExitReason, kill, noproc, shutdown } from "./exit-reason.ts";
+import { type Host } from "./host.ts";
+import { inspectKernel, type SystemInfo } from "./inspect.ts";
+import { Kernel } from "./internal/kernel.ts";
+import { makeCall } from "./internal/pending-call.ts";
+import { type ActorProcess, spawnProcess, startProcess } from "./internal/process.ts";
+import { EndWaiter } from "./internal/watch.ts";
+import { type Logger } from "./logger.ts";
+import { nodeHost } from "./node-host.ts";
+import { type ActorRef, type Callable, type Castable, type Destination, type Pid } from "./pid.ts";
+
+export interface SystemOptions {
+  /** For logs and inspection. @defaultValue "espalier" */
+  readonly name?: string;
+  /** Where time, chance and the event loop come from. @defaultValue `nodeHost()` */
+  readonly host?: Host;
+  /** Where reports go. @defaultValue the host's logger, which for Node prints warnings and errors to stderr */
+  readonly logger?: Logger;
+  /**
+   * How much is done before I/O gets its turn: after so many signals, or so many milliseconds, whichever comes first.
+   *
+   * @defaultValue 10,000 signals, 5 ms
+   */
+  readonly budget?: { readonly signals?: number; readonly ms?: number };
+}
+
+/** How long `shutdown` waits for an actor before it is killed, unless told otherwise. */
+const SHUTDOWN_MS = 5000;
+
+/**
+ * One isolated world of actors: OTP's node. Nothing is shared between two systems, so a test may hold thousands.
+ * The functions here act from outside, on behalf of no actor; actors have the same in their context.
+ */
+export class System implements Caller, Spawner {
+  readonly name: string;
+  /** @internal */
+  readonly kernel: Kernel;
+
+  /** @internal */
+  constructor(kernel: Kernel) {
+    this.name = kernel.name;
+    this.kernel = kernel;
+  }
+
+  spawn<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
+    // The overloads of `Spawner` let the arguments be absent only where the definition takes none.
+    const request = { definition, args: args as Args, options, parent: null, onStarted: null };
+    return spawnProcess(this.kernel, request).pid as Ref;
+  }
+
+  start<Args, Ref extends Pid>(
+    definition: Definition<Args, Ref>,
+    args?: Args,
+    options: SpawnOptions = {},
+  ): Promise<StartResult<Ref>> {
+    return startProcess(this.kernel, definition, args, options, null, () => undefined);
+  }
+
+  /** Sends a message; it vanishes if the receiver is dead. @throws `ERR_NO_PROCESS` for a name that nobody has. */
+  send<Message>(target: ActorRef<Message>, message: Message): void;
+  send(target: string, message: unknown): void;
+  send(target: Destination, message: unknown): void {
+    const process = this.#resolve(target);
+    if (typeof target === "string" && process === null) throw new NoProcessError(`named "${target}"`);
+    process?.accept(message, this.kernel.rootPid);
+  }
+
+  /**
+   * `send` from an I/O callback: what it sets off runs before the callback returns, within the budget, unless other
+   * work stands in front. For those who bring a new kind of I/O.
+   */
+  sendIo(target: Pid, message: unknown): void {
+    this.kernel.io(() => target.process?.accept(message, this.kernel.rootPid));
+  }
+
+  cast<Message>(target: Castable<Message>, message: Message): void;
+  cast(target: string, message: unknown): void;
+  cast(target: Destination, message: unknown): void {
+    this.#resolve(target)?.accept(new CastMessage(message), this.kernel.rootPid);
+  }
+
+  call<Calls, const Request extends RequestOf<Calls>>(
+    target: Callable<Calls> | string,
+    request: Request,
+    options?: CallOptions,
+  ): Promise<ReplyOf<Calls, Request>> {
+    const answer = makeCall(this.kernel, null, target, (from) => new CallMessage(request, from), options);
+    // What a callee answers to a request is what its protocol says; the protocol is a matter of types.
+    return answer as Promise<ReplyOf<Calls, Request>>;
+  }
+
+  /** Sends an exit signal from outside. To an actor that was started from outside it is its parent's. */
+  exit(target: Pid, reason: ExitReason): void {
+    target.process?.acceptExit(this.kernel.rootPid, reason, false);
+  }
+
+  /** Ends an actor at once; none of its code runs. */
+  kill(target: Pid): void {
+    this.exit(target, kill);
+  }
+
+  whereis(name: string): Pid | undefined {
+    return this.kernel.names.get(name)?.pid;
+  }
+
+  isAlive(pid: Pid): boolean {
+    return pid.process !== null;
+  }
+
+  /** Resolves with the reason once the actor has ended; with `noproc` at once if it is dead. */
+  exited(pid: Pid): Promise<ExitReason> {
+    const { process } = pid;
+    if (process === null) return Promise.resolve(noproc);
+    return new Promise((resolve) => void new EndWaiter(process, resolve));
+  }
+
+  /** A pure read of everything: actors, names, timers, queues, owners. No actor notices. */
+  inspect(): SystemInfo {
+    return inspectKernel(this.kernel);
+  }
+
+  /** Lets a tracer see every event from now on; the answer takes it off again. */
+  trace(tracer: Tracer): () => void {
+    this.kernel.addTracer(tracer);
+    return () => this.kernel.removeTracer(tracer);
+  }
+
+  /** Monotonic milliseconds of the host. */
+  now(): number {
+    return this.kernel.host.now();
+  }
+
+  /** Delivers exactly one signal; answers whether there was one. For simulators and tests. */
+  step(): boolean {
+    return this.kernel.step();
+  }
+
+  /**
+   * Resolves when nothing can happen any more except by time or from outside: no signal under way, and no user promise
+   * that could go on by itself.
+   */
+  idle(): Promise<void> {
+    return this.kernel.idle();
+  }
+
+  /**
+   * Stops everything that was started from outside, the last first, each with its tree, and resolves when no actor is
+   * left. An actor that takes longer than `timeoutMs` is killed. The system cannot be used afterwards.
+   *
+   * @param timeoutMs - for each; default 5000
+   */
+  async shutdown(timeoutMs: number | "infinity" = SHUTDOWN_MS): Promise<void> {
+    const kernel = this.kernel;
+    if (timeoutMs !== "infinity" && !(timeoutMs >= 0)) {
+      throw new InvalidOptionError("timeoutMs", timeoutMs, 'milliseconds of at least 0, or "infinity"');
+    }
+    for (let next = lastRoot(kernel); next !== null; next = lastRoot(kernel)) await this.#end(next, timeoutMs);
+    // What was spawned without a link and outlived its parent belongs to nobody else.
+    for (let next = kernel.lastProcess; next !== null; next = kernel.lastProcess) await this.#end(next, timeoutMs);
+    kernel.stop();
+  }
+
+  async #end(process: ActorProcess, timeoutMs: number | "infinity"): Promise<void> {
+    const kernel = this.kernel;
+    const ended = this.exited(process.pid);
+    process.acceptExit(process.parentPid, shutdown(), false);
+    if (timeoutMs !== "infinity" && process.pid.process !== null) {
+      const disarm = kernel.host.at(kernel.host.now() + timeoutMs, () => this.kill(process.pid));
+      await ended;
+      disarm();
+    } else {
+      await ended;
+    }
+  }
+
+  #resolve(target: Destination): ActorProcess | null {
+    return typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
+  }
+}
+
+function lastRoot(kernel: Kernel): ActorProcess | null {
+  let process = kernel.lastProcess;
+  while (process !== null && process.parent !== null) process = process.previousProcess;
+  return process;
+}
+
+/** Creates a system. It needs no start; an empty one holds nothing of the host. */
+export function createSystem(options: SystemOptions = {}): System {
+  const { name = "espalier", host = nodeHost(), logger = host.logger, budget = {} } = options;
+  const { signals = 10_000, ms = 5 } = budget;
+  if (!(signals >= 1)) throw new InvalidOptionError("budget.signals", signals, "a number of at least 1");
+  if (!(ms > 0)) throw new InvalidOptionError("budget.ms", ms, "milliseconds above 0");
+  return new System(new Kernel(name, host, logger, { signals, ms }));
+}

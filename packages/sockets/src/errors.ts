@@ -1,0 +1,166 @@
+/**
+ * Base of everything this package throws. `code` is stable and fit for a `switch`; the message is for people.
+ *
+ * Only broken contracts are thrown. How a connection ended is an exit reason, and what a correct caller has to branch
+ * on is a result.
+ */
+export abstract class SocketsError extends Error {
+  abstract readonly code: `ERR_${string}`;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** One fault in the options a caller gave. */
+export interface OptionIssue {
+  /** Path of the option: `maxClients`, `accessRules[2].deny`. */
+  readonly option: string;
+  /** What the caller gave. */
+  readonly value: unknown;
+  /** What is allowed, as words that follow "must be"; for an unknown option, the known ones it may be. */
+  readonly expected: string;
+  /** Set when there is no option of this name, so that no value of it would be right. */
+  readonly isUnknown?: true;
+}
+
+/** Options were refused, before any effect. The message lists every fault, so that one round of corrections is enough. */
+export class InvalidOptionError extends SocketsError {
+  readonly code = "ERR_INVALID_OPTION" as const;
+  readonly #issues: readonly OptionIssue[];
+
+  /** @param issues - At least one; the first is named first. */
+  constructor(issues: readonly OptionIssue[], options?: ErrorOptions) {
+    const lines = issues.map(describeIssue);
+    super(
+      lines.length === 1
+        ? `invalid option: ${lines.join("")}`
+        : [`${lines.length} invalid options:`, ...lines].join("\n  "),
+      options,
+    );
+    this.#issues = issues;
+  }
+
+  /** The faults with the values as given. Not an own property: a logged error must not print a misplaced password. */
+  get issues(): readonly OptionIssue[] {
+    return this.#issues;
+  }
+}
+
+/** The failures of listening that an operator meets; any other is named by its code alone. */
+const LISTEN_REASONS: ReadonlyMap<string, string> = new Map([
+  ["EACCES", "permission denied"],
+  ["EADDRINUSE", "address already in use"],
+  ["EADDRNOTAVAIL", "address not available on this machine"],
+  ["EAFNOSUPPORT", "address family not supported"],
+  ["EMFILE", "too many open files in this process"],
+  ["ENFILE", "too many open files on this machine"],
+  ["ENOTFOUND", "unknown host name"],
+]);
+
+/** The listening socket could not be opened; nothing is left running. */
+export class ListenError extends SocketsError {
+  readonly code = "ERR_LISTEN" as const;
+  /** Address or name to bind to; `undefined` for all addresses of this machine. */
+  readonly host: string | undefined;
+  readonly port: number;
+  /** The system's code, such as `EADDRINUSE`. */
+  readonly reason: string;
+
+  constructor(host: string | undefined, port: number, reason: string, options?: ErrorOptions) {
+    const words = LISTEN_REASONS.get(reason);
+    const place = host === undefined ? `port ${port}` : `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    super(`cannot listen on ${place}: ${words === undefined ? reason : `${words} (${reason})`}`, options);
+    this.host = host;
+    this.port = port;
+    this.reason = reason;
+  }
+}
+
+/** A packet does not fit: a received one exceeds `maxPacketSize`, or one to send exceeds what its header can say. */
+export class FrameTooLargeError extends SocketsError {
+  readonly code = "ERR_FRAME_TOO_LARGE" as const;
+  /** Bytes of the packet without its header; for a line whose end is not in sight, the least it can have. */
+  readonly size: number;
+  /** Bytes allowed. */
+  readonly limit: number;
+
+  constructor(size: number, limit: number, options?: ErrorOptions) {
+    super(`frame of ${size} bytes is larger than the limit of ${limit} bytes`, options);
+    this.size = size;
+    this.limit = limit;
+  }
+}
+
+/** No listener of this name is open. */
+export class UnknownListenerError extends SocketsError {
+  readonly code = "ERR_UNKNOWN_LISTENER" as const;
+  /** The name asked for; not called `name`, which on an error is its class. */
+  readonly listener: string;
+
+  constructor(listener: string, options?: ErrorOptions) {
+    super(`there is no listener named ${JSON.stringify(listener)}`, options);
+    this.listener = listener;
+  }
+}
+
+/** The operation needs an open socket, and this one is closed. */
+export class SocketClosedError extends SocketsError {
+  readonly code = "ERR_SOCKET_CLOSED" as const;
+  /** What was tried: `send`, `receive`. */
+  readonly operation: string;
+
+  constructor(operation: string, options?: ErrorOptions) {
+    super(`cannot ${operation}: the socket is closed`, options);
+    this.operation = operation;
+  }
+}
+
+/** The fault of a key that is no option. Suggests the closest known name; lists all when none is close. */
+export function unknownOption(option: string, value: unknown, known: readonly string[]): OptionIssue {
+  const name = option.slice(option.lastIndexOf(".") + 1);
+  const closest = closestName(name, known);
+  const expected = closest === undefined ? `known: ${known.join(", ")}` : `did you mean ${closest}?`;
+  return { option, value, expected, isUnknown: true };
+}
+
+/** The value of an unknown key stays out of the message: nobody knows whether it is a secret. */
+function describeIssue({ option, value, expected, isUnknown }: OptionIssue): string {
+  return isUnknown ? `${option} is not an option (${expected})` : `${option} must be ${expected}, got ${show(value)}`;
+}
+
+/** Contents of objects are not shown, and long strings are cut, because messages end up in logs. */
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === "object" && value !== null) return "an object";
+  return String(value);
+}
+
+/** The known name that differs in the fewest letters, in at most a third of them: `prot` finds `port`, `foo` nothing. */
+function closestName(name: string, known: readonly string[]): string | undefined {
+  const [closest] = known
+    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ distance }) => distance <= Math.ceil(name.length / 3))
+    .toSorted((left, right) => left.distance - right.distance);
+  return closest?.candidate;
+}
+
+/** Levenshtein's distance, one row of the table at a time. */
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, column) => column);
+  for (const letter of left) {
+    let diagonal = 0;
+    let before = 0;
+    row = row.map((above, column) => {
+      const changed = diagonal + (right.charAt(column - 1) === letter ? 0 : 1);
+      before = column === 0 ? above + 1 : Math.min(above + 1, before + 1, changed);
+      diagonal = above;
+      return before;
+    });
+  }
+  return row.at(-1) ?? 0;
+}

@@ -1,0 +1,97 @@
+/**
+ * The line between the server and the operating system. Everything above it is the same for TCP, for the in-memory
+ * transport of tests and for a user's own; one parity suite runs on all of them.
+ *
+ * A transport calls the events it was given, each from the event loop and never from within a call to itself, so that
+ * nothing above has to expect its own stack below. It knows no actors.
+ */
+export interface Transport {
+  readonly name: string;
+  /**
+   * Opens a listening socket. `events.listening` or `events.failed` comes first, and exactly one of them. Sockets are
+   * accepted paused.
+   */
+  listen(options: ListenSocketOptions, events: ListenEvents): ListenSocket;
+  /** Opens a connection as a client; `events.connected` or `events.closed` comes first. The socket is paused. */
+  connect(options: ConnectOptions, events: SocketEvents): TransportSocket;
+}
+
+/** One end of a connection. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ListenSocketOptions {
+  /** Absent: all addresses, IPv6 and IPv4. */
+  readonly host?: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly backlog: number;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+}
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly noDelay?: boolean;
+}
+
+export interface ListenEvents {
+  listening(address: Address): void;
+  /** The address could not be bound; `code` is the system's, such as `EADDRINUSE`. */
+  failed(code: string): void;
+  /** A connection came in. It is paused and belongs to the receiver, who must set its events in the same turn. */
+  accepted(socket: TransportSocket): void;
+  /** The listening socket is gone: closed by `close`, or lost. */
+  closed(): void;
+}
+
+export interface ListenSocket {
+  /** Stops listening; connections stay. `closed` follows. Closing twice does nothing. */
+  close(): void;
+}
+
+export interface SocketEvents {
+  /** A client's connection is up. */
+  connected(): void;
+  /** Bytes came in. The array may be part of a buffer that is used again: it is valid during this call only. */
+  data(bytes: Uint8Array): void;
+  /** The peer will send nothing more; it may still read. */
+  end(): void;
+  /** After a write that answered false: everything has been handed to the system. */
+  drain(): void;
+  /** The connection is over, and nothing follows. `code`: the system's error, undefined for an orderly end. */
+  closed(code: string | undefined): void;
+}
+
+export interface TransportSocket {
+  /** Undefined when the peer was gone before anybody asked. */
+  readonly peer: Address | undefined;
+  readonly local: Address | undefined;
+  /** Bytes written and not yet handed to the system. */
+  readonly unsentBytes: number;
+  readonly bytesReceived: number;
+  /** Bytes written, unsent ones included. */
+  readonly bytesSent: number;
+  /** Who hears of this socket from now on. */
+  setEvents(events: SocketEvents): void;
+  /** Lets `data` come. */
+  resume(): void;
+  /** No `data` comes after this call returns, until `resume`. */
+  pause(): void;
+  /**
+   * Sends bytes in order. The array belongs to the transport until they are sent. False: not all could be handed to the
+   * system at once, and `drain` will come. After the end of the connection it does nothing and answers true.
+   */
+  write(bytes: Uint8Array): boolean;
+  /** Sends FIN once everything written is sent; reading goes on. */
+  end(): void;
+  /**
+   * Ends the connection. `"flush"`: what is written is sent first, then both directions are closed. `"now"`: at once,
+   * unsent bytes are lost. `"reset"`: at once, with RST. `closed` follows. Closing twice does nothing, except that a
+   * stronger way overtakes a weaker one under way.
+   */
+  close(how: "flush" | "now" | "reset"): void;
+}

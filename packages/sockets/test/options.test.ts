@@ -1,0 +1,146 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { compileAccessRules, formatAccessRules } from "../src/access-rules.ts";
+import { InvalidOptionError } from "../src/errors.ts";
+import { type Framing } from "../src/framing.ts";
+import { type ListenerOptions, toListenerConfig } from "../src/options.ts";
+
+/** What is wrong with options as plain JavaScript may give them. */
+function faultOf(options: object): InvalidOptionError | undefined {
+  try {
+    toListenerConfig(options);
+    return undefined;
+  } catch (error) {
+    if (error instanceof InvalidOptionError) return error;
+    throw error;
+  }
+}
+
+const timeout = fc.oneof(fc.constant("infinity" as const), fc.integer({ min: 1, max: 2 ** 31 - 1 }));
+const size = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+const validOptions: fc.Arbitrary<ListenerOptions> = fc.record(
+  {
+    acceptors: fc.integer({ min: 1, max: 1024 }),
+    maxClients: fc.oneof(fc.constant("infinity" as const), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
+    shutdown: fc.oneof(fc.constantFrom("infinity" as const, "brutalKill" as const), fc.nat()),
+    packet: fc.constantFrom<Framing>("raw", 1, 2, 4, "line"),
+    maxPacketSize: size,
+    idleTimeoutMs: timeout,
+    backlog: fc.integer({ min: 1, max: 65_535 }),
+    noDelay: fc.boolean(),
+    keepAlive: fc.boolean(),
+    highWaterMark: size,
+    sendTimeoutMs: timeout,
+    socketReadyTimeoutMs: size,
+  },
+  { requiredKeys: [] },
+);
+
+describe("defaults", () => {
+  test("without options every setting has the value that its documentation names", () => {
+    expect(toListenerConfig()).toEqual({
+      acceptors: 16,
+      maxClients: 1024,
+      accessRules: compileAccessRules([{ allow: "all" }]),
+      shutdown: 5000,
+      packet: "raw",
+      maxPacketSize: 1_048_576,
+      idleTimeoutMs: 120_000,
+      backlog: 1024,
+      noDelay: true,
+      keepAlive: false,
+      highWaterMark: 65_536,
+      sendTimeoutMs: 30_000,
+      socketReadyTimeoutMs: 15_000,
+    });
+  });
+
+  test("an option that is undefined has its default", () => {
+    const names = Object.keys(toListenerConfig());
+    expect(toListenerConfig(Object.fromEntries(names.map((name) => [name, undefined])))).toEqual(toListenerConfig());
+  });
+});
+
+describe("valid options", () => {
+  test("what is given stays, what is not has its default", () => {
+    fc.assert(
+      fc.property(validOptions, (options) => {
+        expect(toListenerConfig(options)).toEqual({ ...toListenerConfig(), ...options });
+      }),
+    );
+  });
+
+  test("access rules come out parsed", () => {
+    const { accessRules } = toListenerConfig({ accessRules: [{ deny: "10.1.2.3/8" }] });
+    expect(formatAccessRules(accessRules)).toEqual([{ deny: "10.0.0.0/8" }]);
+  });
+
+  test("the config cannot be changed", () => {
+    expect(Object.isFrozen(toListenerConfig())).toBe(true);
+  });
+});
+
+describe("faults", () => {
+  test("each is one line with the option, what is allowed and what was given, and all come at once", () => {
+    const options = {
+      acceptors: 0,
+      maxClients: "many",
+      shutdown: -1,
+      packet: 3,
+      maxPacketSize: 1.5,
+      idleTimeoutMs: "120s",
+      backlog: 65_536,
+      noDelay: 1,
+      keepAlive: "no",
+      highWaterMark: Number.NaN,
+      sendTimeoutMs: 2 ** 31,
+      socketReadyTimeoutMs: "infinity",
+      accessRules: [{ deny: "10.0.0.0/99" }, { alow: "all" }],
+      aceptors: 16,
+      certificate: "secret",
+    };
+    expect(faultOf(options)?.message).toBe(
+      [
+        "16 invalid options:",
+        "acceptors must be an integer from 1 to 1024, got 0",
+        'maxClients must be an integer from 1, or "infinity", got "many"',
+        'shutdown must be milliseconds from 0 to 2147483647, "infinity" or "brutalKill", got -1',
+        'packet must be "raw", 1, 2, 4 or "line", got 3',
+        "maxPacketSize must be an integer of bytes from 1 to 2147483647, got 1.5",
+        'idleTimeoutMs must be milliseconds from 1 to 2147483647, or "infinity", got "120s"',
+        "backlog must be an integer from 1 to 65535, got 65536",
+        "noDelay must be true or false, got 1",
+        'keepAlive must be true or false, got "no"',
+        "highWaterMark must be an integer of bytes from 1 to 2147483647, got NaN",
+        'sendTimeoutMs must be milliseconds from 1 to 2147483647, or "infinity", got 2147483648',
+        'socketReadyTimeoutMs must be milliseconds from 1 to 2147483647, got "infinity"',
+        'accessRules[0].deny must be "all", an address such as "127.0.0.1" or "::1", or a block such as "10.0.0.0/8" or "2001:db8::/32", got "10.0.0.0/99"',
+        "accessRules[1].alow is not an option (did you mean allow?)",
+        "aceptors is not an option (did you mean acceptors?)",
+        "certificate is not an option (known: acceptors, maxClients, shutdown, packet, maxPacketSize, idleTimeoutMs, backlog, noDelay, keepAlive, highWaterMark, sendTimeoutMs, socketReadyTimeoutMs, accessRules)",
+      ].join("\n  "),
+    );
+  });
+
+  test("a bad rule or an unknown option is enough", () => {
+    expect(faultOf({ accessRules: [{ deny: "nobody" }] })?.issues).toHaveLength(1);
+    expect(faultOf({ maxClient: 10 })?.message).toBe(
+      "invalid option: maxClient is not an option (did you mean maxClients?)",
+    );
+  });
+
+  test("whatever is given, each option has at most one fault, and it names the value", () => {
+    const names = Object.keys(toListenerConfig()).filter((name) => name !== "accessRules");
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...names), fc.anything()), (options) => {
+        const issues = faultOf(options)?.issues ?? [];
+        expect(new Set(issues.map(({ option }) => option)).size).toBe(issues.length);
+        for (const { option, value } of issues) expect(value).toBe(options[option]);
+      }),
+    );
+  });
+
+  test.each([null, 7, "raw"])("%j is no options object", (options) => {
+    expect(() => toListenerConfig(options as unknown as ListenerOptions)).toThrow(InvalidOptionError);
+  });
+});

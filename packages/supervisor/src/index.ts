@@ -1,0 +1,57 @@
+// Supervisors
+export { defineSupervisor, type SupervisorInit, type SupervisorOptions } from "./supervisor.ts";
+export {
+  defineDynamicSupervisor,
+  type DynamicChildSpec,
+  type DynamicSupervisorInit,
+} from "./dynamic-supervisor.ts";
+export { type AutoShutdown, type Strategy, type SupervisorFlags } from "./flags.ts";
+
+// Children
+export {
+  checkChildSpecs,
+  child,
+  type ChildOptions,
+  type ChildSpec,
+  type ChildState,
+  type ChildType,
+  type CompleteChildSpec,
+  type FailedToStart,
+  type Restart,
+  type Shutdown,
+  type Start,
+} from "./child-spec.ts";
+
+// Management
+export {
+  type ChildCounts,
+  type ChildInfo,
+  countChildren,
+  deleteChild,
+  type DeleteChildResult,
+  type DynamicSupervisorCalls,
+  type DynamicSupervisorRef,
+  getChildSpec,
+  restartChild,
+  type RestartChildResult,
+  startChild,
+  type StartChildResult,
+  startDynamicChild,
+  type SupervisorCalls,
+  type SupervisorRef,
+  terminateChild,
+  type TerminateChildResult,
+  whichChildren,
+} from "./api.ts";
+
+// Reports
+export { type ErrorContext, type Offender, ProgressReport, SupervisorReport } from "./report.ts";
+
+// Errors
+export {
+  type ChildSpecProblem,
+  InvalidChildSpecError,
+  InvalidSupervisorFlagsError,
+  SupervisorError,
+  type SupervisorFlagsProblem,
+} from "./errors.ts";

@@ -1,0 +1,88 @@
+import { type ExitReason, formatReason, type Pid, type Subject } from "@espalier/actors";
+import { type ChildType, type Restart, type Shutdown } from "./child-spec.ts";
+
+/** When a supervisor reports a child. */
+export type ErrorContext =
+  /** It could not be started. */
+  | "startError"
+  /** It ended by itself. */
+  | "childTerminated"
+  /** It did not end as it should have when it was told to. */
+  | "shutdownError"
+  /** It was restarted too often, and the supervisor gives up. */
+  | "shutdown";
+
+/** The child that a report is about. */
+export interface Offender {
+  readonly id: string | undefined;
+  readonly pid: Pid | undefined;
+  /** How many children the report is about; 1 unless a dynamic supervisor stopped many with the same outcome. */
+  readonly count: number;
+  readonly definition: string;
+  readonly restart: Restart;
+  readonly shutdown: Shutdown;
+  readonly type: ChildType;
+  readonly significant: boolean;
+}
+
+/** What went wrong with a child. OTP's supervisor report. */
+export class SupervisorReport {
+  readonly type = "supervisor";
+  readonly level = "error";
+  readonly supervisor: Subject;
+  readonly errorContext: ErrorContext;
+  /** `"reachedMaxRestartIntensity"` for `shutdown`. */
+  readonly reason: ExitReason | "reachedMaxRestartIntensity";
+  readonly offender: Offender;
+
+  constructor(supervisor: Subject, errorContext: ErrorContext, reason: SupervisorReport["reason"], offender: Offender) {
+    this.supervisor = snapshot(supervisor);
+    this.errorContext = errorContext;
+    this.reason = reason;
+    this.offender = offender;
+  }
+
+  /** What an operator reads. */
+  get text(): string {
+    const { supervisor, errorContext, reason, offender } = this;
+    const { count, id = "", pid = "", definition, restart, shutdown, type } = offender;
+    const who = count > 1 ? `${count} children` : `${id} ${pid.toString()}`.trim();
+    return [
+      `supervisor report: ${supervisor.path} ${supervisor.pid}`,
+      `  context:  ${errorContext}`,
+      `  reason:   ${typeof reason === "string" ? reason : formatReason(reason)}`,
+      `  offender: ${who} (${definition}, ${restart}, shutdown ${shutdown}, ${type})`,
+    ].join("\n");
+  }
+}
+
+/** A child has been started. OTP's progress report; made only while somebody traces. */
+export class ProgressReport {
+  readonly type = "progress";
+  readonly level = "info";
+  readonly supervisor: Subject;
+  readonly started: Offender;
+
+  constructor(supervisor: Subject, started: Offender) {
+    this.supervisor = snapshot(supervisor);
+    this.started = started;
+  }
+
+  /** What an operator reads. */
+  get text(): string {
+    const { id = "", pid = "" } = this.started;
+    return `progress: ${this.supervisor.path} started ${id} ${pid.toString()}`;
+  }
+}
+
+declare module "@espalier/actors" {
+  interface Reports {
+    supervisor: SupervisorReport;
+    progress: ProgressReport;
+  }
+}
+
+/** The supervisor may be gone when somebody reads the report. */
+function snapshot({ pid, path, incarnation }: Subject): Subject {
+  return { pid, path, incarnation };
+}

@@ -1,0 +1,88 @@
+import { Down, Exit, type ExitReason, kill, type Pid, type Process, shutdown, type Waiting } from "@espalier/actors";
+import { type Restart, type Shutdown } from "./child-spec.ts";
+
+/** The time that a child was given to end has run out. */
+class ShutdownTimeout {}
+
+/** Whether a child has ended as one that was told to should. OTP's rule in `supervisor:shutdown/1`. */
+export function isOrderlyEnd(reason: ExitReason, how: Shutdown, restart: Restart): boolean {
+  switch (reason.type) {
+    case "killed":
+      return how === "brutalKill";
+    case "shutdown":
+      return (reason.detail === undefined && how !== "brutalKill") || restart !== "permanent";
+    case "normal":
+      return restart !== "permanent";
+    default:
+      return false;
+  }
+}
+
+/**
+ * Ends a child: asks, waits, kills. Answers the reason with which it ended. It goes by a monitor and not by the link,
+ * since a child that has unlinked itself would otherwise hang its supervisor for ever.
+ */
+export function* shutdownChild(process: Process, pid: Pid, how: Shutdown): Waiting<ExitReason> {
+  const monitor = process.monitor(pid);
+  process.exit(pid, how === "brutalKill" ? kill : shutdown());
+  const timeout = new ShutdownTimeout();
+  const timer =
+    typeof how === "number" ? process.sendAfter<ShutdownTimeout>(process.pid, timeout, how) : undefined;
+  let message = yield (candidate) => (candidate instanceof Down && candidate.ref === monitor) || candidate === timeout;
+  if (message === timeout) {
+    process.exit(pid, kill);
+    message = yield (candidate) => candidate instanceof Down && candidate.ref === monitor;
+  } else if (timer !== undefined) {
+    process.cancelTimer(timer);
+    // It may have fired already, behind the notice of the death.
+    process.takeMessage((candidate) => candidate === timeout);
+  }
+  process.unlink(pid);
+  // The link's own notice tells the true reason also when the child was dead before the monitor was set.
+  const exit = process.takeMessage((candidate) => candidate instanceof Exit && candidate.from === pid);
+  if (exit instanceof Exit) return exit.reason;
+  return message instanceof Down ? message.reason : shutdown();
+}
+
+/** The end of one of many children that are stopped at once. */
+export interface ParallelEnd {
+  readonly pid: Pid;
+  readonly reason: ExitReason;
+}
+
+/**
+ * Ends many children at the same time, under one common time limit. Answers how each ended.
+ *
+ * They are unlinked first: 100,000 exit messages in the mailbox would only have to be passed over, again and again.
+ */
+export function* shutdownAll(process: Process, pids: readonly Pid[], how: Shutdown): Waiting<ParallelEnd[]> {
+  const ends: ParallelEnd[] = [];
+  const waitingFor = new Map<unknown, Pid>();
+  for (const pid of pids) {
+    waitingFor.set(process.monitor(pid), pid);
+    process.unlink(pid);
+  }
+  // Those that had ended before have left an exit message with the true reason.
+  const earlier = new Map<Pid, ExitReason>();
+  process.takeMessages(
+    (message) => message instanceof Exit,
+    (message) => message instanceof Exit && earlier.set(message.from, message.reason),
+  );
+  for (const pid of pids) process.exit(pid, how === "brutalKill" ? kill : shutdown());
+  const timeout = new ShutdownTimeout();
+  const timer =
+    typeof how === "number" ? process.sendAfter<ShutdownTimeout>(process.pid, timeout, how) : undefined;
+  while (waitingFor.size > 0) {
+    const message = yield (candidate) =>
+      candidate === timeout || (candidate instanceof Down && waitingFor.has(candidate.ref));
+    if (message instanceof Down) {
+      const pid = waitingFor.get(message.ref);
+      waitingFor.delete(message.ref);
+      if (pid !== undefined) ends.push({ pid, reason: earlier.get(pid) ?? message.reason });
+    } else {
+      for (const pid of waitingFor.values()) process.exit(pid, kill);
+    }
+  }
+  if (timer !== undefined) process.cancelTimer(timer);
+  return ends;
+}

@@ -1,0 +1,401 @@
+import {
+  type Behaviour,
+  CallMessage,
+  type Definition,
+  Exit,
+  type ExitReason,
+  type From,
+  type Pid,
+  type Process,
+  type Progress,
+  shutdown,
+  Started,
+  type StartResult,
+  type Waiting,
+} from "@espalier/actors";
+import {
+  type ChildInfo,
+  type ChildCounts,
+  type RestartChildResult,
+  type StartChildResult,
+  type SupervisorCalls,
+  type SupervisorRef,
+} from "./api.ts";
+import { type ChildSpec, completeChildSpec, completeChildSpecs, type CompleteChildSpec } from "./child-spec.ts";
+import { type Child, Children } from "./children.ts";
+import { InvalidChildSpecError, InvalidSupervisorFlagsError } from "./errors.ts";
+import { checkStrategy, type CompleteFlags, completeFlags, type Strategy, type SupervisorFlags } from "./flags.ts";
+import { type ErrorContext, type Offender, ProgressReport, SupervisorReport } from "./report.ts";
+import { RestartIntensity } from "./restart-intensity.ts";
+import { shouldReport, shouldRestart } from "./restart.ts";
+import { isOrderlyEnd, shutdownChild } from "./shutdown.ts";
+import { restartGroup } from "./strategy.ts";
+
+/** A supervisor and its children. Source: OTP's `supervisor`, whose `init` answers the same. */
+export interface SupervisorInit extends SupervisorFlags {
+  /** @defaultValue "oneForOne" */
+  readonly strategy?: Strategy;
+  /** In start order. */
+  readonly children: readonly ChildSpec[];
+}
+
+export interface SupervisorOptions {
+  /** For inspection and paths. @defaultValue "supervisor" */
+  readonly name?: string;
+}
+
+/**
+ * Makes a supervisor that can be spawned, or be the child of another one.
+ *
+ * @param init - flags and children, checked at once; or a function that makes them when the supervisor starts, out of
+ * its arguments. Undefined from the function: there is nothing to supervise (OTP's `ignore`).
+ * @throws `ERR_INVALID_SUPERVISOR_FLAGS`, `ERR_INVALID_CHILD_SPEC`
+ */
+export function defineSupervisor(init: SupervisorInit, options?: SupervisorOptions): Definition<void, SupervisorRef>;
+export function defineSupervisor<Args>(
+  init: (args: Args) => SupervisorInit | undefined,
+  options?: SupervisorOptions,
+): Definition<Args, SupervisorRef>;
+export function defineSupervisor<Args>(
+  init: SupervisorInit | ((args: Args) => SupervisorInit | undefined),
+  options: SupervisorOptions = {},
+): Definition<Args, SupervisorRef> {
+  const { name = "supervisor" } = options;
+  if (typeof init === "function") return { name, trapExit: true, behaviour: new SupervisorBehaviour(init) };
+  complete(init);
+  return { name, trapExit: true, behaviour: new SupervisorBehaviour<Args>(() => init) };
+}
+
+interface CompleteInit {
+  readonly strategy: Strategy;
+  readonly flags: CompleteFlags;
+  readonly specs: readonly CompleteChildSpec[];
+}
+
+function complete(init: SupervisorInit): CompleteInit {
+  if (typeof init !== "object" || init === null || !Array.isArray(init.children)) {
+    throw new InvalidSupervisorFlagsError("invalidType", init, "a supervisor needs { strategy, children: [...] }");
+  }
+  const { strategy = "oneForOne" } = init;
+  checkStrategy(strategy);
+  const flags = completeFlags(init);
+  return { strategy, flags, specs: completeChildSpecs(init.children, flags.autoShutdown) };
+}
+
+/** A failed restart is tried again when the supervisor has served what came in meanwhile. */
+class TryAgain {
+  readonly id: string;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
+class SupervisorBehaviour<Args> implements Behaviour<Args> {
+  readonly kind = "supervisor";
+  readonly #init: (args: Args) => SupervisorInit | undefined;
+
+  constructor(init: (args: Args) => SupervisorInit | undefined) {
+    this.#init = init;
+  }
+
+  start(process: Process, args: Args): Progress {
+    const init = this.#init(args);
+    if (init === undefined) {
+      process.ignore();
+      return undefined;
+    }
+    const supervisor = new Supervisor(process, complete(init));
+    process.state = supervisor;
+    return supervisor.startAll();
+  }
+
+  receive(process: Process, message: unknown): Progress {
+    return supervisorOf(process).receive(message);
+  }
+
+  terminate(process: Process): Progress {
+    return supervisorOf(process).terminateAll();
+  }
+
+  describe(process: Process): unknown {
+    return process.state instanceof Supervisor ? process.state.describe() : undefined;
+  }
+}
+
+function supervisorOf(process: Process): Supervisor {
+  // Set by `start` before anything else can run.
+  return process.state as Supervisor;
+}
+
+/** Why a child could not be started; undefined when it was, or had nothing to do. */
+type StartFailure = Extract<StartResult, { ok: false; error: "failed" | "alreadyStarted" }>;
+
+/** A running supervisor: children in start order, and what their ends lead to. */
+class Supervisor {
+  readonly #process: Process;
+  readonly #strategy: Strategy;
+  readonly #flags: CompleteFlags;
+  readonly #children = new Children();
+  readonly #intensity: RestartIntensity;
+  #restarts = 0;
+
+  constructor(process: Process, { strategy, flags, specs }: CompleteInit) {
+    this.#process = process;
+    this.#strategy = strategy;
+    this.#flags = flags;
+    this.#intensity = new RestartIntensity(flags.intensity, flags.periodMs);
+    for (const spec of specs) this.#children.add(spec);
+  }
+
+  describe(): object {
+    return {
+      strategy: this.#strategy,
+      ...this.#flags,
+      children: this.#children.size,
+      restarts: this.#restarts,
+      restartsInPeriod: this.#intensity.count,
+    };
+  }
+
+  *startAll(): Waiting {
+    const failed = yield* this.#startEach([...this.#children.all()]);
+    if (failed === undefined) return;
+    yield* this.terminateAll();
+    const { child, failure } = failed;
+    this.#process.stop(shutdown({ type: "failedToStart", id: child.spec.id, reason: reasonOf(failure) }));
+  }
+
+  *terminateAll(): Waiting {
+    for (const child of [...this.#children.all()].toReversed()) yield* this.#terminate(child);
+  }
+
+  receive(message: unknown): Progress {
+    if (message instanceof Exit) {
+      if (message.from === this.#process.parentPid) return this.#process.stop(message.reason);
+      const child = this.#children.byPid(message.from);
+      // OTP: the exit of a process that is no child, or is one no more, is ignored.
+      return child === undefined ? undefined : this.#ended(child, message.reason);
+    }
+    if (message instanceof TryAgain) return this.#tryAgain(message.id);
+    // Only the functions of api.ts make calls, and they are typed.
+    if (message instanceof CallMessage) return this.#answer(message.request as SupervisorCalls, message.from);
+    return this.#process.warn("a supervisor received a message that it does not know; it is dropped");
+  }
+
+  // — Restarts ———————————————————————————————————————————————————————————————————————————————————————————————————
+
+  *#ended(child: Child, reason: ExitReason): Waiting {
+    const { restart, significant } = child.spec;
+    if (shouldReport(restart, reason)) this.#report("childTerminated", reason, child);
+    if (shouldRestart(restart, reason)) {
+      yield* this.#restart(child);
+      return;
+    }
+    this.#children.ended(child);
+    if (significant && this.#shouldShutDown()) this.#process.stop(shutdown());
+  }
+
+  /** A significant child has ended by itself and is not restarted. */
+  #shouldShutDown(): boolean {
+    switch (this.#flags.autoShutdown) {
+      case "never":
+        return false;
+      case "anySignificant":
+        return true;
+      case "allSignificant":
+        return !this.#children.all().some(({ spec, state }) => spec.significant && state !== undefined);
+    }
+  }
+
+  *#restart(failed: Child): Waiting {
+    if (!this.#intensity.add(this.#process.now())) {
+      this.#report("shutdown", "reachedMaxRestartIntensity", failed);
+      this.#children.ended(failed);
+      this.#process.stop(shutdown());
+      return;
+    }
+    this.#restarts += 1;
+    this.#children.setState(failed, undefined);
+    const group = restartGroup(this.#strategy, this.#children.all(), failed);
+    for (const child of group.toReversed()) yield* this.#terminate(child);
+    // Those that had ended by themselves are revived; temporary ones are gone for good.
+    const result = yield* this.#startEach(group.filter(({ spec }) => this.#children.byId(spec.id) !== undefined));
+    if (result === undefined) return;
+    this.#children.setState(result.child, "restarting");
+    // To itself, behind all that waits: OTP's way to keep a supervisor answering while a child does not come up.
+    this.#process.send<TryAgain>(this.#process.pid, new TryAgain(result.child.spec.id));
+  }
+
+  #tryAgain(id: string): Progress {
+    const child = this.#children.byId(id);
+    return child?.state === "restarting" ? this.#restart(child) : undefined;
+  }
+
+  // — Start and stop of one child ————————————————————————————————————————————————————————————————————————————————
+
+  *#startEach(children: readonly Child[]): Waiting<{ child: Child; failure: StartFailure } | undefined> {
+    for (const child of children) {
+      const failure = yield* this.#start(child);
+      if (failure !== undefined) return { child, failure };
+    }
+    return undefined;
+  }
+
+  *#start(child: Child): Waiting<StartFailure | undefined> {
+    const { id, start } = child.spec;
+    child.incarnation += 1;
+    const pid = this.#process.startChild(start.definition, start.args, {
+      id,
+      incarnation: child.incarnation,
+      ...(start.name === undefined ? {} : { name: start.name }),
+      ...(start.label === undefined ? {} : { label: start.label }),
+    });
+    const started = yield (message) => message instanceof Started && message.pid === pid;
+    const { result } = started as Started;
+    if (result.ok) {
+      this.#children.setState(child, result.ref);
+      if (this.#process.isTraced) this.#process.report(new ProgressReport(this.#process, this.#offender(child)));
+      return undefined;
+    }
+    if (result.error === "ignored") {
+      this.#children.ended(child);
+      return undefined;
+    }
+    this.#report("startError", reasonOf(result), child);
+    return result;
+  }
+
+  *#terminate(child: Child): Waiting {
+    const { state, spec } = child;
+    if (typeof state === "object") {
+      const reason = yield* shutdownChild(this.#process, state, spec.shutdown);
+      if (!isOrderlyEnd(reason, spec.shutdown, spec.restart)) this.#report("shutdownError", reason, child);
+    }
+    this.#children.ended(child);
+  }
+
+  // — Management —————————————————————————————————————————————————————————————————————————————————————————————————
+
+  #answer(request: SupervisorCalls, from: From): Progress {
+    switch (request.type) {
+      case "startChild":
+        return this.#answerStartChild(request.spec, from);
+      case "terminateChild":
+        return this.#answerTerminateChild(request.child, from);
+      case "restartChild":
+        return this.#answerRestartChild(request.id, from);
+      case "deleteChild":
+        return from.reply(this.#deleteChild(request.id));
+      case "getChildSpec":
+        return from.reply(this.#find(request.child)?.spec);
+      case "whichChildren":
+        return from.reply(this.#whichChildren());
+      case "countChildren":
+        return from.reply(this.#countChildren());
+    }
+  }
+
+  #find(child: string | Pid): Child | undefined {
+    return typeof child === "string" ? this.#children.byId(child) : this.#children.byPid(child);
+  }
+
+  *#answerStartChild(given: ChildSpec, from: From): Waiting {
+    from.reply(yield* this.#startNew(given));
+  }
+
+  *#startNew(given: ChildSpec): Waiting<StartChildResult> {
+    let spec: CompleteChildSpec;
+    try {
+      spec = completeChildSpec(given, this.#flags.autoShutdown);
+    } catch (problem) {
+      if (problem instanceof InvalidChildSpecError) return { ok: false, error: "badSpec", problem };
+      throw problem;
+    }
+    const present = this.#children.byId(spec.id);
+    if (present !== undefined) {
+      return typeof present.state === "object"
+        ? { ok: false, error: "alreadyStarted", pid: present.state }
+        : { ok: false, error: "alreadyPresent" };
+    }
+    const child = this.#children.add(spec);
+    const failure = yield* this.#start(child);
+    if (failure === undefined) return { ok: true, child: typeof child.state === "object" ? child.state : undefined };
+    // OTP: a spec whose first start fails is not kept.
+    this.#children.remove(child);
+    return asResult(failure);
+  }
+
+  *#answerTerminateChild(id: string | Pid, from: From): Waiting {
+    const child = this.#find(id);
+    if (child === undefined) {
+      from.reply({ ok: false, error: "notFound" });
+      return;
+    }
+    yield* this.#terminate(child);
+    from.reply({ ok: true });
+  }
+
+  *#answerRestartChild(id: string, from: From): Waiting {
+    from.reply(yield* this.#restartById(id));
+  }
+
+  *#restartById(id: string): Waiting<RestartChildResult> {
+    const child = this.#children.byId(id);
+    if (child === undefined) return { ok: false, error: "notFound" };
+    if (child.state === "restarting") return { ok: false, error: "restarting" };
+    if (child.state !== undefined) return { ok: false, error: "running" };
+    const failure = yield* this.#start(child);
+    if (failure !== undefined) return asResult(failure);
+    const { state } = child as Child;
+    return { ok: true, child: typeof state === "object" ? state : undefined };
+  }
+
+  #deleteChild(id: string): { ok: true } | { ok: false; error: "running" | "restarting" | "notFound" } {
+    const child = this.#children.byId(id);
+    if (child === undefined) return { ok: false, error: "notFound" };
+    if (child.state === "restarting") return { ok: false, error: "restarting" };
+    if (child.state !== undefined) return { ok: false, error: "running" };
+    this.#children.remove(child);
+    return { ok: true };
+  }
+
+  #whichChildren(): ChildInfo[] {
+    return this.#children
+      .all()
+      .map(({ spec, state }) => ({ id: spec.id, child: state, type: spec.type }))
+      .toReversed();
+  }
+
+  #countChildren(): ChildCounts {
+    const all = this.#children.all();
+    const supervisors = all.filter(({ spec }) => spec.type === "supervisor").length;
+    const active = all.filter(({ state }) => typeof state === "object" && this.#process.isAlive(state)).length;
+    return { specs: all.length, active, supervisors, workers: all.length - supervisors };
+  }
+
+  // — Reports ————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  #report(context: ErrorContext, reason: ExitReason | "reachedMaxRestartIntensity", child: Child): void {
+    this.#process.report(new SupervisorReport(this.#process, context, reason, this.#offender(child)));
+  }
+
+  #offender({ spec, state }: Child): Offender {
+    const { id, restart, shutdown: how, type, significant, start } = spec;
+    const pid = typeof state === "object" ? state : undefined;
+    return { id, pid, count: 1, definition: start.definition.name, restart, shutdown: how, type, significant };
+  }
+}
+
+function reasonOf(failure: StartFailure): ExitReason {
+  if (failure.error === "failed") return failure.reason;
+  return { type: "error", error: { type: "alreadyStarted", pid: failure.pid } };
+}
+
+function asResult(
+  failure: StartFailure,
+): { ok: false; error: "alreadyStarted"; pid: Pid } | { ok: false; error: "startFailed"; reason: ExitReason } {
+  return failure.error === "alreadyStarted"
+    ? { ok: false, error: "alreadyStarted", pid: failure.pid }
+    : { ok: false, error: "startFailed", reason: failure.reason };
+}

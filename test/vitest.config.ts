@@ -1,0 +1,30 @@
+import { defineConfig } from "vitest/config";
+import { doctest } from "./doctest/plugin.ts";
+import { summary } from "./summary.ts";
+
+export default defineConfig({
+  root: `${import.meta.dirname}/..`,
+  // Tests run the sources of the workspace packages. `resolve.conditions` would not reach code that runs in Node.
+  ssr: { resolve: { conditions: ["espalier-source", "module", "node", "development|production"] } },
+  test: {
+    pool: "forks",
+    silent: "passed-only",
+    reporters: ["default", summary()],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts", "packages/*/test/**/*.test.ts"],
+          exclude: ["test/bench/**", "**/node_modules/**"],
+          expect: { requireAssertions: true },
+        },
+      },
+      {
+        extends: true,
+        plugins: [doctest()],
+        test: { name: "docs", include: ["README.md", "packages/*/README.md"] },
+      },
+    ],
+  },
+});
