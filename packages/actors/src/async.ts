@@ -1,11 +1,11 @@
-import { type Behaviour, type Definition, type Match, type Process, type Progress, type Waiting } from "./behaviour.ts";
-import { type CallMessage, type CastMessage } from "./call.ts";
-import { type Context } from "./context.ts";
+import type { Behaviour, Definition, Match, Process, Progress, Waiting } from "./behaviour.ts";
+import type { CallMessage, CastMessage } from "./call.ts";
+import type { Context } from "./context.ts";
 import { normal } from "./exit-reason.ts";
-import { type ActorProcess } from "./internal/process.ts";
+import type { ActorProcess } from "./internal/process.ts";
 import { handleSystemMessage, SystemMessage } from "./internal/system-message.ts";
-import { type Down, type Exit } from "./monitor.ts";
-import { type ActorRef } from "./pid.ts";
+import type { Down, Exit } from "./monitor.ts";
+import type { ActorRef } from "./pid.ts";
 import { Resource } from "./resource.ts";
 
 /** Everything that can stand in the mailbox of an actor written as an async function. */

@@ -1,8 +1,9 @@
-import { type Context, type SpawnOptions } from "./context.ts";
-import { type Report } from "./event.ts";
-import { type ExitReason } from "./exit-reason.ts";
-import { type Pid } from "./pid.ts";
-import { type Resource } from "./resource.ts";
+import type { Context, SpawnOptions } from "./context.ts";
+import type { Report, TraceEvents } from "./event.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import type { Pid } from "./pid.ts";
+import type { Resource } from "./resource.ts";
+import type { Deadline } from "./timer.ts";
 
 /**
  * How far a callback has come.
@@ -42,6 +43,8 @@ export interface Behaviour<Args = never> {
   terminate?(process: Process, reason: ExitReason): Progress;
   /** What to show of the state: in `inspect`, crash reports and `sys.getState`. Must not throw. */
   describe?(process: Process): unknown;
+  /** The state in a word, such as the name of a machine's state: what the tree shows of it. Must not throw. */
+  summary?(process: Process): string | undefined;
   /** Replaces the state by what `replace` makes of it. Absent: the state cannot be replaced. */
   replaceState?(process: Process, replace: (state: unknown) => unknown): void;
 }
@@ -59,6 +62,8 @@ export interface Process extends Context<never> {
   ignore(): void;
   /** Makes this actor the owner of the resource, taking it from its present owner if it has one. */
   own(resource: Resource): void;
+  /** Makes another actor the owner of a resource of this one. False: that actor is dead, and nothing has changed. */
+  give(resource: Resource, to: Pid): boolean;
   /** Takes the resource from this actor without releasing it. */
   disown(resource: Resource): void;
   /**
@@ -66,6 +71,13 @@ export interface Process extends Context<never> {
    * during it. OTP's `start_link`, without a promise.
    */
   startChild<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args: Args, options?: SpawnOptions): Ref;
+  /**
+   * A timer of this actor that is armed again and again. `run` is called by the kernel and not as a step of the actor,
+   * so it must be code of a resource or of the behaviour, never a user's.
+   */
+  deadline(run: () => void): Deadline;
+  /** Hands an event to whoever traces; made for events that a package adds to `TraceEvents`. */
+  observe<Type extends keyof TraceEvents>(type: Type, fields: TraceEvents[Type]): void;
   /** Tells the operator of something that is odd and not fatal. */
   warn(text: string): void;
   /** Whether anybody sees the events of this system, and reports that are only for them are worth making. */

@@ -1,4 +1,4 @@
-import { type Pid } from "./pid.ts";
+import type { Pid } from "./pid.ts";
 
 declare const replies: unique symbol;
 

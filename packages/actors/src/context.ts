@@ -1,9 +1,10 @@
-import { type Definition, type StartResult } from "./behaviour.ts";
-import { type CallOptions, type ReplyOf, type RequestOf } from "./call.ts";
-import { type ExitReason } from "./exit-reason.ts";
-import { type MonitorRef } from "./monitor.ts";
-import { type ActorRef, type Callable, type Castable, type Destination, type Pid } from "./pid.ts";
-import { type TimerRef } from "./timer.ts";
+import type { Definition, StartResult } from "./behaviour.ts";
+import type { CallOptions, ReplyOf, RequestOf } from "./call.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import type { Logger } from "./logger.ts";
+import type { MonitorRef } from "./monitor.ts";
+import type { ActorRef, Callable, Castable, Destination, Pid } from "./pid.ts";
+import type { TimerRef } from "./timer.ts";
 
 /** Options of every spawn. */
 export interface SpawnOptions {
@@ -120,6 +121,9 @@ export interface Context<Info = unknown> extends Caller, Spawner {
   sendAfter<Message>(target: ActorRef<Message> | string, message: Message, afterMs: number): TimerRef;
   /** Answers the milliseconds that were left, or undefined when it had fired or was cancelled. */
   cancelTimer(timer: TimerRef): number | undefined;
+
+  /** The system's logger. */
+  readonly logger: Logger;
 
   /** Monotonic milliseconds of the host. */
   now(): number;

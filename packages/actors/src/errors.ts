@@ -124,6 +124,21 @@ export class MissingCallbackError extends ActorsError {
   }
 }
 
+/** A machine has children, by `invoke` or spawn, which the kernel does not run. */
+export class UnsupportedMachineError extends ActorsError {
+  readonly code = "ERR_UNSUPPORTED_MACHINE";
+  readonly machine: string;
+  readonly state: string;
+  readonly construct: string;
+
+  constructor(machine: string, state: string, construct: string) {
+    super(`machine ${machine} cannot run as an actor: it has ${construct} in state ${state}`);
+    this.machine = machine;
+    this.state = state;
+    this.construct = construct;
+  }
+}
+
 /** The system has been shut down. */
 export class SystemStoppedError extends ActorsError {
   readonly code = "ERR_SYSTEM_STOPPED";

@@ -1,5 +1,5 @@
 import { type ExitReason, formatReason } from "./exit-reason.ts";
-import { type Pid } from "./pid.ts";
+import type { Pid } from "./pid.ts";
 
 /** Which actor an event is about: the path and incarnation name it the same way in every run. */
 export interface Subject {
@@ -49,6 +49,12 @@ export type TraceEvent = {
     readonly subject: Subject;
   } & TraceEvents[Type];
 }[keyof TraceEvents];
+
+/**
+ * How much a tracer wants to see: `"life"` is starts, ends and reports, few and cheap; `"all"` is every message, signal
+ * and timer too.
+ */
+export type TraceDetail = "life" | "all";
 
 /** Sees every event of a system as it happens. It must not throw, and must not act on the system. */
 export type Tracer = (event: TraceEvent) => void;

@@ -1,4 +1,4 @@
-import { type Logger } from "./logger.ts";
+import type { Logger } from "./logger.ts";
 
 /** Takes back what was asked for. Calling it again, or too late, does nothing. */
 export type Cancel = () => void;

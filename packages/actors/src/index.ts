@@ -17,6 +17,7 @@ export {
   type StartResult,
   type Waiting,
 } from "./behaviour.ts";
+export { type Outcome, request } from "./request.ts";
 export { Resource } from "./resource.ts";
 
 // Servers
@@ -45,10 +46,20 @@ export {
 // Async functions
 export { type AsyncContext, type AsyncOptions, fromAsync, type Incoming } from "./async.ts";
 
+// Machines
+export {
+  actorOf,
+  fromMachine,
+  type MachineInput,
+  type MachineOptions,
+  type MachineRef,
+  type ShutdownEvent,
+} from "./machine.ts";
+
 // Messages
 export { type Call, CallMessage, type CallOptions, CastMessage, type From, type ReplyOf, type RequestOf } from "./call.ts";
 export { Down, Exit, type MonitorRef } from "./monitor.ts";
-export { type TimerRef } from "./timer.ts";
+export { type Deadline, type TimerRef } from "./timer.ts";
 
 // Exits
 export {
@@ -82,4 +93,5 @@ export {
   NoProcessError,
   RegistrationError,
   SystemStoppedError,
+  UnsupportedMachineError,
 } from "./errors.ts";

@@ -1,8 +1,8 @@
-import { type Kernel } from "./internal/kernel.ts";
-import { type Link } from "./internal/link.ts";
-import { type ActorProcess } from "./internal/process.ts";
+import type { Kernel } from "./internal/kernel.ts";
+import type { Link } from "./internal/link.ts";
+import type { ActorProcess } from "./internal/process.ts";
 import { Watch } from "./internal/watch.ts";
-import { type Pid } from "./pid.ts";
+import type { Pid } from "./pid.ts";
 
 /** One actor as `inspect` shows it. */
 export interface ProcessInfo {
@@ -22,6 +22,8 @@ export interface ProcessInfo {
   readonly status: ActorProcess["status"];
   /** The state as the behaviour shows it. */
   readonly state: unknown;
+  /** The state in a word, as the tree shows it. */
+  readonly summary: string | undefined;
   readonly trapExit: boolean;
   readonly links: readonly Pid[];
   /** Whom it monitors or is waiting for in a call. */
@@ -91,6 +93,7 @@ function inspectProcess(process: ActorProcess): ProcessInfo {
     behaviour: definition.behaviour.kind,
     status,
     state: process.describe(),
+    summary: process.summary,
     trapExit: process.isTrappingExits,
     links: [...linksOf(process)].map((link) => link.other(process).pid),
     monitors,
@@ -132,11 +135,12 @@ export function formatTree(info: SystemInfo): string {
   return lines.join("\n");
 }
 
-function formatProcess({ id, pid, name, label, behaviour, state }: ProcessInfo): string {
+function formatProcess({ id, pid, name, label, behaviour, state, summary }: ProcessInfo): string {
   const extra = [
     name === undefined || name === id ? "" : `name ${name}`,
     label ?? "",
-    typeof state === "string" ? state : "",
-  ].filter((text) => text !== "");
-  return `${id} ${pid} ${behaviour}${extra.length === 0 ? "" : ` (${extra.join(", ")})`}`;
+    summary ?? (typeof state === "string" ? state : ""),
+  ];
+  const shown = [...new Set(extra)].filter((text) => text !== "");
+  return `${id} ${pid} ${behaviour}${shown.length === 0 ? "" : ` (${shown.join(", ")})`}`;
 }

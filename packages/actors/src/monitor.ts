@@ -1,5 +1,5 @@
-import { type ExitReason } from "./exit-reason.ts";
-import { type Pid } from "./pid.ts";
+import type { ExitReason } from "./exit-reason.ts";
+import type { Pid } from "./pid.ts";
 
 /** Names one monitor: what `monitor` answers, what its `Down` carries, and what `demonitor` takes. Opaque. */
 export interface MonitorRef {

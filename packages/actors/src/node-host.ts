@@ -1,4 +1,4 @@
-import { type Host } from "./host.ts";
+import type { Host } from "./host.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 
 // The only file that names a clock, a timer, the microtask queue, the console or a random source. The package compiles

@@ -1,4 +1,4 @@
-import { type ActorProcess } from "./internal/process.ts";
+import type { ActorProcess } from "./internal/process.ts";
 
 declare const understands: unique symbol;
 declare const answers: unique symbol;
@@ -31,12 +31,10 @@ export class Pid {
   toJSON(): string {
     return this.toString();
   }
-
-  /** What Node's `console.log` shows. */
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.toString();
-  }
 }
+
+// What Node's console shows; set from outside, since declarations cannot name a member by a registered symbol.
+Object.defineProperty(Pid.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: Pid.prototype.toString });
 
 /**
  * The typed address of an actor that understands `Message`. At run time it is the pid itself, so a ref goes wherever a

@@ -1,4 +1,6 @@
-import { type ActorProcess } from "./internal/process.ts";
+import type { ActorProcess } from "./internal/process.ts";
+import type { Pid } from "./pid.ts";
+import type { Deadline } from "./timer.ts";
 
 /**
  * Something that has exactly one owner and is released when that owner dies, whether by throw or by kill: a timer, a
@@ -12,6 +14,19 @@ export abstract class Resource {
   nextOwned: Resource | null = null;
   /** @internal */
   previousOwned: Resource | null = null;
+
+  /** The actor that owns it now. */
+  get ownerPid(): Pid | undefined {
+    return this.owner?.pid;
+  }
+
+  /**
+   * A timer that belongs to the present owner and is armed again and again. `run` is called by the kernel and not as a
+   * step of the owner: it is for the code of the resource.
+   */
+  protected deadline(run: () => void): Deadline | undefined {
+    return this.owner?.deadline(run);
+  }
 
   /** What it is, for traces and inspection: `"timer"`, `"socket"`. */
   abstract readonly kind: string;

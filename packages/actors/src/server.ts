@@ -1,11 +1,11 @@
-import { type Behaviour, type Definition, type Process, type Progress } from "./behaviour.ts";
+import type { Behaviour, Definition, Process, Progress } from "./behaviour.ts";
 import { CallMessage, CastMessage, type From } from "./call.ts";
-import { type Context } from "./context.ts";
-import { BadReturnError, MissingCallbackError } from "./errors.ts";
-import { type ExitReason } from "./exit-reason.ts";
+import type { Context } from "./context.ts";
+import { BadReturnError, describeValue, MissingCallbackError } from "./errors.ts";
+import type { ExitReason } from "./exit-reason.ts";
 import { type Down, Exit } from "./monitor.ts";
-import { type ActorRef, type Callable, type Castable } from "./pid.ts";
-import { type TimerRef } from "./timer.ts";
+import type { ActorRef, Callable, Castable } from "./pid.ts";
+import type { TimerRef } from "./timer.ts";
 
 /*
  * A server, as Erlang's gen_server has it. The user writes callbacks; the server's loop calls them, one message at a
@@ -195,10 +195,20 @@ interface AnyCallbacks {
 /** What a running server remembers beside the user's state. */
 class ServerState {
   user: unknown;
-  timeout: TimerRef | null = null;
+  timeout: { readonly timer: TimerRef; readonly message: Timeout } | null = null;
 
   constructor(user: unknown) {
     this.user = user;
+  }
+}
+
+/** What `init` left to do: the first message of the server, before all that were sent to it. */
+class Continuation {
+  readonly type = "continue";
+  readonly value: AnyContinue;
+
+  constructor(value: AnyContinue) {
+    this.value = value;
   }
 }
 
@@ -222,7 +232,10 @@ class ServerBehaviour implements Behaviour<unknown> {
     switch (result?.type) {
       case "ok":
         process.state = new ServerState(result.state);
-        return this.#proceed(process, result.next);
+        if (typeof result.next !== "object" || !("continue" in result.next)) return this.#proceed(process, result.next);
+        // OTP: the start is over before the continuation runs, which may therefore take its time.
+        process.unreceive(new Continuation(result.next.continue));
+        return undefined;
       case "ignore":
         process.ignore();
         return undefined;
@@ -236,11 +249,13 @@ class ServerBehaviour implements Behaviour<unknown> {
 
   receive(process: Process, message: unknown): Progress {
     const server = stateOf(process);
-    if (server.timeout !== null) {
-      // OTP: a timeout is for the time without any message.
-      process.cancelTimer(server.timeout);
+    const { timeout } = server;
+    if (timeout !== null) {
+      // OTP: a timeout is for the time without any message; one that ran out behind this message is none.
       server.timeout = null;
+      if (process.cancelTimer(timeout.timer) === undefined) process.takeMessage((other) => other === timeout.message);
     }
+    if (message instanceof Continuation) return this.#continue(process, message.value);
     if (message instanceof CallMessage) {
       const { handleCall } = this.#callbacks;
       if (handleCall === undefined) throw new MissingCallbackError(this.#name, "handleCall");
@@ -294,12 +309,16 @@ class ServerBehaviour implements Behaviour<unknown> {
 
   #proceed(process: Process, next: Next<AnyContinue>): Progress {
     if (next === undefined || next === "hibernate") return undefined;
-    if ("timeoutMs" in next) {
-      stateOf(process).timeout = process.sendAfter<Timeout>(process.pid, new Timeout(), next.timeoutMs);
-      return undefined;
-    }
+    if ("continue" in next) return this.#continue(process, next.continue);
+    const message = new Timeout();
+    const timer = process.sendAfter<Timeout>(process.pid, message, next.timeoutMs);
+    stateOf(process).timeout = { timer, message };
+    return undefined;
+  }
+
+  #continue(process: Process, value: AnyContinue): Progress {
     if (this.#callbacks.handleContinue === undefined) throw new MissingCallbackError(this.#name, "handleContinue");
-    return this.#handled(process, this.#callbacks.handleContinue(next.continue, stateOf(process).user, process), null);
+    return this.#handled(process, this.#callbacks.handleContinue(value, stateOf(process).user, process), null);
   }
 
   terminate(process: Process, reason: ExitReason): Progress {
@@ -311,7 +330,13 @@ class ServerBehaviour implements Behaviour<unknown> {
   describe(process: Process): unknown {
     if (!(process.state instanceof ServerState)) return undefined;
     const { user } = process.state;
-    return this.#callbacks.formatStatus === undefined ? user : this.#callbacks.formatStatus(user);
+    if (this.#callbacks.formatStatus === undefined) return user;
+    try {
+      return this.#callbacks.formatStatus(user);
+    } catch (error) {
+      // OTP: whoever looks at a server, a crash report above all, is not hurt by how it wants to be seen.
+      return `${this.#name}.formatStatus threw ${describeValue(error)}`;
+    }
   }
 
   replaceState(process: Process, replace: (state: unknown) => unknown): void {

@@ -1,12 +1,12 @@
-import { type Context } from "./context.ts";
+import type { Context } from "./context.ts";
 import { CallExitError } from "./errors.ts";
 import { type ExitReason, normal } from "./exit-reason.ts";
-import { type Kernel } from "./internal/kernel.ts";
+import type { Kernel } from "./internal/kernel.ts";
 import { makeCall } from "./internal/pending-call.ts";
 import { ActorProcess } from "./internal/process.ts";
 import { type SystemReply, SystemMessage, type SystemRequest } from "./internal/system-message.ts";
-import { type CallOptions } from "./call.ts";
-import { type Destination, type Pid } from "./pid.ts";
+import type { CallOptions } from "./call.ts";
+import type { Destination, Pid } from "./pid.ts";
 import { System } from "./system.ts";
 
 /** Who asks: a system, from outside, or an actor. */

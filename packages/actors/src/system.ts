@@ -1,18 +1,18 @@
-import { type Definition, type StartResult } from "./behaviour.ts";
+import type { Definition, StartResult } from "./behaviour.ts";
 import { type CallOptions, CallMessage, CastMessage, type ReplyOf, type RequestOf } from "./call.ts";
-import { type Caller, type SpawnOptions, type Spawner } from "./context.ts";
+import type { Caller, SpawnOptions, Spawner } from "./context.ts";
 import { InvalidOptionError, NoProcessError } from "./errors.ts";
-import { type Tracer } from "./event.ts";
+import type { TraceDetail, Tracer } from "./event.ts";
 import { type ExitReason, kill, noproc, shutdown } from "./exit-reason.ts";
-import { type Host } from "./host.ts";
+import type { Host } from "./host.ts";
 import { inspectKernel, type SystemInfo } from "./inspect.ts";
 import { Kernel } from "./internal/kernel.ts";
 import { makeCall } from "./internal/pending-call.ts";
-import { type ActorProcess, spawnProcess, startProcess } from "./internal/process.ts";
+import { type ActorProcess, livingProcess, spawnProcess, startProcess } from "./internal/process.ts";
 import { EndWaiter } from "./internal/watch.ts";
-import { type Logger } from "./logger.ts";
+import type { Logger } from "./logger.ts";
 import { nodeHost } from "./node-host.ts";
-import { type ActorRef, type Callable, type Castable, type Destination, type Pid } from "./pid.ts";
+import type { ActorRef, Callable, Castable, Destination, Pid } from "./pid.ts";
 
 export interface SystemOptions {
   /** For logs and inspection. @defaultValue "espalier" */
@@ -109,7 +109,7 @@ export class System implements Caller, Spawner {
   }
 
   isAlive(pid: Pid): boolean {
-    return pid.process !== null;
+    return livingProcess(pid) !== null;
   }
 
   /** Resolves with the reason once the actor has ended; with `noproc` at once if it is dead. */
@@ -124,9 +124,9 @@ export class System implements Caller, Spawner {
     return inspectKernel(this.kernel);
   }
 
-  /** Lets a tracer see every event from now on; the answer takes it off again. */
-  trace(tracer: Tracer): () => void {
-    this.kernel.addTracer(tracer);
+  /** Lets a tracer see every event from now on, or only those of life; the answer takes it off again. */
+  trace(tracer: Tracer, options: { readonly detail?: TraceDetail } = {}): () => void {
+    this.kernel.addTracer(tracer, options.detail ?? "all");
     return () => this.kernel.removeTracer(tracer);
   }
 

@@ -93,6 +93,17 @@ export class FrameTooLargeError extends SocketsError {
   }
 }
 
+/** A listener with this name and address is open already. */
+export class ListenerExistsError extends SocketsError {
+  readonly code = "ERR_LISTENER_EXISTS" as const;
+  readonly listener: string;
+
+  constructor(listener: string, options?: ErrorOptions) {
+    super(`listener ${listener} is open already`, options);
+    this.listener = listener;
+  }
+}
+
 /** No listener of this name is open. */
 export class UnknownListenerError extends SocketsError {
   readonly code = "ERR_UNKNOWN_LISTENER" as const;
@@ -102,18 +113,6 @@ export class UnknownListenerError extends SocketsError {
   constructor(listener: string, options?: ErrorOptions) {
     super(`there is no listener named ${JSON.stringify(listener)}`, options);
     this.listener = listener;
-  }
-}
-
-/** The operation needs an open socket, and this one is closed. */
-export class SocketClosedError extends SocketsError {
-  readonly code = "ERR_SOCKET_CLOSED" as const;
-  /** What was tried: `send`, `receive`. */
-  readonly operation: string;
-
-  constructor(operation: string, options?: ErrorOptions) {
-    super(`cannot ${operation}: the socket is closed`, options);
-    this.operation = operation;
   }
 }
 

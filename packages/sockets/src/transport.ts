@@ -56,7 +56,7 @@ export interface ListenSocket {
 export interface SocketEvents {
   /** A client's connection is up. */
   connected(): void;
-  /** Bytes came in. The array may be part of a buffer that is used again: it is valid during this call only. */
+  /** Bytes came in. The array is the receiver's to keep. */
   data(bytes: Uint8Array): void;
   /** The peer will send nothing more; it may still read. */
   end(): void;

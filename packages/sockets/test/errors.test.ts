@@ -5,7 +5,7 @@ import {
   FrameTooLargeError,
   InvalidOptionError,
   ListenError,
-  SocketClosedError,
+  ListenerExistsError,
   SocketsError,
   UnknownListenerError,
   unknownOption,
@@ -34,9 +34,9 @@ const errors: readonly [SocketsError, string, string][] = [
     'UnknownListenerError: there is no listener named "mqtt"',
   ],
   [
-    new SocketClosedError("send", { cause }),
-    "ERR_SOCKET_CLOSED",
-    "SocketClosedError: cannot send: the socket is closed",
+    new ListenerExistsError("echo:5000", { cause }),
+    "ERR_LISTENER_EXISTS",
+    "ListenerExistsError: listener echo:5000 is open already",
   ],
 ];
 
@@ -52,7 +52,7 @@ describe("every error", () => {
     expect(new ListenError("::1", 80, "EACCES")).toMatchObject({ host: "::1", port: 80, reason: "EACCES" });
     expect(new FrameTooLargeError(300, 255)).toMatchObject({ size: 300, limit: 255 });
     expect(new UnknownListenerError("mqtt")).toMatchObject({ listener: "mqtt" });
-    expect(new SocketClosedError("send")).toMatchObject({ operation: "send" });
+    expect(new ListenerExistsError("echo:5000")).toMatchObject({ listener: "echo:5000" });
   });
 });
 

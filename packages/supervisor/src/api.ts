@@ -45,8 +45,8 @@ export type DeleteChildResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly error: "running" | "restarting" | "notFound" | "simpleOneForOne" };
 
-/** What every supervisor answers. */
-type CommonCalls =
+/** What every supervisor answers, one that is written by hand too. */
+export type CommonCalls =
   | Call<"terminateChild", TerminateChildResult, { child: string | Pid }>
   | Call<"restartChild", RestartChildResult, { id: string }>
   | Call<"deleteChild", DeleteChildResult, { id: string }>

@@ -44,6 +44,10 @@ export {
   whichChildren,
 } from "./api.ts";
 
+// For special supervisors
+export { type CommonCalls } from "./api.ts";
+export { isOrderlyEnd, type ParallelEnd, shutdownAll, shutdownChild } from "./shutdown.ts";
+
 // Reports
 export { type ErrorContext, type Offender, ProgressReport, SupervisorReport } from "./report.ts";
 

@@ -64,8 +64,9 @@ export function* shutdownAll(process: Process, pids: readonly Pid[], how: Shutdo
   }
   // Those that had ended before have left an exit message with the true reason.
   const earlier = new Map<Pid, ExitReason>();
+  const stopping = new Set(pids);
   process.takeMessages(
-    (message) => message instanceof Exit,
+    (message) => message instanceof Exit && stopping.has(message.from),
     (message) => message instanceof Exit && earlier.set(message.from, message.reason),
   );
   for (const pid of pids) process.exit(pid, how === "brutalKill" ? kill : shutdown());

@@ -1,4 +1,4 @@
-import { type ExitReason } from "../exit-reason.ts";
+import type { ExitReason } from "../exit-reason.ts";
 
 /** Unwinds the stack of an actor that has called `exit`. Not an Error: no stack is captured, nobody should catch it. */
 export class ActorExit {

@@ -1,8 +1,8 @@
-import { type Subject, type TraceEvents, type Tracer, type TraceEvent, type Report } from "../event.ts";
-import { type Cancel, type Host } from "../host.ts";
+import type { Report, Subject, TraceDetail, TraceEvent, TraceEvents, Tracer } from "../event.ts";
+import type { Cancel, Host } from "../host.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { Pid } from "../pid.ts";
-import { type ActorProcess } from "./process.ts";
+import type { ActorProcess } from "./process.ts";
 import { Ring } from "./ring.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
@@ -54,8 +54,11 @@ export class Kernel {
   #armedFor = Infinity;
   #disarm: Cancel | null = null;
 
+  /** Sees everything, each message included; null when nobody asked for that. */
   tracer: Tracer | null = null;
-  readonly #tracers = new Set<Tracer>();
+  /** Sees at least the events of life: starts, ends, reports. */
+  observer: Tracer | null = null;
+  readonly #tracers = new Map<Tracer, TraceDetail>();
   /** The event whose handling is under way: the cause of all that happens now. */
   cause = 0;
   #nextEvent = 1;
@@ -224,8 +227,8 @@ export class Kernel {
     }
   }
 
-  addTracer(tracer: Tracer): void {
-    this.#tracers.add(tracer);
+  addTracer(tracer: Tracer, detail: TraceDetail): void {
+    this.#tracers.set(tracer, detail);
     this.#composeTracers();
   }
 
@@ -235,39 +238,58 @@ export class Kernel {
   }
 
   #composeTracers(): void {
-    const [only, ...others] = this.#tracers;
-    if (only === undefined) this.tracer = null;
-    else if (others.length === 0) this.tracer = only;
-    else {
-      const all = [...this.#tracers];
-      this.tracer = (event) => {
-        for (const tracer of all) tracer(event);
-      };
-    }
+    const all = [...this.#tracers];
+    this.observer = composed(all.map(([tracer]) => tracer));
+    this.tracer = composed(all.filter(([, detail]) => detail === "all").map(([tracer]) => tracer));
   }
 
-  /** Reports an event to the tracer, which the caller has seen to be there. Answers the event's id. */
+  /** Reports one of the many events of the hot path; the caller has seen that there is a tracer. Answers its id. */
   trace<Type extends keyof TraceEvents>(
     type: Type,
     subject: Subject,
     fields: TraceEvents[Type],
     cause: number = this.cause,
   ): number {
+    return this.#emit(this.tracer, type, subject, fields, cause);
+  }
+
+  /** Reports an event of life. */
+  observe<Type extends keyof TraceEvents>(type: Type, subject: Subject, fields: TraceEvents[Type]): void {
+    if (this.observer !== null) this.#emit(this.observer, type, subject, fields, this.cause);
+  }
+
+  #emit<Type extends keyof TraceEvents>(
+    tracer: Tracer | null,
+    type: Type,
+    subject: Subject,
+    fields: TraceEvents[Type],
+    cause: number,
+  ): number {
     const id = this.#nextEvent;
     this.#nextEvent += 1;
     const { pid, path, incarnation } = subject;
     const event = { type, id, cause, time: this.host.now(), subject: { pid, path, incarnation }, ...fields };
     // The compiler cannot see that a type and the fields of that type make a member of the union.
-    this.tracer?.(event as unknown as TraceEvent);
+    tracer?.(event as unknown as TraceEvent);
     return id;
   }
 
   report(subject: Subject, report: Report): void {
-    if (this.tracer !== null) this.trace("report", subject, { report });
+    this.observe("report", subject, { report });
     if (this.logger === silentLogger) return;
     const { level, text, type } = report;
     const fields = { report: type, pid: subject.pid.toString(), path: subject.path };
-    const reason: { type: string; error?: unknown } | undefined = "reason" in report ? report.reason : undefined;
-    this.logger[level](reason?.error === undefined ? fields : { ...fields, err: reason.error }, text);
+    // Only a crash has a stack that is worth printing; whoever reports the same death later names its reason.
+    const { reason } = report.type === "crash" ? report : { reason: undefined };
+    this.logger[level](reason?.type === "error" ? { ...fields, err: reason.error } : fields, text);
   }
+}
+
+function composed(tracers: readonly Tracer[]): Tracer | null {
+  const [only] = tracers;
+  if (only === undefined) return null;
+  if (tracers.length === 1) return only;
+  return (event) => {
+    for (const tracer of tracers) tracer(event);
+  };
 }

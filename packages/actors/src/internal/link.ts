@@ -1,4 +1,4 @@
-import { type ActorProcess } from "./process.ts";
+import type { ActorProcess } from "./process.ts";
 
 /**
  * One link. It stands in the lists of both its ends at once, so that the common actor, whose only link is to its

@@ -1,5 +1,5 @@
-import { type Destination } from "../pid.ts";
-import { type ActorProcess } from "./process.ts";
+import type { Destination } from "../pid.ts";
+import type { ActorProcess } from "./process.ts";
 import { Timer, type TimerQueue } from "./timer-queue.ts";
 
 /** `sendAfter`: a message that leaves later. */

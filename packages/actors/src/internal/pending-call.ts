@@ -1,9 +1,9 @@
-import { type CallOptions, type From } from "../call.ts";
+import type { CallOptions, From } from "../call.ts";
 import { CallExitError, CallingSelfError, CallTimeoutError, InvalidOptionError } from "../errors.ts";
 import { type ExitReason, failure, noproc } from "../exit-reason.ts";
-import { type Destination, type Pid } from "../pid.ts";
-import { type Kernel } from "./kernel.ts";
-import { type ActorProcess } from "./process.ts";
+import type { Destination, Pid } from "../pid.ts";
+import type { Kernel } from "./kernel.ts";
+import type { ActorProcess } from "./process.ts";
 import { Timer, type TimerQueue } from "./timer-queue.ts";
 import { Watch } from "./watch.ts";
 
@@ -97,7 +97,7 @@ export function makeCall(
     throw new InvalidOptionError("timeoutMs", timeoutMs, 'milliseconds of at least 0, or "infinity"');
   }
   const process = typeof target === "string" ? (kernel.names.get(target) ?? null) : target.process;
-  if (process === null) return Promise.reject(new CallExitError(target.toString(), noproc));
+  if (process === null || process.isDoomed) return Promise.reject(new CallExitError(target.toString(), noproc));
   if (process === caller) {
     const name = process.pid.toString();
     return Promise.reject(new CallExitError(name, failure(new CallingSelfError(name))));

@@ -1,15 +1,17 @@
 import { type Definition, type Process, type Progress, Started, type StartResult, type Match, type Waiting } from "../behaviour.ts";
 import { type CallOptions, CastMessage, CallMessage, type ReplyOf, type RequestOf } from "../call.ts";
-import { type SpawnOptions } from "../context.ts";
-import { CrashReport, type Report } from "../event.ts";
+import type { SpawnOptions } from "../context.ts";
+import { CrashReport, type Report, type TraceEvents } from "../event.ts";
 import { ActorDeadError, BadReturnError, NoProcessError, RegistrationError, SystemStoppedError } from "../errors.ts";
 import { type ExitReason, failure, isExpected, killed, normal, noproc } from "../exit-reason.ts";
 import { Down, Exit, type MonitorRef } from "../monitor.ts";
-import { type ActorRef, type Callable, type Castable, type Destination, type Pid } from "../pid.ts";
+import type { Logger } from "../logger.ts";
+import type { ActorRef, Callable, Castable, Destination, Pid } from "../pid.ts";
 import { Resource } from "../resource.ts";
-import { type TimerRef } from "../timer.ts";
+import type { Deadline, TimerRef } from "../timer.ts";
 import { ActorExit } from "./actor-exit.ts";
-import { type Kernel } from "./kernel.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
+import type { Kernel } from "./kernel.ts";
 import { findLink, Link } from "./link.ts";
 import { MessageTimer } from "./message-timer.ts";
 import { makeCall } from "./pending-call.ts";
@@ -125,12 +127,21 @@ export class ActorProcess implements Process {
     return this.pid;
   }
 
+  get logger(): Logger {
+    return this.kernel.logger;
+  }
+
   get parentPid(): Pid {
     return this.parent === null ? this.kernel.rootPid : this.parent.pid;
   }
 
   get isDead(): boolean {
     return this.#phase === DEAD;
+  }
+
+  /** An exit signal that cannot be refused has arrived: whoever comes after it finds nobody, as in Erlang. */
+  get isDoomed(): boolean {
+    return this.#doom !== null;
   }
 
   get status(): "starting" | "waiting" | "runnable" | "busy" | "suspended" | "terminating" | "dead" {
@@ -376,7 +387,7 @@ export class ActorProcess implements Process {
   #settled(phase: Phase): void {
     if (phase === STARTING) {
       this.#phase = RUNNING;
-      if (this.kernel.tracer !== null) this.kernel.trace("started", this, {});
+      this.kernel.observe("started", this, {});
       this.#reportStart({ ok: true, ref: this.pid });
     } else if (phase === TERMINATING) {
       this.#die(this.#exitReason);
@@ -446,7 +457,7 @@ export class ActorProcess implements Process {
   /** An exit signal arrives. `isLink`: by a link, where `kill` is a reason like any other. */
   acceptExit(from: Pid, reason: ExitReason, isLink: boolean): void {
     if (this.#phase === DEAD) return;
-    if (reason.type === "kill" && !isLink) this.#doom = killed;
+    if (reason.type === "kill" && !isLink) this.#doom ??= killed;
     else if (this.isTrappingExits) this.accept(new Exit(from, reason), from);
     else if (reason.type !== "normal" || from === this.pid) this.#doom ??= reason;
     if (this.#doom !== null && !this.#isQueued) this.#enqueue();
@@ -461,10 +472,8 @@ export class ActorProcess implements Process {
     this.#phase = DEAD;
     if (this.#isBusy) kernel.tasks -= 1;
     kernel.remove(this);
-    if (kernel.tracer !== null) {
-      if (this.#onStarted !== null) kernel.trace("startFailed", this, { reason });
-      kernel.trace("exit", this, { reason });
-    }
+    if (this.#onStarted !== null) kernel.observe("startFailed", this, { reason });
+    kernel.observe("exit", this, { reason });
     this.#releaseAll();
     pid.process = null;
     if (cleanedUp && beforeExit !== null) beforeExit();
@@ -520,11 +529,19 @@ export class ActorProcess implements Process {
   }
 
   get isTraced(): boolean {
-    return this.kernel.tracer !== null;
+    return this.kernel.observer !== null;
   }
 
   report(report: Report): void {
     this.kernel.report(this, report);
+  }
+
+  deadline(run: () => void): Deadline {
+    return new DeadlineTimer(this, run);
+  }
+
+  observe<Type extends keyof TraceEvents>(type: Type, fields: TraceEvents[Type]): void {
+    this.kernel.observe(type, this, fields);
   }
 
   warn(text: string): void {
@@ -538,6 +555,12 @@ export class ActorProcess implements Process {
     return behaviour.describe === undefined ? this.state : behaviour.describe(this);
   }
 
+  /** The state in a word, if the behaviour has one for it. */
+  get summary(): string | undefined {
+    if (!this.#hasBegun || this.#phase === DEAD) return undefined;
+    return this.definition.behaviour.summary?.(this);
+  }
+
   // — Resources ——————————————————————————————————————————————————————————————————————————————————————————————————
 
   own(resource: Resource): void {
@@ -548,6 +571,12 @@ export class ActorProcess implements Process {
     resource.nextOwned = first;
     if (first !== null) first.previousOwned = resource;
     this.owned = resource;
+  }
+
+  give(resource: Resource, to: Pid): boolean {
+    if (to.process === null || resource.owner !== this) return false;
+    to.process.own(resource);
+    return true;
   }
 
   disown(resource: Resource): void {
@@ -647,8 +676,8 @@ export class ActorProcess implements Process {
 
   link(pid: Pid): void {
     this.assertAlive();
-    const other = pid.process;
-    if (other === this) return;
+    const other = livingProcess(pid);
+    if (pid === this.pid) return;
     if (other !== null) {
       this.#linkTo(other);
     } else if (this.isTrappingExits) {
@@ -678,7 +707,7 @@ export class ActorProcess implements Process {
     this.assertAlive();
     const name = typeof target === "string" ? target : undefined;
     const process = typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
-    if (process === null) {
+    if (process === null || process.isDoomed) {
       const ref: MonitorRef = { kind: "monitor" };
       const pid = typeof target === "string" ? undefined : target;
       this.accept(new Down(ref, pid, name, noproc), pid ?? this.pid);
@@ -755,9 +784,7 @@ export class ActorProcess implements Process {
   }
 
   isAlive(pid: Pid): boolean {
-    const { process } = pid;
-    // A doomed process is dead to whoever asks: as in Erlang, signals sent before the question have arrived.
-    return process !== null && process.#doom === null;
+    return livingProcess(pid) !== null;
   }
 
   sendAfter(target: Destination, message: unknown, afterMs: number): TimerRef {
@@ -814,8 +841,8 @@ export function spawnProcess<Args, Ref extends Pid>(kernel: Kernel, spawn: Spawn
   if (name !== undefined && kernel.names.has(name)) throw new RegistrationError(name, "nameTaken");
   const process = new ActorProcess(kernel, spawn as unknown as SpawnRequest<never, Pid>);
   kernel.add(process);
-  if (kernel.tracer !== null) {
-    kernel.trace("spawn", process, { parent: spawn.parent?.pid, behaviour: spawn.definition.behaviour.kind });
+  if (kernel.observer !== null) {
+    kernel.observe("spawn", process, { parent: spawn.parent?.pid, behaviour: spawn.definition.behaviour.kind });
   }
   if (name !== undefined) process.takeName(name);
   process.begin();
@@ -837,6 +864,11 @@ export function startProcess<Args, Ref extends Pid>(
     const listener: StartListener = (result) => resolve(result as StartResult<Ref>);
     created(spawnProcess(kernel, request(definition, args, options, parent, listener)));
   });
+}
+
+/** The actor, unless it is dead or as good as dead: signals that were sent before the question have arrived. */
+export function livingProcess({ process }: Pid): ActorProcess | null {
+  return process === null || process.isDoomed ? null : process;
 }
 
 function unwrap(entry: unknown): unknown {

@@ -1,6 +1,6 @@
-import { type From } from "../call.ts";
-import { type ExitReason } from "../exit-reason.ts";
-import { type ActorProcess } from "./process.ts";
+import type { From } from "../call.ts";
+import type { ExitReason } from "../exit-reason.ts";
+import type { ActorProcess } from "./process.ts";
 
 /** What every process answers, whatever its behaviour: OTP's system messages. */
 export type SystemRequest =

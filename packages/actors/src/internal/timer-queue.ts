@@ -1,5 +1,5 @@
 import { Resource } from "../resource.ts";
-import { type ActorProcess } from "./process.ts";
+import type { ActorProcess } from "./process.ts";
 
 /**
  * A timer that is armed in a queue. Its place in the heap is by `key`, which may lie before `due`: re-arming for a
@@ -42,12 +42,12 @@ export class TimerQueue {
     return this.#heap.length;
   }
 
-  /** Arms the timer, or moves its deadline if it is armed. */
-  arm(timer: Timer, due: number): void {
+  /** Arms the timer, or moves its deadline if it is armed; answers whether its place in the queue has changed. */
+  arm(timer: Timer, due: number): boolean {
     this.#order += 1;
     timer.due = due;
     timer.order = this.#order;
-    if (timer.place >= 0 && due >= timer.key) return;
+    if (timer.place >= 0 && due >= timer.key) return false;
     timer.key = due;
     timer.keyOrder = timer.order;
     if (timer.place < 0) {
@@ -55,6 +55,7 @@ export class TimerQueue {
       this.#heap.push(timer);
     }
     this.#up(timer);
+    return true;
   }
 
   cancel(timer: Timer): void {

@@ -1,8 +1,8 @@
 import { Down, type MonitorRef } from "../monitor.ts";
-import { type ExitReason } from "../exit-reason.ts";
+import type { ExitReason } from "../exit-reason.ts";
 import { Resource } from "../resource.ts";
-import { type Pid } from "../pid.ts";
-import { type ActorProcess } from "./process.ts";
+import type { Pid } from "../pid.ts";
+import type { ActorProcess } from "./process.ts";
 
 /**
  * Somebody who wants to know of one actor's death: a monitor, a call under way, an outside waiter. It stands in the

@@ -1,4 +1,4 @@
-import { type Cancel, type Host } from "../host.ts";
+import type { Cancel, Host } from "../host.ts";
 import { Timer, TimerQueue } from "../internal/timer-queue.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { microtask, turn } from "../node-host.ts";

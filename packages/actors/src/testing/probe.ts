@@ -1,9 +1,9 @@
-import { type Behaviour, type Definition, type Process } from "../behaviour.ts";
-import { type CallMessage, type CastMessage } from "../call.ts";
-import { type Context } from "../context.ts";
-import { type Down, type Exit } from "../monitor.ts";
-import { type ActorRef } from "../pid.ts";
-import { type System } from "../system.ts";
+import type { Behaviour, Definition, Process } from "../behaviour.ts";
+import type { CallMessage, CastMessage } from "../call.ts";
+import type { Context } from "../context.ts";
+import type { Down, Exit } from "../monitor.ts";
+import type { ActorRef } from "../pid.ts";
+import type { System } from "../system.ts";
 
 /** Everything that a probe can receive. */
 export type Observed<Message> = Message | CallMessage | CastMessage | Down | Exit;

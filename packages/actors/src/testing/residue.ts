@@ -1,4 +1,4 @@
-import { type System } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** What is left of a system: all empty after a shutdown, or something leaked. */
 export interface Residue {

@@ -1,5 +1,5 @@
-import { type TraceEvent } from "../event.ts";
-import { type System } from "../system.ts";
+import type { TraceEvent } from "../event.ts";
+import type { System } from "../system.ts";
 
 /** The events of a system from the moment the collector was made. */
 export interface Trace {

@@ -1,0 +1,226 @@
+import { type Down, fromMachine, type Logger, silentLogger } from "@espalier/actors";
+import { createProbe } from "@espalier/actors/testing";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { type AnyMachineSnapshot, createActor } from "xstate";
+import {
+  anyChart,
+  anyStep,
+  buildMachine,
+  type Chart,
+  type RunLog,
+  sendsToItself,
+  type Step,
+} from "./support/random-machine.ts";
+import { createWorld, leavesNothing } from "./support/world.ts";
+
+const RUNS = Number(process.env.MACHINE_RUNS ?? 300);
+
+/** Everything of a machine that can be seen from outside. */
+interface Picture {
+  readonly status: string;
+  readonly value: string;
+  readonly context: unknown;
+  readonly tags: readonly string[];
+  readonly nodes: readonly string[];
+  readonly history: string;
+  readonly output: unknown;
+  readonly error: string | undefined;
+  readonly dues: readonly number[];
+  readonly lines: readonly string[];
+}
+
+/** One way of running machines. */
+interface Runner {
+  send(events: readonly string[]): void;
+  advance(ms: number): void;
+  picture(): Picture;
+}
+
+function newLog(): RunLog {
+  return { lines: [], budget: 150, self: undefined };
+}
+
+function pictureOf(
+  snapshot: AnyMachineSnapshot | undefined,
+  run: RunLog,
+  status: string,
+  error: unknown,
+  dues: readonly number[],
+): Picture {
+  const history = Object.entries(snapshot?.historyValue ?? {}).map(([id, nodes]) => [id, nodes.map((node) => node.id)]);
+  return {
+    status,
+    value: JSON.stringify(snapshot?.value ?? {}),
+    context: snapshot?.context ?? {},
+    tags: [...(snapshot?.tags ?? [])],
+    nodes: (snapshot?._nodes ?? []).map((node) => node.id),
+    history: JSON.stringify(history),
+    output: snapshot?.output as unknown,
+    error: error === undefined ? undefined : (error as Error).message,
+    dues: dues.toSorted((a, b) => a - b),
+    lines: [...run.lines],
+  };
+}
+
+/** A clock of XState's kind: what is due together fires in the order in which it was armed. */
+class SimulatedClock {
+  now = 0;
+  /** Whether two timers were ever due at the same moment. */
+  hadTie = false;
+  timers: Array<{ readonly due: number; readonly order: number; readonly fire: () => void }> = [];
+  #order = 0;
+
+  setTimeout(fire: () => void, ms: number): number {
+    this.#order += 1;
+    this.timers.push({ due: this.now + Math.max(0, ms), order: this.#order, fire });
+    this.timers.sort((a, b) => a.due - b.due || a.order - b.order);
+    return this.#order;
+  }
+
+  clearTimeout(order: number): void {
+    this.timers = this.timers.filter((timer) => timer.order !== order);
+  }
+
+  advance(ms: number): void {
+    const end = this.now + ms;
+    for (let first = this.timers[0]; first !== undefined && first.due <= end; first = this.timers[0]) {
+      this.hadTie ||= this.timers[1]?.due === first.due;
+      this.now = Math.max(this.now, first.due);
+      this.timers.shift();
+      first.fire();
+    }
+    this.now = end;
+  }
+}
+
+/** XState runs the machine by itself. */
+function byXState(chart: Chart): Runner & { readonly clock: SimulatedClock } {
+  const run = newLog();
+  const clock = new SimulatedClock();
+  const machine = buildMachine(chart, run);
+  const actor = createActor(machine, { clock, logger: (label, value) => run.lines.push(`log ${label}: ${value}`) });
+  actor.on("*", (event) => run.lines.push(`emit ${JSON.stringify(event)}`));
+  actor.subscribe({ error: () => undefined });
+  actor.start();
+  clock.advance(0);
+  const runs = (): boolean => actor.getSnapshot().status === "active";
+  return {
+    clock,
+    send(events) {
+      for (const type of events) if (runs()) actor.send({ type });
+      clock.advance(0);
+    },
+    advance: (ms) => clock.advance(ms),
+    picture() {
+      const snapshot = actor.getSnapshot() as AnyMachineSnapshot;
+      const dues = runs() ? clock.timers.map(({ due }) => due) : [];
+      return pictureOf(snapshot, run, snapshot.status, snapshot.error, dues);
+    },
+  };
+}
+
+/** The kernel runs it. */
+function byKernel(chart: Chart): Runner & { close(): Promise<void> } {
+  const run = newLog();
+  const world = createWorld();
+  const { system, clock } = world;
+  const logger: Logger = { ...silentLogger, info: (_fields, message) => run.lines.push(`log ${message}`) };
+  const definition = fromMachine(buildMachine(chart, run), {
+    name: "random",
+    logger,
+    onEmit: (event) => run.lines.push(`emit ${JSON.stringify(event)}`),
+  });
+  const probe = createProbe(system);
+  const ref = system.spawn(definition);
+  probe.self.monitor(ref);
+  clock.advanceSync(0);
+
+  function picture(): Picture {
+    const info = system.inspect().processes.find(({ pid }) => pid === ref);
+    const dues = (info?.resources ?? []).map(({ description }) => Number(description.split(" due at ")[1]));
+    const snapshot = run.self?.getSnapshot() as AnyMachineSnapshot | undefined;
+    if (info !== undefined) {
+      const { value, context, tags } = snapshot as AnyMachineSnapshot;
+      expect(info.state).toEqual({ value, context, tags: [...tags] });
+      return pictureOf(snapshot, run, "active", undefined, dues);
+    }
+    const { reason } = probe.messages[0] as Down;
+    if (reason.type === "error") return pictureOf(snapshot, run, "error", reason.error, []);
+    expect(reason).toEqual({ type: "normal" });
+    return pictureOf(snapshot, run, String(snapshot?.status), undefined, []);
+  }
+
+  return {
+    send(events) {
+      for (const type of events) system.send(ref, { type });
+      clock.advanceSync(0);
+    },
+    advance: (ms) => clock.advanceSync(ms),
+    picture,
+    close: () => leavesNothing(world),
+  };
+}
+
+function canBuild(chart: Chart): boolean {
+  try {
+    buildMachine(chart, newLog());
+    return true;
+  } catch {
+    // XState refuses some charts, such as one whose target lies outside what it can reach.
+    return false;
+  }
+}
+
+/** How many of the runs came upon what, so that a property that tests nothing is seen. */
+const seen = new Map<string, number>();
+
+function count(fact: string): void {
+  seen.set(fact, (seen.get(fact) ?? 0) + 1);
+}
+
+async function compare(chart: Chart, steps: readonly Step[]): Promise<void> {
+  const xstate = byXState(chart);
+  const kernel = byKernel(chart);
+  const isSelfSender = sendsToItself(chart);
+  try {
+    expect(kernel.picture()).toEqual(xstate.picture());
+    for (const step of steps) {
+      // A message that an actor sends to itself stands behind those that are waiting, where XState has it go first; so
+      // such actors get their events one by one, and are let go when two of their timers are due at once.
+      if (isSelfSender && xstate.clock.hadTie) {
+        count("tie");
+        return;
+      }
+      for (const runner of [xstate, kernel]) {
+        if (step.type === "advance") runner.advance(step.ms);
+        else if (isSelfSender) for (const event of step.events) runner.send([event]);
+        else runner.send(step.events);
+      }
+      if (isSelfSender && xstate.clock.hadTie) continue;
+      expect(kernel.picture()).toEqual(xstate.picture());
+    }
+    const { status, value, dues, lines, error } = xstate.picture();
+    count(status);
+    if (error) count(error.slice(0, 24).replace(/^n.*/, "throw"));
+    if (value.includes(",")) count("parallel");
+    if (dues.length > 0) count("pending");
+    if (lines.length > 10) count("busy");
+  } finally {
+    await kernel.close();
+  }
+}
+
+test("a machine does in an actor exactly what it does in XState", { timeout: 0 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(anyChart, fc.array(anyStep, { maxLength: 14, size: "max" }), async (chart, steps) => {
+      fc.pre(canBuild(chart));
+      await compare(chart, steps);
+    }),
+    { numRuns: RUNS },
+  );
+  console.log(Object.fromEntries(seen));
+  for (const fact of ["active", "done", "error", "parallel", "pending", "busy"]) {
+    expect(seen.get(fact) ?? 0, fact).toBeGreaterThan(RUNS / 100);
+  }
+});

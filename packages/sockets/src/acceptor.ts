@@ -1,0 +1,48 @@
+import type { Behaviour, Definition, Process, Progress } from "@espalier/actors";
+import { acceptorMachine } from "./acceptor-machine.ts";
+import { StartConnection } from "./connection-supervisor.ts";
+import type { ListenerRecord } from "./listener-record.ts";
+
+/** eSockd's pause after the descriptors were used up. */
+const COOLDOWN_MS = 1000;
+
+const machine = acceptorMachine.behaviour;
+
+/** The actor around the acceptor's machine: it gives the machine hands. */
+class AcceptorBehaviour implements Behaviour<ListenerRecord> {
+  readonly kind = machine.kind;
+
+  start(process: Process, record: ListenerRecord): Progress {
+    return machine.start(process, {
+      cooldownMs: COOLDOWN_MS,
+      actions: {
+        accept: () => record.listeningSocket?.accept(process.pid),
+        handOff: (connection) => {
+          const supervisor = record.connectionSupervisor;
+          // The supervisor owns the socket before it hears of it. If it is dead, its restart takes this actor along.
+          if (supervisor === undefined || !process.give(connection, supervisor)) return;
+          process.send<StartConnection>(supervisor, new StartConnection(connection, process.pid));
+        },
+        refuse: (connection) => {
+          record.stats.increment("closedSysLimit");
+          process.disown(connection);
+          connection.abort();
+        },
+      },
+    });
+  }
+
+  receive(process: Process, message: unknown): Progress {
+    return machine.receive(process, message);
+  }
+
+  describe(process: Process): unknown {
+    return machine.describe?.(process);
+  }
+
+  summary(process: Process): string | undefined {
+    return machine.summary?.(process);
+  }
+}
+
+export const acceptor: Definition<ListenerRecord> = { name: "acceptor", behaviour: new AcceptorBehaviour() };

@@ -1,0 +1,25 @@
+import type { ExitReason } from "@espalier/actors";
+import type { Connection } from "./connection.ts";
+import type { ListenerConfig } from "./options.ts";
+
+/** What a connection's handler is told. A machine's event union contains these; its own events stand beside them. */
+export type ConnectionEvent =
+  /** The socket belongs to this actor now, and may be activated. Comes first, and once. */
+  | { readonly type: "socketReady" }
+  /** One packet, as `packet` cuts them. The bytes are the handler's to keep. */
+  | { readonly type: "data"; readonly data: Uint8Array }
+  /** The peer has closed its side, and all that it sent has been delivered. The last event of the socket. */
+  | { readonly type: "closed" }
+  /** The connection broke. The last event of the socket. `reason`: the system's code, `frameTooLarge`, `sendTimeout`. */
+  | { readonly type: "error"; readonly reason: string }
+  /** The client has sent nothing for `idleTimeoutMs`. It comes again after each further such time. */
+  | { readonly type: "timeout" }
+  /** The listener closes; the socket is still open. To be followed by the end of this actor. */
+  | { readonly type: "shutdown"; readonly reason: ExitReason };
+
+/** What a connection's handler is started with: a machine's `input`, a server's and an async function's arguments. */
+export interface ConnectionInput {
+  readonly connection: Connection;
+  /** The options of the listener, complete. */
+  readonly config: ListenerConfig;
+}

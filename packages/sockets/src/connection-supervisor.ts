@@ -1,0 +1,261 @@
+import {
+  type Behaviour,
+  CallMessage,
+  type Definition,
+  Exit,
+  type ExitReason,
+  isExpected,
+  type Pid,
+  type Process,
+  type Progress,
+  Started,
+  type StartResult,
+  type Waiting,
+} from "@espalier/actors";
+import { type CommonCalls, shutdownAll, shutdownChild, SupervisorReport } from "@espalier/supervisor";
+import { isAllowed } from "./access-rules.ts";
+import type { Connection } from "./connection.ts";
+import type { ListenerRecord } from "./listener-record.ts";
+import type { ListenerCounter } from "./stats.ts";
+
+/** An acceptor asks for a handler for this connection, which it has given to the supervisor. `HandedOff` comes back. */
+export class StartConnection {
+  readonly type = "startConnection";
+  readonly connection: Connection;
+  readonly acceptor: Pid;
+
+  constructor(connection: Connection, acceptor: Pid) {
+    this.connection = connection;
+    this.acceptor = acceptor;
+  }
+}
+
+/** The acceptor's connection has been started or refused; it can take the next. */
+export interface HandedOff {
+  readonly type: "handedOff";
+}
+
+/** A connection and the handler that was started for it. */
+interface Child {
+  readonly connection: Connection;
+  /** Who waits for the start; undefined when it is done. */
+  acceptor: Pid | undefined;
+}
+
+/** The last of the dead handlers' sockets is gone. */
+class AllBuried {
+  readonly type = "allBuried";
+}
+
+class ConnectionSupervisorBehaviour implements Behaviour<ListenerRecord> {
+  readonly kind = "supervisor";
+
+  start(process: Process, record: ListenerRecord): void {
+    process.state = new ConnectionSupervisor(process, record);
+    record.connectionSupervisor = process.pid;
+  }
+
+  receive(process: Process, message: unknown): Progress {
+    return supervisorOf(process).receive(message);
+  }
+
+  terminate(process: Process): Progress {
+    return supervisorOf(process).terminate();
+  }
+
+  describe(process: Process): unknown {
+    return process.state instanceof ConnectionSupervisor ? process.state.describe() : undefined;
+  }
+}
+
+function supervisorOf(process: Process): ConnectionSupervisor {
+  // Set by `start` before anything else can run.
+  return process.state as ConnectionSupervisor;
+}
+
+export const connectionSupervisor: Definition<ListenerRecord> = {
+  name: "connection_sup",
+  trapExit: true,
+  behaviour: new ConnectionSupervisorBehaviour(),
+};
+
+/**
+ * The supervisor of one listener's connections: `simpleOneForOne` with temporary children, plus what a server asks of
+ * it: a limit, access rules, and counts of how connections ended. Written by hand as eSockd's is, since it is passed
+ * once by each connection.
+ */
+class ConnectionSupervisor {
+  readonly #process: Process;
+  readonly #record: ListenerRecord;
+  readonly #children = new Map<Pid, Child>();
+  /** Sockets of dead handlers that still send. */
+  #buried = 0;
+  #started = 0;
+  #isTerminating = false;
+  readonly #undertaker = { bury: (connection: Connection) => this.#bury(connection) };
+
+  constructor(process: Process, record: ListenerRecord) {
+    this.#process = process;
+    this.#record = record;
+    record.connections = 0;
+  }
+
+  describe(): object {
+    const { maxClients } = this.#record.config;
+    return { strategy: "simpleOneForOne", children: this.#children.size, maxClients };
+  }
+
+  receive(message: unknown): Progress {
+    if (message instanceof StartConnection) return this.#start(message);
+    if (message instanceof Started) return this.#hasStarted(message.pid, message.result);
+    if (message instanceof Exit) {
+      if (message.from === this.#process.parentPid) return this.#process.stop(message.reason);
+      return this.#ended(message.from, message.reason);
+    }
+    if (message instanceof CallMessage) {
+      // Only the functions of the supervisor package make calls, and they are typed.
+      return this.#answer(message.request as CommonCalls, message);
+    }
+  }
+
+  *terminate(): Waiting {
+    const { shutdown } = this.#record.config;
+    this.#isTerminating = true;
+    const pids = [...this.#children.keys()];
+    for (const { pid, reason } of yield* shutdownAll(this.#process, pids, shutdown)) this.#ended(pid, reason);
+    if (this.#buried === 0 || shutdown === "brutalKill") return;
+    if (shutdown !== "infinity") this.#process.sendAfter<AllBuried>(this.#process.pid, new AllBuried(), shutdown);
+    yield (message) => message instanceof AllBuried;
+  }
+
+  // — Starts —————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  /** eSockd's order: limit, access, start. A refusal closes the socket, counts one cause and costs nobody else. */
+  #start({ connection, acceptor }: StartConnection): void {
+    const { config, handler } = this.#record;
+    if (config.maxClients !== "infinity" && this.#children.size >= config.maxClients) {
+      this.#refuse(connection, acceptor, "closedMaxLimit");
+      return;
+    }
+    if (!isAllowed(config.accessRules, connection.peername.host)) {
+      this.#refuse(connection, acceptor, "closedForbidden");
+      return;
+    }
+    this.#started += 1;
+    const options = { id: String(this.#started), label: connection.describe() };
+    const pid = this.#process.startChild(handler, { connection, config }, options);
+    this.#children.set(pid, { connection, acceptor });
+    this.#record.connections = this.#children.size;
+  }
+
+  #hasStarted(pid: Pid, result: StartResult): void {
+    const child = this.#children.get(pid);
+    if (child?.acceptor === undefined) return;
+    const { connection, acceptor } = child;
+    child.acceptor = undefined;
+    if (!result.ok || !this.#process.give(connection, pid)) {
+      this.#forget(pid);
+      this.#refuse(connection, acceptor, "closedOther");
+      return;
+    }
+    this.#record.stats.increment("accepted");
+    const { peername: peer } = connection;
+    if (this.#process.isTraced) {
+      const { id } = this.#record;
+      this.#process.observe("connectionStarted", { listener: id, connection: pid.toString(), peer });
+    }
+    connection.begin(this.#undertaker);
+    this.#release(acceptor);
+  }
+
+  #refuse(connection: Connection, acceptor: Pid, cause: ListenerCounter): void {
+    const { stats, id } = this.#record;
+    stats.increment(cause);
+    this.#process.observe("connectionRefused", { listener: id, peer: connection.peername, cause });
+    this.#process.disown(connection);
+    connection.abort();
+    this.#release(acceptor);
+  }
+
+  #release(acceptor: Pid): void {
+    this.#process.send<HandedOff>(acceptor, { type: "handedOff" });
+  }
+
+  // — Ends ———————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  #ended(pid: Pid, reason: ExitReason): void {
+    const child = this.#children.get(pid);
+    if (child === undefined) return;
+    // A start that fails is told by its `Started`, which comes before this.
+    this.#forget(pid);
+    const { id, shutdownCounts, handler, config } = this.#record;
+    const { peername: peer, bytesReceived, bytesSent } = child.connection;
+    shutdownCounts.count(reason);
+    if (this.#process.isTraced) {
+      const connection = pid.toString();
+      this.#process.observe("connectionStopped", { listener: id, connection, peer, reason, bytesReceived, bytesSent });
+    }
+    if (isExpected(reason)) return;
+    const { shutdown } = config;
+    const common = { restart: "temporary", shutdown, type: "worker", significant: false, count: 1 } as const;
+    const offender = { id: child.connection.describe(), pid, definition: handler.name, ...common };
+    this.#process.report(new SupervisorReport(this.#process, "childTerminated", reason, offender));
+  }
+
+  #forget(pid: Pid): void {
+    this.#children.delete(pid);
+    this.#record.connections = this.#children.size;
+  }
+
+  /** What a dead handler has sent still goes out, within the time that a send may take. */
+  #bury(connection: Connection): (() => void) | undefined {
+    if (!this.#process.isAlive(this.#process.pid)) return undefined;
+    const { sendTimeoutMs } = this.#record.config;
+    this.#process.own(connection);
+    this.#buried += 1;
+    const limit = this.#process.deadline(() => connection.abort());
+    if (sendTimeoutMs !== "infinity") limit.arm(sendTimeoutMs);
+    return () => {
+      limit.cancel();
+      this.#process.disown(connection);
+      this.#buried -= 1;
+      if (this.#isTerminating && this.#buried === 0) {
+        this.#record.system.sendIo(this.#process.pid, new AllBuried());
+      }
+    };
+  }
+
+  // — Management —————————————————————————————————————————————————————————————————————————————————————————————————
+
+  #answer(request: CommonCalls, { from }: CallMessage): Progress {
+    const { size } = this.#children;
+    switch (request.type) {
+      case "whichChildren":
+        return from.reply(
+          [...this.#children.keys()].toReversed().map((pid) => ({ id: undefined, child: pid, type: "worker" })),
+        );
+      case "countChildren":
+        return from.reply({ specs: 1, active: size, supervisors: 0, workers: size });
+      case "terminateChild":
+        return this.#terminateChild(request.child, from.reply.bind(from));
+      case "restartChild":
+      case "deleteChild":
+        return from.reply({ ok: false, error: "simpleOneForOne" });
+      case "getChildSpec":
+        return from.reply(undefined);
+    }
+  }
+
+  *#terminateChild(child: string | Pid, reply: (result: object) => void): Waiting {
+    if (typeof child === "string") {
+      reply({ ok: false, error: "simpleOneForOne" });
+    } else if (this.#children.has(child)) {
+      const { shutdown } = this.#record.config;
+      this.#ended(child, yield* shutdownChild(this.#process, child, shutdown));
+      reply({ ok: true });
+    } else {
+      // OTP: a dead process is as good as terminated, whosever child it was.
+      reply(this.#process.isAlive(child) ? { ok: false, error: "notFound" } : { ok: true });
+    }
+  }
+}

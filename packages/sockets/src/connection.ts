@@ -1,0 +1,274 @@
+import { type Deadline, Resource, type System } from "@espalier/actors";
+import type { ConnectionEvent } from "./connection-event.ts";
+import { FrameTooLargeError } from "./errors.ts";
+import { createDecoder, encodeFrame, type PacketDecoder } from "./framing.ts";
+import { formatAddress } from "./listen-on.ts";
+import type { ListenerConfig } from "./options.ts";
+import type { Address, SocketEvents, TransportSocket } from "./transport.ts";
+
+/** How much a handler lets in: one packet, so many, all, or nothing. As `active` of Erlang's `inet`. */
+export type Activity = "once" | number | true | false;
+
+/** Sees to it that what a dead handler has sent still reaches its client. */
+export interface Undertaker {
+  /** Takes the connection over. The answer is to be called when its socket is gone; undefined: nobody can take it. */
+  bury(connection: Connection): (() => void) | undefined;
+}
+
+/**
+ * A handler's end of one connection: packets come in as events, as many as it has activated, and bytes go out by
+ * `send`. It is owned by one actor at a time, the acceptor first, then the connection supervisor, then the handler, and
+ * is closed when its owner dies, in whatever way.
+ */
+export class Connection extends Resource implements SocketEvents {
+  readonly kind = "socket";
+  readonly peername: Address;
+  readonly sockname: Address;
+
+  readonly #system: System;
+  readonly #socket: TransportSocket;
+  readonly #config: ListenerConfig;
+  readonly #decoder: PacketDecoder | undefined;
+  /** Raw chunks that came while nothing was to be let in. Packets wait in the decoder. */
+  readonly #held: Uint8Array[] = [];
+  #credit = 0;
+  #isPumping = false;
+  #isReading = false;
+  /** So many bytes are unsent that nothing more is read. */
+  #isBlocked = false;
+  /** Nothing more is delivered or sent. */
+  #isOver = false;
+  /** The socket itself is gone. */
+  #isGone = false;
+  /** The last event, which waits until everything before it has been let in. */
+  #last: ConnectionEvent | null = null;
+  #idle: Deadline | undefined;
+  #sending: Deadline | undefined;
+  #undertaker: Undertaker | null = null;
+  #buried: (() => void) | null = null;
+
+  /** @internal */
+  constructor(system: System, socket: TransportSocket, peer: Address, local: Address, config: ListenerConfig) {
+    super();
+    this.#system = system;
+    this.#socket = socket;
+    this.#config = config;
+    this.peername = peer;
+    this.sockname = local;
+    this.#decoder = createDecoder(config.packet, config);
+    socket.setEvents(this);
+  }
+
+  // — For handlers ———————————————————————————————————————————————————————————————————————————————————————————————
+
+  /**
+   * Lets packets in: `"once"` the next one, a number that many more, `true` all, `false` none. Nothing is read from a
+   * client whose packets are not let in, so it feels a slow handler.
+   */
+  activate(activity: Activity = "once"): void {
+    if (this.#isOver) return;
+    if (activity === "once") this.#credit = Math.max(this.#credit, 1);
+    else if (activity === true) this.#credit = Infinity;
+    else if (activity === false) this.#credit = 0;
+    else this.#credit += activity;
+    this.#pump();
+  }
+
+  /**
+   * Sends one packet, with the header that `packet` asks for. The bytes belong to the connection from here on.
+   *
+   * @returns whether more should be sent now: false when more than `highWaterMark` bytes are unsent, or the connection
+   * is over, in which case nothing is sent.
+   * @throws FrameTooLargeError (`ERR_FRAME_TOO_LARGE`) when the header cannot express the length
+   */
+  send(data: Uint8Array | string): boolean {
+    if (this.#isOver) return false;
+    if (this.#socket.write(encodeFrame(this.#config.packet, data))) return true;
+    if (!this.#isBlocked) this.#waitForDrain();
+    return this.#socket.unsentBytes <= this.#config.highWaterMark;
+  }
+
+  /** Ends the connection when everything sent is on its way. No event follows; the handler goes on. */
+  close(): void {
+    this.#finish();
+    this.#socket.close("flush");
+  }
+
+  /** Ends the connection at once, with RST; unsent bytes are lost. */
+  abort(): void {
+    this.#finish();
+    this.#socket.close("reset");
+  }
+
+  /** Bytes sent and not yet handed to the system. */
+  get unsentBytes(): number {
+    return this.#socket.unsentBytes;
+  }
+
+  get bytesReceived(): number {
+    return this.#socket.bytesReceived;
+  }
+
+  /** Unsent bytes included. */
+  get bytesSent(): number {
+    return this.#socket.bytesSent;
+  }
+
+  /** False once it is closed, by either side, or broken. */
+  get isOpen(): boolean {
+    return !this.#isOver && this.#last === null;
+  }
+
+  override describe(): string {
+    return formatAddress(this.peername);
+  }
+
+  /** A handler's context may be printed or persisted; of its connection that shows the address. */
+  toJSON(): string {
+    return this.describe();
+  }
+
+  // — For the server —————————————————————————————————————————————————————————————————————————————————————————————
+
+  /**
+   * The handler owns the socket now: it is told, and its clocks run.
+   *
+   * @internal
+   */
+  begin(undertaker: Undertaker): void {
+    const { idleTimeoutMs, sendTimeoutMs } = this.#config;
+    this.#undertaker = undertaker;
+    if (idleTimeoutMs !== "infinity") {
+      this.#idle = this.deadline(() => {
+        this.#deliver({ type: "timeout" });
+        this.#idle?.arm(idleTimeoutMs);
+      });
+      this.#idle?.arm(idleTimeoutMs);
+    }
+    if (sendTimeoutMs !== "infinity") this.#sending = this.deadline(() => this.#break("sendTimeout"));
+    this.#deliver({ type: "socketReady" });
+    this.#pump();
+  }
+
+  /** The owner is dead. What it has sent still goes out, for as long as the undertaker allows. */
+  release(): void {
+    this.#finish();
+    const undertaker = this.#undertaker;
+    this.#undertaker = null;
+    this.#buried = null;
+    if (this.#isGone) return;
+    const buried = undertaker?.bury(this);
+    if (buried !== undefined) this.#buried = buried;
+    this.#socket.close(buried === undefined ? "now" : "flush");
+  }
+
+  // — From the transport —————————————————————————————————————————————————————————————————————————————————————————
+
+  connected(): void {
+    // An accepted socket is connected from the start.
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    const { idleTimeoutMs } = this.#config;
+    if (idleTimeoutMs !== "infinity") this.#idle?.arm(idleTimeoutMs);
+    if (this.#decoder === undefined) this.#held.push(bytes);
+    else this.#decoder.push(bytes);
+    this.#pump();
+  }
+
+  end(): void {
+    this.#last ??= { type: "closed" };
+    this.#pump();
+  }
+
+  drain(): void {
+    this.#isBlocked = false;
+    this.#sending?.cancel();
+    this.#syncReading();
+  }
+
+  closed(code: string | undefined): void {
+    this.#isGone = true;
+    this.#buried?.();
+    this.#buried = null;
+    this.#last ??= code === undefined ? { type: "closed" } : { type: "error", reason: code };
+    this.#pump();
+  }
+
+  // — Inside —————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  /** Delivers what the handler lets in, and the last event once nothing stands before it. */
+  #pump(): void {
+    // Called again from within, by a handler that activates while it handles: the loop below goes on by itself.
+    if (this.#isPumping || this.#isOver) return;
+    this.#isPumping = true;
+    try {
+      while (this.#credit > 0) {
+        const packet = this.#next();
+        if (packet === undefined) break;
+        this.#credit -= 1;
+        this.#deliver({ type: "data", data: packet });
+      }
+    } catch (error) {
+      if (!(error instanceof FrameTooLargeError)) throw error;
+      this.#break("frameTooLarge");
+    } finally {
+      this.#isPumping = false;
+    }
+    if (this.#last !== null && (this.#credit > 0 || !this.#holdsBytes())) this.#deliverLast(this.#last);
+    this.#syncReading();
+  }
+
+  #next(): Uint8Array | undefined {
+    return this.#decoder === undefined ? this.#held.shift() : this.#decoder.next();
+  }
+
+  #holdsBytes(): boolean {
+    return this.#held.length > 0 || (this.#decoder?.bufferedBytes ?? 0) > 0;
+  }
+
+  #deliver(event: ConnectionEvent): void {
+    const owner = this.ownerPid;
+    if (owner !== undefined && !this.#isOver) this.#system.sendIo(owner, event);
+  }
+
+  #deliverLast(event: ConnectionEvent): void {
+    this.#last = event;
+    this.#deliver(event);
+    this.#finish();
+  }
+
+  #break(reason: string): void {
+    if (this.#isOver) return;
+    this.#deliverLast({ type: "error", reason });
+    this.#socket.close("reset");
+  }
+
+  #waitForDrain(): void {
+    const { sendTimeoutMs, highWaterMark } = this.#config;
+    if (sendTimeoutMs !== "infinity") this.#sending?.arm(sendTimeoutMs);
+    if (this.#socket.unsentBytes <= highWaterMark) return;
+    // A client that does not read what it asked for is not asked for more.
+    this.#isBlocked = true;
+    this.#syncReading();
+  }
+
+  #syncReading(): void {
+    const shouldRead = this.#credit > 0 && !this.#isBlocked && !this.#isOver && this.#last === null;
+    if (shouldRead === this.#isReading) return;
+    this.#isReading = shouldRead;
+    if (shouldRead) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#isReading = false;
+    this.#credit = 0;
+    this.#held.length = 0;
+    this.#idle?.cancel();
+    this.#sending?.cancel();
+  }
+}

@@ -1,0 +1,39 @@
+import { type Context, type Definition, Exit, type ExitReason, fromMachine, type Pid, shutdown } from "@espalier/actors";
+import type { AnyStateMachine, EventFromLogic, InputFrom } from "xstate";
+import type { ConnectionEvent, ConnectionInput } from "./connection-event.ts";
+
+/**
+ * A machine that can be a connection: its input can be a `ConnectionInput`, and its events contain those of a
+ * connection.
+ */
+export type ConnectionMachine<Machine extends AnyStateMachine> = ConnectionInput extends InputFrom<Machine>
+  ? ConnectionEvent extends EventFromLogic<Machine>
+    ? Machine
+    : never
+  : never;
+
+/** Anything else that can: a server or an async function whose arguments are a `ConnectionInput`. */
+export type ConnectionDefinition = Definition<ConnectionInput, Pid>;
+
+/**
+ * The definition that runs for each connection.
+ *
+ * A machine need not mind the ends of its socket: what it does not handle in its present state ends it, in order and
+ * with a detail that is counted. A machine that wants to live on says so by handling the event.
+ */
+export function toConnectionDefinition(handler: AnyStateMachine | ConnectionDefinition): ConnectionDefinition {
+  if ("behaviour" in handler) return handler;
+  // `ConnectionMachine` has checked that the input of this machine can be a ConnectionInput.
+  return fromMachine(handler, {
+    trapExit: true,
+    fallback: {
+      closed: (_event, self: Context) => self.exit(shutdown("peerClosed")),
+      error: (event: { reason?: unknown }, self: Context) => self.exit(shutdown(String(event.reason))),
+      timeout: (_event, self: Context) => self.exit(shutdown("idleTimeout")),
+      exit: (event: { reason?: ExitReason }, self: Context) => {
+        // A machine that knows nothing of exits is one that does not trap them.
+        if (event instanceof Exit && event.reason.type !== "normal") self.exit(event.reason);
+      },
+    },
+  }) as unknown as ConnectionDefinition;
+}

@@ -1,0 +1,1 @@
+export { type MemoryTransport, memoryTransport, type MemoryTransportOptions } from "./memory-transport.ts";

@@ -1,0 +1,82 @@
+import type { Definition } from "@espalier/actors";
+import { child, type ChildSpec, defineDynamicSupervisor, defineSupervisor, type SupervisorRef } from "@espalier/supervisor";
+import { acceptor } from "./acceptor.ts";
+import { connectionSupervisor } from "./connection-supervisor.ts";
+import { listener } from "./listener.ts";
+import type { ListenerRecord } from "./listener-record.ts";
+import { type ListenerTable, server } from "./server.ts";
+import { starter } from "./starter.ts";
+
+/*
+ * The tree of eSockd:
+ *
+ *   sup                      oneForOne
+ *    ├─ server               the table of listeners
+ *    └─ listener_sup:ID      restForOne, one per listener
+ *        ├─ connection_sup   first, so that connections outlive everything below
+ *        ├─ listener         owns the listening socket
+ *        ├─ acceptor_sup     simpleOneForOne, N acceptors
+ *        └─ starter          starts the acceptors, answers ignore
+ */
+
+/** The root of a socket server. */
+export function socketServerTree(table: ListenerTable, serverName: string): Definition<void, SupervisorRef> {
+  return defineSupervisor(
+    {
+      strategy: "oneForOne",
+      intensity: 10,
+      periodMs: 100_000,
+      children: [{ id: "server", start: child(server, table, { name: serverName }) }],
+    },
+    { name: "sockets" },
+  );
+}
+
+/**
+ * One listener. Transient, as eSockd's: a listener that cannot be healed gives up (as `shutdown`) and must not take the
+ * others with it. The server process watches, so that it does not vanish without a word.
+ */
+export function listenerChildSpec(record: ListenerRecord): ChildSpec {
+  return { id: listenerSupervisorId(record.id), start: child(listenerTree(record)), restart: "transient" };
+}
+
+/** The child id of a listener's supervisor. */
+export function listenerSupervisorId(listenerId: string): string {
+  return `listener_sup:${listenerId}`;
+}
+
+function listenerTree(record: ListenerRecord): Definition<void, SupervisorRef> {
+  return defineSupervisor(
+    {
+      strategy: "restForOne",
+      intensity: 10,
+      periodMs: 3_600_000,
+      children: [
+        {
+          id: "connection_sup",
+          start: child(connectionSupervisor, record),
+          shutdown: "infinity",
+          type: "supervisor",
+        },
+        { id: "listener", start: child(listener, record) },
+        {
+          id: "acceptor_sup",
+          start: child(acceptorSupervisor, record, { name: record.acceptorSupervisorName }),
+          type: "supervisor",
+        },
+        { id: "starter", start: child(starter, record) },
+      ],
+    },
+    { name: "listener_sup" },
+  );
+}
+
+/** An acceptor holds nothing that lasts, so its crashes cost a client at most; only a storm of them is a defect. */
+const acceptorSupervisor = defineDynamicSupervisor<undefined, ListenerRecord>(
+  (record) => ({
+    intensity: 1000,
+    periodMs: 1000,
+    child: { start: () => child(acceptor, record), restart: "transient", shutdown: 1000 },
+  }),
+  { name: "acceptor_sup" },
+);

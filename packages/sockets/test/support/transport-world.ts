@@ -1,0 +1,125 @@
+import { type ListenSocketOptions, type Transport } from "../../src/transport.ts";
+import { calling, ListenRecorder, type Reaction, SocketRecorder } from "./socket-recorder.ts";
+
+/** A transport under test. */
+export interface Subject {
+  readonly transport: Transport;
+  /** Connections and listening sockets that still exist underneath, however their owners see it. */
+  openHandles(): number;
+}
+
+export interface Pair {
+  readonly client: SocketRecorder;
+  readonly server: SocketRecorder;
+}
+
+const HOST = "127.0.0.1";
+
+export const echo: Reaction = (name, recorder, bytes) => {
+  if (name === "data") recorder.write(Uint8Array.from(bytes));
+  if (name === "end") recorder.close("flush");
+};
+
+/** Everything one test opens. `dispose` closes it, and returns what the transport did that none may do. */
+export class World {
+  readonly #subject: Subject;
+  readonly #listeners: ListenRecorder[] = [];
+  readonly #clients: SocketRecorder[] = [];
+  #barrier: Promise<SocketRecorder> | undefined;
+
+  constructor(subject: Subject) {
+    this.#subject = subject;
+  }
+
+  /** Without waiting for the outcome. */
+  startListening(options: Partial<ListenSocketOptions> = {}, react?: Reaction): ListenRecorder {
+    const recorder = new ListenRecorder(react);
+    const complete = { host: HOST, port: 0, backlog: 511, noDelay: true, keepAlive: false, ...options };
+    recorder.attach(calling(() => this.#subject.transport.listen(complete, recorder.events)));
+    this.#listeners.push(recorder);
+    return recorder;
+  }
+
+  async listen(options: Partial<ListenSocketOptions> = {}, react?: Reaction): Promise<ListenRecorder> {
+    const listener = this.startListening(options, react);
+    await listener.next("listening");
+    return listener;
+  }
+
+  /** Without waiting for the outcome. */
+  startConnecting(port: number, react?: Reaction, host = HOST): SocketRecorder {
+    const recorder = new SocketRecorder(react);
+    recorder.attach(calling(() => this.#subject.transport.connect({ host, port, noDelay: true }, recorder.events)));
+    this.#clients.push(recorder);
+    return recorder;
+  }
+
+  async connect(port: number, react?: Reaction): Promise<SocketRecorder> {
+    const client = this.startConnecting(port, react);
+    await client.next("connected");
+    return client;
+  }
+
+  /** A connection, both ends paused. */
+  async pair(react: { readonly client?: Reaction; readonly server?: Reaction } = {}): Promise<Pair> {
+    const listener = await this.listen({}, react.server);
+    const client = await this.connect(listener.port, react.client);
+    return { client, server: await listener.connection(0) };
+  }
+
+  /**
+   * Everything that was under way has arrived: a few bytes went round on a connection of their own, several times, behind
+   * everything else.
+   */
+  async settle(): Promise<void> {
+    this.#barrier ??= this.#openBarrier();
+    const barrier = await this.#barrier;
+    for (let round = 0; round < 5; round += 1) {
+      const total = barrier.receivedBytes + 1;
+      barrier.write(".");
+      await barrier.bytes(total);
+    }
+  }
+
+  async dispose(): Promise<readonly string[]> {
+    const accepted = (): SocketRecorder[] => this.#listeners.flatMap((listener) => listener.accepted);
+    for (const listener of this.#listeners) listener.close();
+    for (const listener of this.#listeners) if (!listener.isOver) await listener.next("closed");
+    for (const socket of [...this.#clients, ...accepted()]) socket.close("now");
+    for (const socket of [...this.#clients, ...accepted()]) await socket.until(() => socket.isClosed);
+    await until(() => this.#subject.openHandles() === 0);
+    return [
+      ...[...this.#clients, ...accepted()].flatMap(({ faults }) => faults),
+      ...this.#listeners.flatMap((listener) => [...listener.faults, ...outcomeFaults(listener)]),
+    ];
+  }
+
+  async #openBarrier(): Promise<SocketRecorder> {
+    const listener = await this.listen({}, echo);
+    const client = await this.connect(listener.port);
+    const server = await listener.connection(0);
+    client.resume();
+    server.resume();
+    return client;
+  }
+}
+
+/** Exactly one of `listening` and `failed`, and it comes first. */
+function outcomeFaults(listener: ListenRecorder): string[] {
+  const [first] = listener.log;
+  const isRight = first === "listening" || first === "failed";
+  const outcomes = listener.count("listening") + listener.count("failed");
+  return isRight && outcomes === 1 ? [] : [`listening socket: ${listener.log.join(", ")}`];
+}
+
+/** The one poll, for what the system tells nobody: that descriptors are gone. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Bytes that are wrong when one is lost, doubled or moved. */
+export function pattern(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let index = 0; index < length; index += 1) bytes[index] = (index * 31 + (index >> 8) * 7 + (index >> 16)) & 0xff;
+  return bytes;
+}
