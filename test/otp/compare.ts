@@ -30,7 +30,11 @@ export function compareTraces(recorded: Trace, own: Trace): Difference[] {
     differences.push({ step: undefined, field: "steps", text });
   }
   if (!matches(recorded.final, own.final)) {
-    differences.push({ step: undefined, field: "final", text: `at the end: ${expectedButGot(recorded.final, own.final)}` });
+    differences.push({
+      step: undefined,
+      field: "final",
+      text: `at the end: ${expectedButGot(recorded.final, own.final)}`,
+    });
   }
   return differences;
 }
@@ -69,7 +73,7 @@ function expectedButGot(expected: unknown, actual: unknown): string {
 }
 
 /** Whether a value is the recorded one: `"*"` stands for anything, a `{ set }` has no order, absent is null. */
-export function matches(expected: unknown, actual: unknown): boolean {
+function matches(expected: unknown, actual: unknown): boolean {
   if (expected === "*") return true;
   if (Array.isArray(expected)) {
     if (!Array.isArray(actual) || actual.length !== expected.length) return false;
@@ -92,9 +96,11 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** The JSON text of a value, with the keys of objects in one order. */
 function show(value: unknown): string {
-  const inOrder = (_key: string, part: unknown): unknown =>
-    isObject(part) ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1))) : part;
-  return JSON.stringify(value, inOrder) ?? "nothing";
+  return JSON.stringify(value, sortKeys) ?? "nothing";
+}
+
+function sortKeys(_key: string, value: unknown): unknown {
+  return isObject(value) ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))) : value;
 }
 
 // — Tables ————————————————————————————————————————————————————————————————————————————————————————————————————————
@@ -135,7 +141,9 @@ function compareLists(field: string, expected: EventList = [], actual: EventList
     if (next.length === 0) return [{ field, text: explain(expected, order, index, rests) }];
     rests = next;
   }
-  return rests.some((rest) => rest.length === 0) ? [] : [{ field, text: explain(expected, order, order.length, rests) }];
+  return rests.some((rest) => rest.length === 0)
+    ? []
+    : [{ field, text: explain(expected, order, order.length, rests) }];
 }
 
 /** What is left of a list once this entry has come: nothing if it may not come now, several if it is ambiguous. */
@@ -144,11 +152,14 @@ function after(list: EventList, leaf: Leaf): EventList[] {
   if (first === undefined) return [];
   if (!isParallel(first)) return matches(first, leaf) ? [later] : [];
   return first.par.flatMap((branch, index) =>
-    after(branch, leaf).map((rest) => {
-      const branches = first.par.toSpliced(index, 1, rest).filter(({ length }) => length > 0);
-      return branches.length === 0 ? later : [{ par: branches }, ...later];
-    }),
+    after(branch, leaf).map((rest) => join(first.par.toSpliced(index, 1, rest), later)),
   );
+}
+
+/** A list that begins with these branches. */
+function join(par: readonly EventList[], later: EventList): EventList {
+  const branches = par.filter(({ length }) => length > 0);
+  return branches.length === 0 ? later : [{ par: branches }, ...later];
 }
 
 function distinct(lists: readonly EventList[]): EventList[] {
@@ -175,7 +186,10 @@ function explain(expected: EventList, order: readonly Leaf[], place: number, res
   const missing = without(leavesOf(expected), order);
   const unexpected = without(order, leavesOf(expected));
   if (missing.length > 0 || unexpected.length > 0) {
-    const lines = [...missing.map((leaf) => `missing    ${show(leaf)}`), ...unexpected.map((leaf) => `unexpected ${show(leaf)}`)];
+    const lines = [
+      ...missing.map((leaf) => `missing    ${show(leaf)}`),
+      ...unexpected.map((leaf) => `unexpected ${show(leaf)}`),
+    ];
     return ["not the same", ...lines].join("\n    ");
   }
   const allowed = new Set(rests.flatMap(firsts).map(show));

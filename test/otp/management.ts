@@ -9,7 +9,6 @@ import {
   startChild,
   type StartChildResult,
   startDynamicChild,
-  type SupervisorRef,
   terminateChild,
   type TerminateChildResult,
   whichChildren,
@@ -20,7 +19,8 @@ import { type SupervisionStep } from "./scenario.ts";
 import { type DynamicExtra, type Tree } from "./tree.ts";
 
 /** A step that asks a supervisor something. */
-export type ManagementStep = Extract<SupervisionStep, { sup: string }>;
+type ManagementStep = Extract<SupervisionStep, { sup: string }>;
+type StartStep = Extract<ManagementStep, { op: "startChild" }>;
 
 type ChangeResult = StartChildResult | TerminateChildResult | RestartChildResult | DeleteChildResult;
 
@@ -48,7 +48,7 @@ export class Management {
     const { pid } = supervisor;
     switch (step.op) {
       case "startChild":
-        return this.#changed(await this.#start(supervisor, step));
+        return this.#startChild(supervisor, step);
       case "terminateChild": {
         const child = "id" in step ? step.id : this.#processes.find(step.child)?.pid;
         return child === undefined ? "noTarget" : this.#changed(await terminateChild(this.#system, pid, child));
@@ -77,10 +77,15 @@ export class Management {
     return Object.fromEntries(await Promise.all(entries));
   }
 
-  #start({ pid, path }: TreeProcess, step: Extract<ManagementStep, { op: "startChild" }>): Promise<StartChildResult> {
-    if ("spec" in step) return startChild(this.#system, pid as SupervisorRef, this.#tree.childSpec(path, step.spec));
+  async #startChild({ pid, path, isDynamic }: TreeProcess, step: StartStep): Promise<unknown> {
+    if ("spec" in step) {
+      if (isDynamic) return "wrongKind";
+      return this.#changed(await startChild(this.#system, pid, this.#tree.childSpec(path, step.spec)));
+    }
+    if (!isDynamic) return "wrongKind";
     const { key, worker } = step;
-    return startDynamicChild(this.#system, pid as DynamicSupervisorRef<DynamicExtra>, { key, worker }, key);
+    const supervisor: DynamicSupervisorRef<DynamicExtra> = pid;
+    return this.#changed(await startDynamicChild(this.#system, supervisor, { key, worker }, key));
   }
 
   #changed(result: ChangeResult): unknown {
@@ -95,7 +100,11 @@ export class Management {
         return { error: { startFailed: fromExitReason(result.reason) } };
       case "badSpec":
         return { error: { badSpec: problemOf(result.problem) } };
-      default:
+      case "alreadyPresent":
+      case "notFound":
+      case "restarting":
+      case "running":
+      case "simpleOneForOne":
         return { error: result.error };
     }
   }

@@ -89,7 +89,8 @@ class Actor {
   }
 
   #describe(message: Exclude<Incoming<Message>, Order>): Leaf {
-    if (message instanceof Exit) return { exit: this.#others.nameOf(message.from), reason: fromExitReason(message.reason) };
+    if (message instanceof Exit)
+      return { exit: this.#others.nameOf(message.from), reason: fromExitReason(message.reason) };
     if (message instanceof Down) {
       const { ref, pid, name, reason } = message;
       const of = name === undefined && pid !== undefined ? this.#others.nameOf(pid) : `name:${name}`;
@@ -97,7 +98,10 @@ class Actor {
     }
     if (message instanceof CallMessage) {
       const { request, from } = message;
-      return { call: (request as Requests & { req: string }).req, from: from.caller === undefined ? null : this.#others.nameOf(from.caller) };
+      return {
+        call: (request as Requests & { req: string }).req,
+        from: from.caller === undefined ? null : this.#others.nameOf(from.caller),
+      };
     }
     if (message.type === "note") return { msg: message.msg, from: message.from };
     return { stray: JSON.stringify(message) };
@@ -200,7 +204,13 @@ class Actor {
   async #call({ to, req, byName = false, timeoutMs }: Extract<Op, { op: "call" }>): Promise<unknown> {
     const target = byName ? to : this.#others.pidOf(to);
     try {
-      return { ok: await this.#self.call<Requests, Requests>(target, { type: "ask", req }, timeoutMs === undefined ? {} : { timeoutMs }) };
+      return {
+        ok: await this.#self.call<Requests, Requests>(
+          target,
+          { type: "ask", req },
+          timeoutMs === undefined ? {} : { timeoutMs },
+        ),
+      };
     } catch (error) {
       return failureOfCall(error);
     }

@@ -1,4 +1,13 @@
-import { type Castable, type Callable, Down, Exit, type MonitorRef, shutdown, type StartResult, sys } from "@espalier/actors";
+import {
+  type Callable,
+  type Castable,
+  Down,
+  Exit,
+  type MonitorRef,
+  type Pid,
+  type StartResult,
+  sys,
+} from "@espalier/actors";
 import { createProbe, type Probe } from "@espalier/actors/testing";
 import { Management } from "./management.ts";
 import { Processes, type TreeProcess } from "./processes.ts";
@@ -31,11 +40,15 @@ class Play {
   readonly #time = new VirtualTime();
   readonly #system = this.#time.system;
   readonly #recorder = new Recorder();
-  readonly #processes = new Processes(this.#system, this.#recorder);
   /** The parent of the root. It does nothing else, so it also serves as somebody who answers no call. */
   readonly #owner: Probe = createProbe(this.#system, "owner");
   /** A stranger to the tree. */
   readonly #probe: Probe = createProbe(this.#system, "probe");
+  readonly #strangers = new Map<Pid, string>([
+    [this.#owner.ref, "owner"],
+    [this.#probe.ref, "probe"],
+  ]);
+  readonly #processes = new Processes(this.#system, this.#recorder, this.#strangers);
   readonly #tree = new Tree(this.#processes, new Workers(this.#processes, this.#owner.ref));
   readonly #management = new Management(this.#system, this.#processes, this.#tree);
   readonly #monitors = new Map<string, MonitorRef>();
@@ -78,7 +91,8 @@ class Play {
     const notices = this.#probe.messages.slice(this.#noticesTaken);
     this.#noticesTaken = this.#probe.messages.length;
     return notices.map((notice) => {
-      if (notice instanceof Exit) return { exit: this.#processes.byPid(notice.from).who, reason: fromExitReason(notice.reason) };
+      if (notice instanceof Exit)
+        return { exit: this.#processes.byPid(notice.from).who, reason: fromExitReason(notice.reason) };
       if (!(notice instanceof Down) || notice.pid === undefined) return { stray: String(notice) };
       const { ref, pid, reason } = notice;
       return { down: this.#tags.get(ref), of: this.#processes.byPid(pid).who, reason: fromExitReason(reason) };
@@ -109,7 +123,12 @@ class Play {
           this.#probe.self[step.op](pid);
           return "ok";
         });
-      default:
+      case "startChild":
+      case "terminateChild":
+      case "restartChild":
+      case "deleteChild":
+      case "whichChildren":
+      case "countChildren":
         return this.#with(step.sup, "supervisor", (supervisor) => orFailure(this.#management.ask(supervisor, step)));
     }
   }

@@ -48,6 +48,7 @@ type InitFailure = "ignore" | { readonly error: Reason } | { readonly exit: Reas
 export class Processes {
   readonly #system: System;
   readonly #recorder: Recorder;
+  readonly #strangers: ReadonlyMap<Pid, string>;
   /** By path, the process that was spawned there last. */
   readonly #spawned = new Map<string, Pid>();
   /** By path, how many init callbacks have been called. */
@@ -57,9 +58,11 @@ export class Processes {
   readonly #started = new Map<string, TreeProcess>();
   #rootDown: Reason | undefined;
 
-  constructor(system: System, recorder: Recorder) {
+  /** @param strangers - the names of those that are not part of the tree */
+  constructor(system: System, recorder: Recorder, strangers: ReadonlyMap<Pid, string>) {
     this.#system = system;
     this.#recorder = recorder;
+    this.#strangers = strangers;
     system.trace((event) => this.#see(event), { detail: "life" });
   }
 
@@ -101,9 +104,10 @@ export class Processes {
     this.#recorder.event({ ev: "initFail", kind, who, outcome });
   }
 
-  /** A worker that traps exits got the exit signal of a stranger: only the probe sends such. */
-  trapped({ who }: TreeProcess, reason: ExitReason): void {
-    this.#recorder.event({ ev: "trapped", who, from: "probe", reason: fromExitReason(reason) });
+  /** A worker that traps exits got the exit signal of somebody who is not its parent. */
+  trapped({ who }: TreeProcess, from: Pid, reason: ExitReason): void {
+    const sender = this.#strangers.get(from) ?? this.byPid(from).who;
+    this.#recorder.event({ ev: "trapped", who, from: sender, reason: fromExitReason(reason) });
   }
 
   /** What a step names: a path or a who. */
@@ -113,7 +117,7 @@ export class Processes {
 
   byPid(pid: Pid): TreeProcess {
     const process = this.#byPid.get(pid);
-    if (process === undefined) throw new Error(`${pid} is no process of the tree`);
+    if (process === undefined) throw new Error(`${pid.toString()} is no process of the tree`);
     return process;
   }
 

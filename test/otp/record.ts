@@ -45,7 +45,12 @@ export class Recorder {
 
   settled(label: StepLabel, facts: StepFacts): void {
     const { snapshot = {}, names = {}, ...rest } = facts;
-    const lists = { events: this.#events, ...rest, snapshot: changes(this.#snapshot, snapshot), names: changes(this.#names, names) };
+    const lists = {
+      events: this.#events,
+      ...rest,
+      snapshot: changes(this.#snapshot, snapshot),
+      names: changes(this.#names, names),
+    };
     const said = Object.entries(lists).filter(([field, value]) => field.startsWith("result") || !isEmpty(value));
     this.#steps.push({
       i: this.#steps.length,

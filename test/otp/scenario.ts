@@ -20,7 +20,7 @@ export type Kind = "worker" | "supervisor";
 
 // — Family "supervision" ——————————————————————————————————————————————————————————————————————————————————————————
 
-export interface Flags {
+interface Flags {
   readonly strategy?: "oneForOne" | "oneForAll" | "restForOne" | "simpleOneForOne";
   readonly intensity?: number;
   /** Seconds. */

@@ -37,7 +37,11 @@ export class Tree {
       return defineDynamicSupervisor(() => this.#enter(path, body, init));
     }
     // Scenarios may hold invalid values; refusing them is the package's task.
-    const init = { ...flagsOf(body), strategy: flags.strategy, children: this.#childSpecs(path, children) } as SupervisorInit;
+    const init = {
+      ...flagsOf(body),
+      strategy: flags.strategy,
+      children: this.#childSpecs(path, children),
+    } as SupervisorInit;
     return defineSupervisor(() => this.#enter(path, body, init));
   }
 
@@ -74,7 +78,10 @@ export class Tree {
       case "raise":
         this.#processes.failed(process, { raise: reason });
         throw new Raised(reason);
-      default:
+      case "error":
+      case "exit":
+        throw new Error(`${process.who} is a supervisor; its init knows no "${outcome}"`);
+      case "ok":
         process.isDynamic = body.template !== undefined;
         this.#processes.started(process);
         return init;

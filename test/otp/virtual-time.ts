@@ -26,13 +26,13 @@ export class VirtualTime {
 
   /** Lets as much time pass as the promise needs. */
   async until<Value>(pending: Promise<Value>): Promise<Value> {
-    let isOver = false;
+    const call = { isOver: false };
     const over = (): void => {
-      isOver = true;
+      call.isOver = true;
     };
     pending.then(over, over);
     await this.advance(0);
-    for (let timers = 0; !isOver; timers += 1) {
+    for (let timers = 0; !call.isOver; timers += 1) {
       if (!this.#isWaiting()) throw new Error("this call will never be answered");
       await this.#toNextTimer(timers);
     }

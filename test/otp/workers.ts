@@ -64,7 +64,7 @@ export class Workers {
       },
       handleCast: (action, process, self) => this.#perform(action, process, self),
       handleInfo: (message, process) => {
-        if (message instanceof Exit) this.#processes.trapped(process, message.reason);
+        if (message instanceof Exit) this.#processes.trapped(process, message.from, message.reason);
         return noreply(process);
       },
       terminate: (_reason, process, self) => {

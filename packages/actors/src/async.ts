@@ -1,15 +1,15 @@
 import type { Behaviour, Definition, Match, Process, Progress, Waiting } from "./behaviour.ts";
-import type { CallMessage, CastMessage } from "./call.ts";
+import { type CallMessage, type CastMessage, type RequestId, Response } from "./call.ts";
 import type { Context } from "./context.ts";
 import { normal } from "./exit-reason.ts";
 import type { ActorProcess } from "./internal/process.ts";
 import { handleSystemMessage, SystemMessage } from "./internal/system-message.ts";
-import type { Down, Exit } from "./monitor.ts";
+import { type Down, Exit } from "./monitor.ts";
 import type { ActorRef } from "./pid.ts";
 import { Resource } from "./resource.ts";
 
 /** Everything that can stand in the mailbox of an actor written as an async function. */
-export type Incoming<Message> = Message | CallMessage | CastMessage | Down | Exit;
+export type Incoming<Message> = Message | CallMessage | CastMessage | Response | Down | Exit;
 
 /** The context of an actor that is written as an async function. */
 export interface AsyncContext<Message> extends Context<Message> {
@@ -30,6 +30,11 @@ export interface AsyncContext<Message> extends Context<Message> {
     readonly timeoutMs: number;
   }): Promise<Incoming<Message> | undefined>;
   receive(options: { readonly match?: (message: Incoming<Message>) => boolean }): Promise<Incoming<Message>>;
+  /**
+   * Waits for the response to one request. With `timeoutMs` it resolves with undefined when none came in time, and the
+   * request is abandoned. OTP's `gen_server:receive_response`.
+   */
+  receiveResponse(id: RequestId, options?: { readonly timeoutMs?: number }): Promise<Response | undefined>;
 }
 
 export interface AsyncOptions {
@@ -60,6 +65,9 @@ class Finished {
     this.finish = finish;
   }
 }
+
+/** The first message, at which the actor begins to receive selectively and never ends. */
+class Begin {}
 
 /** The wait of one `receive` has run out. */
 class ReceiveTimeout {}
@@ -109,7 +117,10 @@ class Body extends Resource {
         match,
         timeout,
         resolve: (message) => {
-          if (timer !== undefined) process.cancelTimer(timer);
+          if (timer !== undefined && message !== timeout && process.cancelTimer(timer) === undefined) {
+            // It had run out behind the message, and nobody waits for it any more.
+            process.takeMessage((other) => other === timeout);
+          }
           resolve(message === timeout ? undefined : message);
         },
       };
@@ -121,6 +132,8 @@ class Body extends Resource {
   readonly wants: Match = (message) => {
     if (message instanceof Finished || message instanceof SystemMessage) return true;
     if (this.#want === null) return false;
+    // As for every process, the parent's end is heard of even then.
+    if (this.#process.isSuspended && !isParentsEnd(this.#process, message)) return false;
     if (message instanceof ReceiveTimeout) return message === this.#want.timeout;
     return this.#want.match(message);
   };
@@ -146,8 +159,15 @@ class AsyncBehaviour<Args> implements Behaviour<Args> {
     const own = process as ActorProcess;
     const body = new Body(own);
     process.state = body;
+    process.unreceive(new Begin());
     const receive: Body["receive"] = (options) => body.receive(options);
-    this.#body(Object.assign(process, { receive }), args).then(
+    const receiveResponse = async (id: RequestId, options: { readonly timeoutMs?: number } = {}): Promise<unknown> => {
+      const match: Match = (message) => message instanceof Response && message.id === id;
+      const response = await receive({ match, ...options });
+      if (response === undefined) process.abandonRequest(id);
+      return response;
+    };
+    this.#body(Object.assign(process, { receive, receiveResponse }), args).then(
       () => finish(own, () => process.stop(normal)),
       (error: unknown) =>
         finish(own, () => {
@@ -157,9 +177,8 @@ class AsyncBehaviour<Args> implements Behaviour<Args> {
     return undefined;
   }
 
-  *receive(process: Process, first: unknown): Waiting {
+  *receive(process: Process): Waiting {
     const body = process.state as Body;
-    process.unreceive(first);
     for (;;) {
       const message = yield body.wants;
       if (message instanceof Finished) message.finish();
@@ -171,6 +190,10 @@ class AsyncBehaviour<Args> implements Behaviour<Args> {
   describe(process: Process): unknown {
     return process.state instanceof Body ? process.state.describe() : undefined;
   }
+}
+
+function isParentsEnd(process: ActorProcess, message: unknown): boolean {
+  return message instanceof Exit && message.from === process.parentPid;
 }
 
 function finish(process: ActorProcess, end: () => Progress): void {

@@ -45,6 +45,11 @@ export interface Behaviour<Args = never> {
   describe?(process: Process): unknown;
   /** The state in a word, such as the name of a machine's state: what the tree shows of it. Must not throw. */
   summary?(process: Process): string | undefined;
+  /**
+   * Takes over an actor of another definition of the same kind, between two messages: makes its state one that this
+   * behaviour understands. A throw leaves the actor with its old code. OTP's `code_change`.
+   */
+  changeCode?(process: Process, extra: unknown): void;
   /** Replaces the state by what `replace` makes of it. Absent: the state cannot be replaced. */
   replaceState?(process: Process, replace: (state: unknown) => unknown): void;
 }

@@ -1,3 +1,4 @@
+import type { CallExitError, CallTimeoutError } from "./errors.ts";
 import type { Pid } from "./pid.ts";
 
 declare const replies: unique symbol;
@@ -57,5 +58,36 @@ export class CastMessage {
 
   constructor(message: unknown) {
     this.message = message;
+  }
+}
+
+/** Names one request under way: what `sendRequest` answers and its `Response` carries. Opaque. */
+export interface RequestId {
+  readonly kind: "call";
+}
+
+export interface RequestOptions {
+  /** A note that comes back with the response, to tell the requests of a collection apart. */
+  readonly label?: unknown;
+  /** After this time the response is a failure. @defaultValue "infinity" */
+  readonly timeoutMs?: number | "infinity";
+}
+
+/**
+ * What became of a request that was sent with `sendRequest`, as a message: exactly one comes for each, unless it is
+ * abandoned. OTP's `gen_server:send_request` and `check_response`.
+ */
+export class Response<Value = unknown> {
+  readonly type = "response";
+  readonly id: RequestId;
+  readonly label: unknown;
+  readonly outcome:
+    | { readonly ok: true; readonly value: Value }
+    | { readonly ok: false; readonly error: CallExitError | CallTimeoutError };
+
+  constructor(id: RequestId, label: unknown, outcome: Response<Value>["outcome"]) {
+    this.id = id;
+    this.label = label;
+    this.outcome = outcome;
   }
 }

@@ -1,5 +1,5 @@
 import type { Definition, StartResult } from "./behaviour.ts";
-import type { CallOptions, ReplyOf, RequestOf } from "./call.ts";
+import type { CallOptions, ReplyOf, RequestId, RequestOf, RequestOptions } from "./call.ts";
 import type { ExitReason } from "./exit-reason.ts";
 import type { Logger } from "./logger.ts";
 import type { MonitorRef } from "./monitor.ts";
@@ -14,8 +14,25 @@ export interface SpawnOptions {
   readonly name?: string;
   /** A text for people, shown by inspection: a peer's address, a user's name. */
   readonly label?: string;
+  /** Limits the mailbox. @defaultValue no limit, as in Erlang */
+  readonly mailbox?: MailboxOptions;
   /** 1 unless a supervisor says otherwise. */
   readonly incarnation?: number;
+}
+
+/**
+ * The limit of a mailbox: how many messages may wait, and what becomes of one more. Exit signals, notices and system
+ * messages are no messages in this sense: they always come in.
+ */
+export interface MailboxOptions {
+  /** At least 1. */
+  readonly capacity: number;
+  /**
+   * - `"drop"`: the new message vanishes; a call that was dropped times out.
+   * - `"exit"`: the receiver crashes with `ERR_MAILBOX_FULL`.
+   * - `"block"`: whoever sends with `offer` waits for room; a plain `send` is dropped.
+   */
+  readonly whenFull: "drop" | "exit" | "block";
 }
 
 /** Whoever can make calls: a system or an actor. */
@@ -64,9 +81,26 @@ export interface Context<Info = unknown> extends Caller, Spawner {
   /** Sends a message; it vanishes if the receiver is dead. @throws `ERR_NO_PROCESS` for a name that nobody has. */
   send<Message>(target: ActorRef<Message>, message: Message): void;
   send(target: string, message: unknown): void;
+  /**
+   * `send` that resolves when the message is in the mailbox: at once, unless the mailbox is full and its policy is
+   * `"block"`. Back pressure for senders that can wait.
+   */
+  offer<Message>(target: ActorRef<Message>, message: Message): Promise<void>;
   /** Sends a message for `handleCast`. Like `send`, it never fails for a dead receiver. */
   cast<Message>(target: Castable<Message>, message: Message): void;
   cast(target: string, message: unknown): void;
+
+  /**
+   * Makes a call without waiting for it: the answer, or the failure, arrives as one `Response` message. Many requests
+   * may be under way at once. OTP's `gen_server:send_request`.
+   */
+  sendRequest<Calls, const Request extends RequestOf<Calls>>(
+    target: Callable<Calls> | string,
+    request: Request,
+    options?: RequestOptions,
+  ): RequestId;
+  /** Gives up a request: no response comes any more, also not one that was in the mailbox already. */
+  abandonRequest(id: RequestId): void;
 
   spawnLink<Ref extends Pid>(definition: Definition<void, Ref>, args?: undefined, options?: SpawnOptions): Ref;
   spawnLink<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args: Args, options?: SpawnOptions): Ref;
@@ -121,6 +155,19 @@ export interface Context<Info = unknown> extends Caller, Spawner {
   sendAfter<Message>(target: ActorRef<Message> | string, message: Message, afterMs: number): TimerRef;
   /** Answers the milliseconds that were left, or undefined when it had fired or was cancelled. */
   cancelTimer(timer: TimerRef): number | undefined;
+
+  /**
+   * Makes a callback safe to hand to foreign code, such as an event emitter or a timer of a library: what it throws is
+   * this actor's crash, and once the actor is dead it does nothing and answers undefined.
+   */
+  guard<Args extends readonly unknown[], Result>(
+    callback: (...args: Args) => Result,
+  ): (...args: Args) => Result | undefined;
+  /**
+   * Lets a promise run beside this actor, which goes on handling messages. What it resolves with arrives as the message
+   * that `toMessage` makes of it; a rejection is this actor's crash. After the actor's death neither has any effect.
+   */
+  task<Value>(promise: PromiseLike<Value>, toMessage?: (value: Value) => Info): void;
 
   /** The system's logger. */
   readonly logger: Logger;

@@ -139,6 +139,28 @@ export class UnsupportedMachineError extends ActorsError {
   }
 }
 
+/** An actor whose mailbox is limited with `whenFull: "exit"` got one message too many. */
+export class MailboxFullError extends ActorsError {
+  readonly code = "ERR_MAILBOX_FULL";
+  readonly capacity: number;
+
+  constructor(path: string, capacity: number) {
+    super(`the mailbox of ${path} is full: ${capacity} messages wait already`);
+    this.capacity = capacity;
+  }
+}
+
+/** The code of a running actor cannot be changed to this. It goes on with the old one. */
+export class CodeChangeError extends ActorsError {
+  readonly code = "ERR_CODE_CHANGE";
+  readonly path: string;
+
+  constructor(path: string, problem: string) {
+    super(`cannot change the code of ${path}: ${problem}`);
+    this.path = path;
+  }
+}
+
 /** The system has been shut down. */
 export class SystemStoppedError extends ActorsError {
   readonly code = "ERR_SYSTEM_STOPPED";

@@ -20,6 +20,8 @@ export interface TraceEvents {
   startFailed: { readonly reason: ExitReason };
   send: { readonly to: Pid; readonly message: unknown };
   deliver: { readonly message: unknown };
+  /** A message was refused by a full mailbox. */
+  drop: { readonly message: unknown };
   exitSignal: { readonly to: Pid; readonly reason: ExitReason };
   exit: { readonly reason: ExitReason };
   link: { readonly with: Pid };

@@ -6,7 +6,7 @@ export { type Logger, silentLogger } from "./logger.ts";
 
 // Actors
 export { type ActorRef, type Callable, type Castable, type Destination, Pid } from "./pid.ts";
-export { type Caller, type Context, type Spawner, type SpawnOptions } from "./context.ts";
+export { type Caller, type Context, type MailboxOptions, type Spawner, type SpawnOptions } from "./context.ts";
 export {
   type Behaviour,
   type Definition,
@@ -57,7 +57,18 @@ export {
 } from "./machine.ts";
 
 // Messages
-export { type Call, CallMessage, type CallOptions, CastMessage, type From, type ReplyOf, type RequestOf } from "./call.ts";
+export {
+  type Call,
+  CallMessage,
+  type CallOptions,
+  CastMessage,
+  type From,
+  type ReplyOf,
+  type RequestId,
+  type RequestOf,
+  type RequestOptions,
+  Response,
+} from "./call.ts";
 export { Down, Exit, type MonitorRef } from "./monitor.ts";
 export { type Deadline, type TimerRef } from "./timer.ts";
 
@@ -87,8 +98,10 @@ export {
   CallExitError,
   CallingSelfError,
   CallTimeoutError,
+  CodeChangeError,
   describeValue,
   InvalidOptionError,
+  MailboxFullError,
   MissingCallbackError,
   NoProcessError,
   RegistrationError,

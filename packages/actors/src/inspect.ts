@@ -73,7 +73,8 @@ export function inspectKernel(kernel: Kernel): SystemInfo {
   };
 }
 
-function inspectProcess(process: ActorProcess): ProcessInfo {
+/** Reads one actor without touching it. */
+export function inspectProcess(process: ActorProcess): ProcessInfo {
   const { pid, path, incarnation, id, name, label, definition, status, mailboxLength, reductions } = process;
   const monitors: Pid[] = [];
   const resources: Array<{ kind: string; description: string }> = [];

@@ -26,16 +26,20 @@ export type Outcome =
  */
 export function* request(process: Process, target: Pid, message: unknown): Waiting<Outcome> {
   const monitor = process.monitor(target);
+  let isOver = false;
   const from: From = {
     caller: process.pid,
     reply: (value) => {
-      if (process.isAlive(process.pid)) process.send<Answer>(process.pid, new Answer(from, value));
+      if (isOver || !process.isAlive(process.pid)) return;
+      isOver = true;
+      process.send<Answer>(process.pid, new Answer(from, value));
     },
   };
   process.send<CallMessage>(target, new CallMessage(message, from));
   const received = yield (candidate) =>
     (candidate instanceof Answer && candidate.from === from) ||
     (candidate instanceof Down && candidate.ref === monitor);
+  isOver = true;
   process.demonitor(monitor, { flush: true });
   if (received instanceof Answer) return { ok: true, value: received.value };
   return { ok: false, reason: (received as Down).reason };

@@ -1,5 +1,5 @@
 import type { Behaviour, Definition, Process, Progress } from "./behaviour.ts";
-import { CallMessage, CastMessage, type From } from "./call.ts";
+import { CallMessage, CastMessage, type From, type Response } from "./call.ts";
 import type { Context } from "./context.ts";
 import { BadReturnError, describeValue, MissingCallbackError } from "./errors.ts";
 import type { ExitReason } from "./exit-reason.ts";
@@ -131,7 +131,7 @@ export class Timeout {
 }
 
 /** What the kernel itself sends to a server. */
-export type Signal = Down | Exit | Timeout;
+export type Signal = Down | Exit | Response | Timeout;
 
 type MaybeLater<Result> = Result | PromiseLike<Result>;
 type StateOf<Types extends ServerTypes> = Given<Types, "state", unknown>;
@@ -165,6 +165,11 @@ export interface ServerCallbacks<Types extends ServerTypes> {
   handleInfo?(message: Given<Types, "info", never> | Signal, state: StateOf<Types>, self: Self<Types>): Handled<Types>;
   handleContinue?(value: ContinueOf<Types>, state: StateOf<Types>, self: Self<Types>): Handled<Types>;
   terminate?(reason: ExitReason, state: StateOf<Types>, self: Self<Types>): unknown;
+  /**
+   * Makes the state of a running server that had other code one for this code; `extra` is what the change was asked for
+   * with. Absent: the state stays as it is. A throw leaves the server with its old code.
+   */
+  codeChange?(state: unknown, extra: unknown): StateOf<Types>;
   /** What inspection, crash reports and `sys.getState` show of the state. OTP's `format_status`. */
   formatStatus?(state: StateOf<Types>): unknown;
 }
@@ -189,6 +194,7 @@ interface AnyCallbacks {
   handleInfo?(message: unknown, state: unknown, self: Process): MaybeLater<AnyResult>;
   handleContinue?(value: unknown, state: unknown, self: Process): MaybeLater<AnyResult>;
   terminate?(reason: ExitReason, state: unknown, self: Process): unknown;
+  codeChange?(state: unknown, extra: unknown): unknown;
   formatStatus?(state: unknown): unknown;
 }
 
@@ -337,6 +343,11 @@ class ServerBehaviour implements Behaviour<unknown> {
       // OTP: whoever looks at a server, a crash report above all, is not hurt by how it wants to be seen.
       return `${this.#name}.formatStatus threw ${describeValue(error)}`;
     }
+  }
+
+  changeCode(process: Process, extra: unknown): void {
+    const server = stateOf(process);
+    if (this.#callbacks.codeChange !== undefined) server.user = this.#callbacks.codeChange(server.user, extra);
   }
 
   replaceState(process: Process, replace: (state: unknown) => unknown): void {

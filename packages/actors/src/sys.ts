@@ -1,6 +1,10 @@
 import type { Context } from "./context.ts";
-import { CallExitError } from "./errors.ts";
-import { type ExitReason, normal } from "./exit-reason.ts";
+import { CallExitError, InvalidOptionError } from "./errors.ts";
+import type { Definition } from "./behaviour.ts";
+import { type ExitReason, noproc, normal } from "./exit-reason.ts";
+import type { ProcessInfo } from "./inspect.ts";
+import type { DebugEvent, Statistics } from "./internal/debug.ts";
+import { EndWaiter } from "./internal/watch.ts";
 import type { Kernel } from "./internal/kernel.ts";
 import { makeCall } from "./internal/pending-call.ts";
 import { ActorProcess } from "./internal/process.ts";
@@ -40,10 +44,69 @@ export async function resume(asker: Asker, target: Destination, options?: CallOp
   await ask(asker, target, { type: "resume" }, options);
 }
 
+/** Everything there is to know of one actor. OTP's `sys:get_status`. */
+export function getStatus(asker: Asker, target: Destination, options?: CallOptions): Promise<Status> {
+  // What `getStatus` answers is made by `inspectProcess`.
+  return ask(asker, target, { type: "getStatus" }, options) as Promise<Status>;
+}
+
+/** What `getStatus` answers. */
+export interface Status extends ProcessInfo {
+  /** The kept events, if `log` is on. */
+  readonly log: readonly DebugEvent[];
+}
+
+/** Counts messages in and out from now on, or stops that. OTP's `sys:statistics`. */
+export async function countStatistics(asker: Asker, target: Destination, on: boolean): Promise<void> {
+  await ask(asker, target, { type: "statistics", flag: on }, undefined);
+}
+
+/** The counts; undefined when they are not counted. */
+export function getStatistics(asker: Asker, target: Destination): Promise<Statistics | undefined> {
+  return ask(asker, target, { type: "statistics", flag: "get" }, undefined) as Promise<Statistics | undefined>;
+}
+
+/** Keeps the last events of the actor, 10 by default, or none (0). OTP's `sys:log`. */
+export async function log(asker: Asker, target: Destination, limit = 10): Promise<void> {
+  if (!Number.isInteger(limit) || limit < 0) throw new InvalidOptionError("limit", limit, "an integer of at least 0");
+  await ask(asker, target, { type: "log", limit }, undefined);
+}
+
+/** The kept events, oldest first. */
+export function getLog(asker: Asker, target: Destination): Promise<readonly DebugEvent[]> {
+  return ask(asker, target, { type: "log", limit: "get" }, undefined) as Promise<readonly DebugEvent[]>;
+}
+
+/** Shows every message in and out of one actor to the handler, until it is called with undefined. OTP's `sys:trace`. */
+export async function trace(
+  asker: Asker,
+  target: Destination,
+  handler: ((event: DebugEvent) => void) | undefined,
+): Promise<void> {
+  await ask(asker, target, { type: "trace", handler: handler ?? null }, undefined);
+}
+
+/**
+ * Gives a suspended actor the code of another definition of the same kind, whose `codeChange` makes its state one that
+ * it understands. If that throws, the promise rejects with what was thrown and the actor keeps its old code. OTP's
+ * `sys:change_code`.
+ *
+ * @throws `CodeChangeError` (`ERR_CODE_CHANGE`) when the actor is not suspended or is of another kind
+ */
+export async function changeCode(
+  asker: Asker,
+  target: Destination,
+  definition: Definition<never>,
+  extra?: unknown,
+): Promise<void> {
+  await ask(asker, target, { type: "changeCode", definition, extra }, undefined);
+}
+
 /**
  * Asks an actor to end in order, its clean-up included, and resolves when it is gone. OTP's `gen_server:stop`.
  *
- * @throws `CallExitError` (`ERR_CALL_EXIT`) when it was dead already (`noproc`) or ended for another reason.
+ * @throws `CallExitError` (`ERR_CALL_EXIT`) when it was dead already (`noproc`), ended before it could serve the
+ * request, or ended for another reason
  */
 export async function stopActor(
   asker: Asker,
@@ -51,13 +114,17 @@ export async function stopActor(
   reason: ExitReason = normal,
   options: CallOptions = { timeoutMs: "infinity" },
 ): Promise<void> {
-  try {
-    await ask(asker, target, { type: "terminate", reason }, options);
-  } catch (error) {
-    // The answer to this request is the actor's death.
-    if (error instanceof CallExitError && error.reason === reason) return;
-    throw error;
-  }
+  const { process } = target;
+  const ended = process === null ? undefined : new Promise<ExitReason>((resolve) => new EndWaiter(process, resolve));
+  await ask(asker, target, { type: "terminate", reason }, options);
+  const actual = (await ended) ?? noproc;
+  if (!isSameReason(actual, reason)) throw new CallExitError(target.toString(), actual);
+}
+
+function isSameReason(a: ExitReason, b: ExitReason): boolean {
+  if (a.type !== b.type) return false;
+  if (a.type === "shutdown" && b.type === "shutdown") return Object.is(a.detail, b.detail);
+  return a.type !== "error" || b.type !== "error" || Object.is(a.error, b.error);
 }
 
 async function ask(
@@ -78,3 +145,5 @@ function kernelOf(asker: Asker): Kernel {
   if (asker instanceof System || asker instanceof ActorProcess) return asker.kernel;
   throw new TypeError("expected a system or the context of an actor");
 }
+
+export type { DebugEvent, Statistics } from "./internal/debug.ts";

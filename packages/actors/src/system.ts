@@ -47,12 +47,24 @@ export class System implements Caller, Spawner {
     this.kernel = kernel;
   }
 
+  spawn<Ref extends Pid>(definition: Definition<void, Ref>, args?: undefined, options?: SpawnOptions): Ref;
+  spawn<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args: Args, options?: SpawnOptions): Ref;
   spawn<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
     // The overloads of `Spawner` let the arguments be absent only where the definition takes none.
     const request = { definition, args: args as Args, options, parent: null, onStarted: null };
     return spawnProcess(this.kernel, request).pid as Ref;
   }
 
+  start<Ref extends Pid>(
+    definition: Definition<void, Ref>,
+    args?: undefined,
+    options?: SpawnOptions,
+  ): Promise<StartResult<Ref>>;
+  start<Args, Ref extends Pid>(
+    definition: Definition<Args, Ref>,
+    args: Args,
+    options?: SpawnOptions,
+  ): Promise<StartResult<Ref>>;
   start<Args, Ref extends Pid>(
     definition: Definition<Args, Ref>,
     args?: Args,
@@ -67,7 +79,7 @@ export class System implements Caller, Spawner {
   send(target: Destination, message: unknown): void {
     const process = this.#resolve(target);
     if (typeof target === "string" && process === null) throw new NoProcessError(`named "${target}"`);
-    process?.accept(message, this.kernel.rootPid);
+    process?.deliver(message, this.kernel.rootPid);
   }
 
   /**
@@ -75,13 +87,13 @@ export class System implements Caller, Spawner {
    * work stands in front. For those who bring a new kind of I/O.
    */
   sendIo(target: Pid, message: unknown): void {
-    this.kernel.io(() => target.process?.accept(message, this.kernel.rootPid));
+    this.kernel.io(() => target.process?.deliver(message, this.kernel.rootPid));
   }
 
   cast<Message>(target: Castable<Message>, message: Message): void;
   cast(target: string, message: unknown): void;
   cast(target: Destination, message: unknown): void {
-    this.#resolve(target)?.accept(new CastMessage(message), this.kernel.rootPid);
+    this.#resolve(target)?.deliver(new CastMessage(message), this.kernel.rootPid);
   }
 
   call<Calls, const Request extends RequestOf<Calls>>(

@@ -19,6 +19,7 @@ import {
 import { createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
 import { counter, crashOn, echo, mute, puppet, tell } from "./support/actors.ts";
+import { errorOf } from "./support/promises.ts";
 import { createWorld, endOf } from "./support/world.ts";
 
 type Held = { call: Call<"hold", string>; info: "answer" | "answer twice"; state: From | undefined };
@@ -206,9 +207,9 @@ describe("a call", () => {
     const probe = createProbe(system);
     const ref = system.spawn(holder);
     const call = probe.self.call(ref, { type: "hold" }, { timeoutMs: 10 });
-    const failed = expect(call).rejects.toBeInstanceOf(CallTimeoutError);
+    const failed = errorOf(call);
     await clock.advance(10);
-    await failed;
+    expect(await failed).toBeInstanceOf(CallTimeoutError);
     system.send(ref, "answer");
     await system.idle();
     expect(probe.messages).toEqual([]);
@@ -219,9 +220,9 @@ describe("a call", () => {
     const { system, clock } = createWorld();
     const ref = system.spawn(mute);
     const call = system.call(ref, { type: "x" }, { timeoutMs: 10 });
-    const failed = expect(call).rejects.toBeInstanceOf(CallTimeoutError);
+    const failed = errorOf(call);
     await clock.advance(10);
-    await failed;
+    expect(await failed).toBeInstanceOf(CallTimeoutError);
     system.kill(ref);
     await system.idle();
     expect(system.inspect().processes).toEqual([]);
@@ -258,9 +259,9 @@ describe("a call", () => {
     const probe = createProbe(system);
     const ref = system.spawn(mute);
     const call = probe.self.call(ref, { type: "x" });
-    const failed = expect(call).rejects.toMatchObject({ reason: killed });
+    const failed = errorOf(call);
     system.kill(ref);
-    await failed;
+    expect(await failed).toMatchObject({ reason: killed });
     expect(probe.messages).toEqual([]);
   });
 
@@ -319,10 +320,10 @@ describe("a cast", () => {
         receive: (_process, message) => void kinds.push((message as { type: string }).type),
       },
     });
-    probe.self.send(ref as Pid, { type: "message" });
-    probe.self.cast(ref as Pid, {});
-    const call = probe.self.call(ref as Pid, { type: "x" });
-    probe.self.send(ref as Pid, { type: "last" });
+    probe.self.send(ref, { type: "message" });
+    probe.self.cast(ref, {});
+    const call = probe.self.call(ref, { type: "x" });
+    probe.self.send(ref, { type: "last" });
     await system.idle();
     expect(kinds).toEqual(["message", "cast", "call", "last"]);
     system.kill(ref);

@@ -487,9 +487,10 @@ describe("a death", () => {
       await system.idle();
       expect(log).toEqual(["door closed", "told"]);
       expect(probe.messages.length).toBe(2);
-      const types = trace.events.filter(({ subject }) => subject.pid === actor).map(({ type }) => type);
-      expect(types.indexOf("release")).toBeLessThan(types.indexOf("exitSignal"));
-      expect(types.filter((type) => type === "exit")).toEqual(["exit"]);
+      const released = trace.of("release").find(({ subject }) => subject.pid === actor);
+      const signalled = trace.of("exitSignal").find(({ to }) => to === probe.ref);
+      expect(released?.id).toBeLessThan(signalled?.id ?? 0);
+      expect(trace.of("exit").map(({ subject }) => subject.pid)).toEqual([actor]);
     },
   );
 

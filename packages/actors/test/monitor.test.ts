@@ -123,6 +123,26 @@ describe("a monitor", () => {
   });
 });
 
+/** What a watcher receives whose mailbox held a Down and a message when it stopped watching. */
+async function withDownInMailbox(flush: boolean): Promise<readonly unknown[]> {
+  const { system } = createWorld();
+  const received: unknown[] = [];
+  const watcher = system.spawn(puppet({ received }));
+  const watched = system.spawn(puppet());
+  const { self, monitor } = await ask(system, watcher, (context) => ({
+    self: context,
+    monitor: context.monitor(watched),
+  }));
+  system.kill(watched);
+  system.step();
+  expect(system.inspect().processes[0]?.mailboxLength).toBe(1);
+  system.send(watcher, "behind");
+  // Not by an order, which would stand behind the Down, but as a callback of the actor's own would do it.
+  self.demonitor(monitor, { flush });
+  await system.idle();
+  return received;
+}
+
 describe("demonitor", () => {
   test("stops the watching", async () => {
     const { system } = createWorld();
@@ -159,26 +179,6 @@ describe("demonitor", () => {
     await system.idle();
     expect(probe.messages).toEqual([new Down(monitor, actor, undefined, killed)]);
   });
-
-  /** What a watcher receives whose mailbox held a Down and a message when it stopped watching. */
-  async function withDownInMailbox(flush: boolean): Promise<readonly unknown[]> {
-    const { system } = createWorld();
-    const received: unknown[] = [];
-    const watcher = system.spawn(puppet({ received }));
-    const watched = system.spawn(puppet());
-    const { self, monitor } = await ask(system, watcher, (context) => ({
-      self: context,
-      monitor: context.monitor(watched),
-    }));
-    system.kill(watched);
-    system.step();
-    expect(system.inspect().processes[0]?.mailboxLength).toBe(1);
-    system.send(watcher, "behind");
-    // Not by an order, which would stand behind the Down, but as a callback of the actor's own would do it.
-    self.demonitor(monitor, { flush });
-    await system.idle();
-    return received;
-  }
 
   test("with flush removes a Down that is already in the mailbox, and nothing else", async () => {
     await expect(withDownInMailbox(true)).resolves.toEqual(["behind"]);

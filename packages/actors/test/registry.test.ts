@@ -1,4 +1,4 @@
-import { type ActorRef, type Pid, RegistrationError } from "@espalier/actors";
+import type { ActorRef, Pid, RegistrationError } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -183,6 +183,10 @@ function command(name: string, run: (model: Model, real: Real) => Promise<void>)
   };
 }
 
+async function isRefused(outcome: Promise<unknown>, problem: RegistrationError["problem"]): Promise<void> {
+  await expect(outcome).rejects.toMatchObject(refused(problem));
+}
+
 const chosen = fc.tuple(fc.nat(ACTORS - 1), fc.constantFrom(...names));
 
 const register = chosen.map(([actor, name]) =>
@@ -193,7 +197,7 @@ const register = chosen.map(([actor, name]) =>
       await outcome;
       model.names.set(name, actor);
     } else {
-      await expect(outcome).rejects.toMatchObject(refused(problem));
+      await isRefused(outcome, problem);
     }
   }),
 );
@@ -202,7 +206,7 @@ const unregister = fc.constantFrom(...names).map((name) =>
   command(`unregister(${name})`, async (model, { world, registrar }) => {
     const outcome = ask(world.system, registrar, (self) => self.unregister(name));
     if (model.names.delete(name)) await outcome;
-    else await expect(outcome).rejects.toMatchObject(refused("notRegistered"));
+    else await isRefused(outcome, "notRegistered");
   }),
 );
 
@@ -221,7 +225,7 @@ const spawnNamed = chosen.map(([actor, name]) =>
   command(`spawn(${name}, ${actor})`, async (model, { world, registrar, actors }) => {
     const outcome = ask(world.system, registrar, (self) => self.spawn(puppet(), undefined, { name }));
     if (model.names.has(name)) {
-      await expect(outcome).rejects.toMatchObject(refused("nameTaken"));
+      await isRefused(outcome, "nameTaken");
       return;
     }
     world.system.kill(actors[actor] as Pid);

@@ -11,6 +11,7 @@ import {
   noreply,
   normal,
   ok,
+  type Pid,
   reply,
   type ServerRef,
   shutdown,
@@ -21,8 +22,8 @@ import {
 } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
-import { counter, echo, puppet } from "./support/actors.ts";
-import { defer } from "./support/promises.ts";
+import { counter, echo, nameOf, puppet } from "./support/actors.ts";
+import { defer, errorOf } from "./support/promises.ts";
 import { createWorld, endOf, type World } from "./support/world.ts";
 
 type LogTypes = {
@@ -34,7 +35,7 @@ type LogTypes = {
 };
 
 /** Notes every callback in an array that is its state. */
-function logging(log: string[], next: Next<"continue"> = undefined): Definition<void, ServerRef<LogTypes>> {
+function logging(log: string[], next?: Next<"continue">): Definition<void, ServerRef<LogTypes>> {
   return defineServer<LogTypes>({
     name: "logging",
     init() {
@@ -52,7 +53,7 @@ function logging(log: string[], next: Next<"continue"> = undefined): Definition<
       return message === "stop" ? stop(shutdown("asked"), state) : noreply(state);
     },
     handleInfo(message, state) {
-      state.push(`handleInfo ${typeof message === "string" ? message : message.type}`);
+      state.push(`handleInfo ${nameOf(message)}`);
       if (message === "stop") return stop(shutdown("asked"), state);
       if (message === "stop with a new state") return stop(normal, [...state, "new"]);
       if (message === "throw") throw new Error("boom");
@@ -106,7 +107,7 @@ describe("a server", () => {
           return noreply(undefined);
         },
         handleInfo(message) {
-          log.push(String(message));
+          log.push(nameOf(message));
           return noreply(undefined);
         },
       }),
@@ -135,7 +136,7 @@ describe("a server", () => {
           return noreply(undefined);
         },
         handleInfo(message) {
-          log.push(String(message));
+          log.push(nameOf(message));
           return noreply(undefined);
         },
       }),
@@ -158,7 +159,7 @@ describe("a server", () => {
           return noreply(state, value > 1 ? { continue: value - 1 } : undefined);
         },
         handleInfo(message, state) {
-          state.push(String(message));
+          state.push(nameOf(message));
           return noreply(state, message === "again" ? { continue: 1 } : undefined);
         },
       }),
@@ -175,8 +176,8 @@ describe("a server", () => {
     for (const ask of ["call", "cast"] as const) {
       const ref = system.spawn(bare);
       const end = endOf(system, ref);
-      if (ask === "call") void system.call(ref as never, { type: "x" } as never).catch(() => undefined);
-      else system.cast(ref as never, "x" as never);
+      if (ask === "call") system.call(ref as Pid, { type: "x" }).catch(() => undefined);
+      else system.cast(ref as Pid, "x");
       await system.idle();
       expect(end.reason).toMatchObject({ type: "error", error: { code: "ERR_MISSING_CALLBACK" } });
     }
@@ -187,7 +188,7 @@ describe("a server", () => {
     const logger: Logger = { ...silentLogger, warn: (_fields, message) => void warnings.push(message) };
     const { system } = createWorld({ logger });
     const ref = system.spawn(echo);
-    system.send(ref as never, { type: "stray" } as never);
+    system.send(ref as Pid, { type: "stray" });
     await system.idle();
     expect(system.isAlive(ref)).toBe(true);
     expect(warnings).toEqual([expect.stringContaining("stray")]);
@@ -227,7 +228,7 @@ describe("a server", () => {
     const reasons: ExitReason[] = [];
     const received: unknown[] = [];
     const parent = system.spawn(puppet());
-    const made = defer<void>();
+    const made = defer();
     system.send(parent, (self: { spawnLink(definition: unknown): unknown }) => {
       self.spawnLink(puppet({ trapExit: true, cleanedUp: reasons, received }));
       made.resolve();
@@ -325,10 +326,10 @@ describe("a server that stops", () => {
       }),
     );
     const call = system.call(ref, { type: "stop" });
-    const failed = expect(call).rejects.toMatchObject({ reason: { type: "killed" } });
+    const failed = errorOf(call);
     await system.idle();
     system.kill(ref);
-    await failed;
+    expect(await failed).toMatchObject({ reason: { type: "killed" } });
   });
 
   test("without a reply fails the call with the reason", async () => {
@@ -386,9 +387,9 @@ describe("an asynchronous callback", () => {
         return reply("at last", state);
       },
       async handleInfo(message, state) {
-        state.push(`begin ${String(message)}`);
+        state.push(`begin ${nameOf(message)}`);
         if (message === "slow") await gate;
-        state.push(`end ${String(message)}`);
+        state.push(`end ${nameOf(message)}`);
         return noreply(state);
       },
     });
@@ -472,7 +473,7 @@ describe("a server's timeout", () => {
     name: "timed",
     init: (log) => ok(log, { timeoutMs: 100 }),
     handleInfo(message, log) {
-      log.push(message instanceof Timeout ? "timeout" : String(message));
+      log.push(nameOf(message));
       return message === "enough" ? noreply(log) : noreply(log, { timeoutMs: 100 });
     },
   });
@@ -534,7 +535,7 @@ describe("a server's timeout", () => {
       defineServer<TimedTypes>({
         init: (own) => ok(own, { timeoutMs: 0 }),
         handleInfo(message, own) {
-          own.push(message instanceof Timeout ? "timeout" : String(message));
+          own.push(nameOf(message));
           return message instanceof Timeout ? noreply(own) : noreply(own, { timeoutMs: 0 });
         },
       }),
@@ -593,7 +594,9 @@ describe("a crash report", () => {
   test("shows the state as formatStatus does", async () => {
     const { system } = createWorld();
     const states: unknown[] = [];
-    system.trace((event) => event.type === "report" && states.push(event.report.state));
+    system.trace(
+      (event) => event.type === "report" && event.report.type === "crash" && states.push(event.report.state),
+    );
     const ref = system.spawn(
       defineServer<{ state: { password: string }; info: "crash" }>({
         init: () => ok({ password: "hunter2" }),
@@ -655,7 +658,7 @@ describe("init", () => {
 
   test("that rejects fails the start", async () => {
     const { system } = createWorld();
-    const broken = defineServer({ init: () => Promise.reject<never>(new Error("boom")) });
+    const broken = defineServer({ init: () => Promise.reject(new Error("boom")) });
     await expect(system.start(broken)).resolves.toMatchObject({ reason: failure(new Error("boom")) });
   });
 });

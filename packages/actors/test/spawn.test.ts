@@ -23,14 +23,14 @@ import {
 } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
-import { ask, counter, echo, puppet, tell } from "./support/actors.ts";
+import { ask, counter, echo, nameOf, puppet, tell } from "./support/actors.ts";
 import { defer } from "./support/promises.ts";
 import { createWorld } from "./support/world.ts";
 
 const boom = new Error("boom");
 
 /** An actor whose `init` does this. */
-function starting(init: (self: Context<never>) => void, log: string[] = []): Definition<void> {
+function starting(init: (self: Context<never>) => void, log: string[] = []): Definition {
   return defineServer({
     name: "starting",
     init(_args, self) {
@@ -78,7 +78,7 @@ describe("spawn", () => {
           return ok(undefined);
         },
         handleInfo(message) {
-          log.push(String(message));
+          log.push(nameOf(message));
           return noreply(undefined);
         },
       }),
@@ -258,7 +258,11 @@ describe("start", () => {
   test("fails when init returns what no init may return", async () => {
     const { system } = createWorld();
     const result = await system.start(defineServer({ init: () => "ready" as never }));
-    expect(result).toMatchObject({ ok: false, error: "failed", reason: { error: expect.any(BadReturnError) as unknown } });
+    expect(result).toMatchObject({
+      ok: false,
+      error: "failed",
+      reason: { error: expect.any(BadReturnError) as unknown },
+    });
   });
 
   test("fails as killed when the actor is killed during init", async () => {
@@ -349,7 +353,11 @@ describe("startLink", () => {
   test("that fails signals a trapping parent and answers with the reason", async () => {
     const { system } = createWorld();
     const probe = createProbe(system);
-    await expect(probe.self.startLink(crashing)).resolves.toEqual({ ok: false, error: "failed", reason: failure(boom) });
+    await expect(probe.self.startLink(crashing)).resolves.toEqual({
+      ok: false,
+      error: "failed",
+      reason: failure(boom),
+    });
     await system.idle();
     expect(probe.messages).toMatchObject([{ type: "exit", reason: failure(boom) }]);
   });
@@ -363,25 +371,25 @@ describe("startLink", () => {
   });
 });
 
-describe("startChild", () => {
-  /** What the parent gets for `startChild` of this. */
-  async function messagesFor(child: Definition<void>): Promise<readonly unknown[]> {
-    const { system } = createWorld();
-    const messages: unknown[] = [];
-    const parent = system.spawn({
-      name: "parent",
-      trapExit: true,
-      behaviour: {
-        kind: "parent",
-        start: (process) => void process.startChild(child, undefined),
-        receive: (_process, message) => void messages.push(message),
-      },
-    });
-    await system.idle();
-    system.kill(parent);
-    return messages;
-  }
+/** What the parent gets for `startChild` of this. */
+async function messagesFor(child: Definition): Promise<readonly unknown[]> {
+  const { system } = createWorld();
+  const messages: unknown[] = [];
+  const parent = system.spawn({
+    name: "parent",
+    trapExit: true,
+    behaviour: {
+      kind: "parent",
+      start: (process) => void process.startChild(child, undefined),
+      receive: (_process, message) => void messages.push(message),
+    },
+  });
+  await system.idle();
+  system.kill(parent);
+  return messages;
+}
 
+describe("startChild", () => {
   test("gives one Started when init is done", async () => {
     const messages = await messagesFor(starting(() => undefined));
     expect(messages).toMatchObject([{ type: "started", result: { ok: true } }]);

@@ -58,32 +58,28 @@ const name = fc.nat(11);
 // Few different times, so that ties are common; halves, because the host's clock has fractions.
 const time = fc.nat(20).map((halves) => halves / 2);
 
-const arm = fc.tuple(name, time).map(
-  ([timer, due]): QueueCommand => ({
-    check: () => true,
-    run(model, real) {
-      model.arm(timer, due);
-      real.queue.arm(real.timer(timer), due);
-      agree(model, real);
-    },
-    toString: () => `arm(${timer}, ${due})`,
-  }),
-);
+const arm = fc.tuple(name, time).map(([timer, due]): QueueCommand => ({
+  check: () => true,
+  run(model, real) {
+    model.arm(timer, due);
+    real.queue.arm(real.timer(timer), due);
+    agree(model, real);
+  },
+  toString: () => `arm(${timer}, ${due})`,
+}));
 
-const cancel = name.map(
-  (timer): QueueCommand => ({
-    check: () => true,
-    run(model, real) {
-      model.armed.delete(timer);
-      real.queue.cancel(real.timer(timer));
-      agree(model, real);
-    },
-    toString: () => `cancel(${timer})`,
-  }),
-);
+const cancel = name.map((timer): QueueCommand => ({
+  check: () => true,
+  run(model, real) {
+    model.armed.delete(timer);
+    real.queue.cancel(real.timer(timer));
+    agree(model, real);
+  },
+  toString: () => `cancel(${timer})`,
+}));
 
-const takeDue = time.map(
-  (now): QueueCommand => ({
+function taking(now: number): QueueCommand {
+  return {
     check: () => true,
     run(model, real) {
       const first = model.sorted().find(({ due }) => due <= now);
@@ -94,22 +90,22 @@ const takeDue = time.map(
       expect(real.queue.size).toBe(model.armed.size);
     },
     toString: () => `takeDue(${now})`,
-  }),
-);
+  };
+}
+
+const takeDue = time.map(taking);
 
 /** Arms without looking at the queue in between, so that several lazy moves pile up. */
-const rearm = fc.array(fc.tuple(name, time), { minLength: 1, maxLength: 6 }).map(
-  (moves): QueueCommand => ({
-    check: () => true,
-    run(model, real) {
-      for (const [timer, due] of moves) {
-        model.arm(timer, due);
-        real.queue.arm(real.timer(timer), due);
-      }
-    },
-    toString: () => `rearm(${JSON.stringify(moves)})`,
-  }),
-);
+const rearm = fc.array(fc.tuple(name, time), { minLength: 1, maxLength: 6 }).map((moves): QueueCommand => ({
+  check: () => true,
+  run(model, real) {
+    for (const [timer, due] of moves) {
+      model.arm(timer, due);
+      real.queue.arm(real.timer(timer), due);
+    }
+  },
+  toString: () => `rearm(${JSON.stringify(moves)})`,
+}));
 
 function fire(queue: TimerQueue, now: number): number[] {
   const names: number[] = [];

@@ -70,7 +70,11 @@ type AnySupervisor = Callable<CommonCalls>;
 const patiently = { timeoutMs: "infinity" } as const;
 
 /** Adds a child at the end of the start order and starts it. Answers when its `init` is done. */
-export function startChild(caller: Caller, supervisor: SupervisorRef | string, spec: ChildSpec): Promise<StartChildResult> {
+export function startChild(
+  caller: Caller,
+  supervisor: SupervisorRef | string,
+  spec: ChildSpec,
+): Promise<StartChildResult> {
   return caller.call<SupervisorCalls, { type: "startChild"; spec: ChildSpec }>(
     supervisor,
     { type: "startChild", spec },
@@ -119,7 +123,11 @@ export function restartChild(
   supervisor: AnySupervisor | string,
   id: string,
 ): Promise<RestartChildResult> {
-  return caller.call<CommonCalls, { type: "restartChild"; id: string }>(supervisor, { type: "restartChild", id }, patiently);
+  return caller.call<CommonCalls, { type: "restartChild"; id: string }>(
+    supervisor,
+    { type: "restartChild", id },
+    patiently,
+  );
 }
 
 /** Removes the spec of a child that has no process. */
@@ -128,10 +136,18 @@ export function deleteChild(
   supervisor: AnySupervisor | string,
   id: string,
 ): Promise<DeleteChildResult> {
-  return caller.call<CommonCalls, { type: "deleteChild"; id: string }>(supervisor, { type: "deleteChild", id }, patiently);
+  return caller.call<CommonCalls, { type: "deleteChild"; id: string }>(
+    supervisor,
+    { type: "deleteChild", id },
+    patiently,
+  );
 }
 
-/** The complete spec of a child, or undefined if there is none. */
+/**
+ * The complete spec of a child, or undefined if there is none.
+ *
+ * @param child - its id; for a dynamic supervisor its pid
+ */
 export function getChildSpec(
   caller: Caller,
   supervisor: AnySupervisor | string,

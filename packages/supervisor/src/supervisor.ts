@@ -297,7 +297,8 @@ class Supervisor {
   }
 
   #find(child: string | Pid): Child | undefined {
-    return typeof child === "string" ? this.#children.byId(child) : this.#children.byPid(child);
+    // OTP: a static child goes by its id alone; a pid names the child of a dynamic supervisor.
+    return typeof child === "string" ? this.#children.byId(child) : undefined;
   }
 
   *#answerStartChild(given: ChildSpec, from: From): Waiting {

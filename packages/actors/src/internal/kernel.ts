@@ -185,7 +185,7 @@ export class Kernel {
       const { owner } = timer;
       if (owner !== null) {
         owner.disown(timer);
-        if (this.tracer !== null) this.cause = this.trace("timerFired", owner, {});
+        if (this.tracer !== null) this.cause = this.trace("timerFired", owner, {}, timer.cause);
       }
       timer.fire(owner);
       this.cause = 0;
@@ -253,9 +253,9 @@ export class Kernel {
     return this.#emit(this.tracer, type, subject, fields, cause);
   }
 
-  /** Reports an event of life. */
-  observe<Type extends keyof TraceEvents>(type: Type, subject: Subject, fields: TraceEvents[Type]): void {
-    if (this.observer !== null) this.#emit(this.observer, type, subject, fields, this.cause);
+  /** Reports an event of life. Answers its id, or 0 if nobody listens. */
+  observe<Type extends keyof TraceEvents>(type: Type, subject: Subject, fields: TraceEvents[Type]): number {
+    return this.observer === null ? 0 : this.#emit(this.observer, type, subject, fields, this.cause);
   }
 
   #emit<Type extends keyof TraceEvents>(

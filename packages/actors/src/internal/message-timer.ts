@@ -17,6 +17,6 @@ export class MessageTimer extends Timer {
     if (owner === null) return;
     const target =
       typeof this.target === "string" ? owner.kernel.names.get(this.target) : (this.target.process ?? undefined);
-    target?.accept(this.message, owner.pid);
+    target?.deliver(this.message, owner.pid);
   }
 }

@@ -1,4 +1,4 @@
-import type { CallOptions, From } from "../call.ts";
+import { CallMessage, type CallOptions, type From, type RequestId } from "../call.ts";
 import { CallExitError, CallingSelfError, CallTimeoutError, InvalidOptionError } from "../errors.ts";
 import { type ExitReason, failure, noproc } from "../exit-reason.ts";
 import type { Destination, Pid } from "../pid.ts";
@@ -10,51 +10,53 @@ import { Watch } from "./watch.ts";
 /** OTP's default for every call. */
 const DEFAULT_TIMEOUT_MS = 5000;
 
+/** How a call ended. */
+export type CallOutcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: CallExitError | CallTimeoutError };
+
+type Settle = (outcome: CallOutcome, id: RequestId) => void;
+
 /**
  * A call under way: the caller's end of it, the callee's right to answer (OTP's alias: it dies with the call, so a late
  * answer vanishes), and the monitor that fails the call when the callee dies.
  */
-class PendingCall extends Watch implements From {
-  readonly kind = "call";
+class PendingCall extends Watch implements From, RequestId {
+  readonly kind = "call" as const;
   readonly caller: Pid | undefined;
   readonly #targetName: string;
-  readonly #resolve: (value: unknown) => void;
-  readonly #reject: (error: Error) => void;
+  readonly #settle: Settle;
   #timer: CallTimer | null = null;
   #isOver = false;
 
-  constructor(
-    target: ActorProcess,
-    caller: ActorProcess | null,
-    resolve: (value: unknown) => void,
-    reject: (error: Error) => void,
-  ) {
+  constructor(target: ActorProcess, caller: ActorProcess | null, settle: Settle) {
     super(target);
     this.caller = caller?.pid;
     this.#targetName = target.pid.toString();
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#settle = settle;
     caller?.own(this);
   }
 
   limit(timers: TimerQueue, due: number, timeoutMs: number): void {
-    this.#timer = new CallTimer(timers, () => {
-      if (this.#finish()) this.#reject(new CallTimeoutError(this.#targetName, timeoutMs));
-    });
+    this.#timer = new CallTimer(timers, () => this.#fail(new CallTimeoutError(this.#targetName, timeoutMs)));
     timers.arm(this.#timer, due);
   }
 
   reply(value: unknown): void {
-    if (this.#finish()) this.#resolve(value);
+    if (this.#finish()) this.#settle({ ok: true, value }, this);
   }
 
   targetDied(reason: ExitReason): void {
-    if (this.#finish()) this.#reject(new CallExitError(this.#targetName, reason));
+    this.#fail(new CallExitError(this.#targetName, reason));
   }
 
-  /** The caller died: nobody is left to hear of it. */
+  /** The caller died, or has given up: nobody is left to hear of it. */
   override release(): void {
     this.#finish();
+  }
+
+  #fail(error: CallExitError | CallTimeoutError): void {
+    if (this.#finish()) this.#settle({ ok: false, error }, this);
   }
 
   #finish(): boolean {
@@ -93,21 +95,57 @@ export function makeCall(
   options: CallOptions = {},
 ): Promise<unknown> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  checkTimeout(timeoutMs);
+  return new Promise((resolve, reject) => {
+    startCall(kernel, caller, target, message, timeoutMs, (outcome) => {
+      if (outcome.ok) resolve(outcome.value);
+      else reject(outcome.error);
+    });
+  });
+}
+
+/** Starts a call whose outcome is handed to `settle`: never from within, unless it has failed before it began. */
+export function startCall(
+  kernel: Kernel,
+  caller: ActorProcess | null,
+  target: Destination,
+  message: (from: From<never>) => unknown,
+  timeoutMs: number | "infinity",
+  settle: Settle,
+): RequestId {
+  const process = typeof target === "string" ? (kernel.names.get(target) ?? null) : target.process;
+  // A doomed process is dead to whoever calls: the exit signal came before the request.
+  if (process === null || process.isDoomed || process === caller) {
+    const name = target.toString();
+    const isSelf = process !== null && process === caller;
+    const reason = isSelf ? failure(new CallingSelfError(name)) : noproc;
+    const id: RequestId = { kind: "call" };
+    settle({ ok: false, error: new CallExitError(name, reason) }, id);
+    return id;
+  }
+  const call = new PendingCall(process, caller, settle);
+  if (timeoutMs !== "infinity") {
+    call.limit(kernel.timers, kernel.host.now() + timeoutMs, timeoutMs);
+    if (!kernel.isDraining) kernel.wake();
+  }
+  const request = message(call);
+  const from = caller?.pid ?? kernel.rootPid;
+  // System messages are not what a mailbox's limit is for: a flooded actor must still be reachable.
+  if (request instanceof CallMessage) process.deliver(request, from);
+  else process.accept(request, from);
+  return call;
+}
+
+/** Gives up a call; its answer is dropped. Answers whether it was still under way. */
+export function abandonCall(id: RequestId): boolean {
+  if (!(id instanceof PendingCall) || id.target === null) return false;
+  id.release();
+  return true;
+}
+
+/** @throws `ERR_INVALID_OPTION` */
+export function checkTimeout(timeoutMs: number | "infinity"): void {
   if (timeoutMs !== "infinity" && !(timeoutMs >= 0)) {
     throw new InvalidOptionError("timeoutMs", timeoutMs, 'milliseconds of at least 0, or "infinity"');
   }
-  const process = typeof target === "string" ? (kernel.names.get(target) ?? null) : target.process;
-  if (process === null || process.isDoomed) return Promise.reject(new CallExitError(target.toString(), noproc));
-  if (process === caller) {
-    const name = process.pid.toString();
-    return Promise.reject(new CallExitError(name, failure(new CallingSelfError(name))));
-  }
-  return new Promise((resolve, reject) => {
-    const call = new PendingCall(process, caller, resolve, reject);
-    if (timeoutMs !== "infinity") {
-      call.limit(kernel.timers, kernel.host.now() + timeoutMs, timeoutMs);
-      if (!kernel.isDraining) kernel.wake();
-    }
-    process.accept(message(call), caller?.pid ?? kernel.rootPid);
-  });
 }

@@ -1,8 +1,17 @@
 import { type Definition, type Process, type Progress, Started, type StartResult, type Match, type Waiting } from "../behaviour.ts";
-import { type CallOptions, CastMessage, CallMessage, type ReplyOf, type RequestOf } from "../call.ts";
+import {
+  type CallOptions,
+  CallMessage,
+  CastMessage,
+  type ReplyOf,
+  type RequestId,
+  type RequestOf,
+  type RequestOptions,
+  Response,
+} from "../call.ts";
 import type { SpawnOptions } from "../context.ts";
-import { CrashReport, type Report, type TraceEvents } from "../event.ts";
-import { ActorDeadError, BadReturnError, NoProcessError, RegistrationError, SystemStoppedError } from "../errors.ts";
+import { CrashReport, type Report, type Subject, type TraceEvents } from "../event.ts";
+import { ActorDeadError, BadReturnError, MailboxFullError, NoProcessError, RegistrationError, SystemStoppedError } from "../errors.ts";
 import { type ExitReason, failure, isExpected, killed, normal, noproc } from "../exit-reason.ts";
 import { Down, Exit, type MonitorRef } from "../monitor.ts";
 import type { Logger } from "../logger.ts";
@@ -10,12 +19,15 @@ import type { ActorRef, Callable, Castable, Destination, Pid } from "../pid.ts";
 import { Resource } from "../resource.ts";
 import type { Deadline, TimerRef } from "../timer.ts";
 import { ActorExit } from "./actor-exit.ts";
+import type { Debug } from "./debug.ts";
 import { DeadlineTimer } from "./deadline-timer.ts";
 import type { Kernel } from "./kernel.ts";
 import { findLink, Link } from "./link.ts";
+import { MailboxBound } from "./mailbox-bound.ts";
 import { MessageTimer } from "./message-timer.ts";
-import { makeCall } from "./pending-call.ts";
+import { abandonCall, type CallOutcome, checkTimeout, makeCall, startCall } from "./pending-call.ts";
 import { Ring } from "./ring.ts";
+import { startTask } from "./task.ts";
 import { handleSystemMessage, SystemMessage } from "./system-message.ts";
 import { Traced } from "./traced.ts";
 import { Monitor, type Watch } from "./watch.ts";
@@ -58,7 +70,9 @@ export class ActorProcess implements Process {
   readonly kernel: Kernel;
   readonly parent: ActorProcess | null;
   readonly incarnation: number;
-  readonly definition: Definition<never>;
+  /** Changed by `sys.changeCode` only. */
+  definition: Definition<never>;
+  debug: Debug | null = null;
   readonly #key: string | number;
 
   /** What the behaviour remembers; before its start, the arguments. */
@@ -80,6 +94,8 @@ export class ActorProcess implements Process {
   isSuspended = false;
 
   #phase: Phase = STARTING;
+  /** The event that leads to the next step when no message does: a spawn, an exit signal, what a promise was begun by. */
+  #cause = 0;
   #isQueued = false;
   #isBusy = false;
   #hasBegun = false;
@@ -90,8 +106,11 @@ export class ActorProcess implements Process {
   #completion: (() => Progress) | null = null;
   /** An exit signal that cannot be refused has arrived: this actor dies before it handles anything else. */
   #doom: ExitReason | null = null;
+  /** Code of this actor has thrown outside its steps. */
+  #thrown: { readonly error: unknown } | null = null;
   /** The actor has called `exit`; kept so that code which swallows the throw changes nothing. */
   #exiting: ExitReason | null = null;
+  readonly #bound: MailboxBound | null;
   #exitReason: ExitReason = normal;
   #beforeExit: (() => void) | null = null;
   #onStarted: StartListener | null;
@@ -109,6 +128,7 @@ export class ActorProcess implements Process {
     this.incarnation = options.incarnation ?? 1;
     this.isTrappingExits = definition.trapExit === true;
     this.#onStarted = onStarted;
+    this.#bound = options.mailbox === undefined ? null : new MailboxBound(options.mailbox);
     const counter = parent ?? kernel;
     counter.spawned += 1;
     this.#key = options.id ?? counter.spawned;
@@ -165,10 +185,29 @@ export class ActorProcess implements Process {
     return this.#head === EMPTY ? 0 : 1 + (this.#queue?.length ?? 0);
   }
 
+  /** A message that somebody sends: it may find the mailbox full. */
+  deliver(message: unknown, from: Pid): void {
+    if (this.#bound === null || !this.#bound.isFull(this)) {
+      this.accept(message, from);
+    } else if (this.#bound.whenFull === "exit") {
+      this.crash(new MailboxFullError(this.path, this.#bound.capacity));
+    } else {
+      this.#bound.dropped += 1;
+      if (this.kernel.tracer !== null) this.kernel.trace("drop", this, { message });
+    }
+  }
+
+  /** Messages that a full mailbox has refused so far. */
+  get dropped(): number {
+    return this.#bound?.dropped ?? 0;
+  }
+
   /** Appends a message, as every message arrives. `from` is for the trace only. */
   accept(message: unknown, from: Pid): void {
     if (this.#phase === DEAD) return;
     let entry = message;
+    const sentBy = from.process;
+    if (sentBy !== null && sentBy.debug !== null) sentBy.debug.sent(this.kernel.host.now(), message, this.path);
     if (this.kernel.tracer !== null) {
       const sender = from.process ?? this;
       entry = new Traced(message, this.kernel.trace("send", sender, { to: this.pid, message }));
@@ -179,8 +218,14 @@ export class ActorProcess implements Process {
   }
 
   unreceive(message: unknown): void {
+    this.#lookAgain();
     if (this.#head !== EMPTY) (this.#queue ??= new Ring()).unshift(this.#head);
     this.#head = message;
+  }
+
+  /** The places in the mailbox have changed: a blocked receive must not trust those it remembers. */
+  #lookAgain(): void {
+    if (this.#blocked !== null) this.#blocked.scanned = 0;
   }
 
   #entryAt(index: number): unknown {
@@ -202,6 +247,7 @@ export class ActorProcess implements Process {
   }
 
   takeMessage(match: Match): unknown {
+    this.#lookAgain();
     const length = this.mailboxLength;
     for (let index = 0; index < length; index += 1) {
       if (match(unwrap(this.#entryAt(index)))) return unwrap(this.#takeAt(index));
@@ -210,6 +256,7 @@ export class ActorProcess implements Process {
   }
 
   takeMessages(match: Match, taken: (message: unknown) => void): void {
+    this.#lookAgain();
     const kept = new Ring<unknown>();
     for (let left = this.mailboxLength; left > 0; left -= 1) {
       const entry = this.#takeAt(0);
@@ -224,6 +271,8 @@ export class ActorProcess implements Process {
   #receiveAt(index: number): unknown {
     const entry = this.#takeAt(index);
     this.reductions += 1;
+    if (this.#bound !== null) this.#bound.admit(this);
+    if (this.debug !== null) this.debug.received(this.kernel.host.now(), unwrap(entry));
     if (!(entry instanceof Traced)) return entry;
     if (this.kernel.tracer !== null) {
       this.kernel.cause = this.kernel.trace("deliver", this, { message: entry.message }, entry.sent);
@@ -235,7 +284,7 @@ export class ActorProcess implements Process {
 
   #hasWork(): boolean {
     if (this.#phase === DEAD) return false;
-    if (this.#doom !== null || this.#completion !== null) return true;
+    if (this.#doom !== null || this.#thrown !== null || this.#completion !== null) return true;
     if (this.#isBusy) return false;
     if (!this.#hasBegun) return true;
     if (this.#blocked !== null) return this.#blocked.scanned < this.mailboxLength;
@@ -255,13 +304,14 @@ export class ActorProcess implements Process {
 
   /** What a blocked actor waits for has changed: the messages it had passed over may match now. */
   rescan(): void {
-    if (this.#blocked !== null) this.#blocked.scanned = 0;
+    this.#lookAgain();
     this.reconsider();
     if (!this.kernel.isDraining) this.kernel.wake();
   }
 
   /** The first run, which starts the behaviour. */
-  begin(): void {
+  begin(cause: number): void {
+    this.#cause = cause;
     this.#enqueue();
   }
 
@@ -274,25 +324,35 @@ export class ActorProcess implements Process {
     } catch (error) {
       this.#fail(error);
     }
-    this.kernel.cause = 0;
     // #step has side effects on the phase that the compiler's narrowing cannot see.
-    if ((this.#phase as Phase) === DEAD) return;
-    if (this.#doom !== null) this.#die(this.#doom);
-    else if (this.#exiting !== null) this.#endByExit(this.#exiting);
+    if ((this.#phase as Phase) !== DEAD) {
+      if (this.#doom !== null) this.#dieOfSignal(this.#doom);
+      else if (this.#exiting !== null) this.#endByExit(this.#exiting);
+    }
+    this.kernel.cause = 0;
     if (!this.#isQueued && this.#hasWork()) this.#enqueue();
   }
 
   #step(): void {
     if (this.#doom !== null) {
-      this.#die(this.#doom);
+      this.#dieOfSignal(this.#doom);
+    } else if (this.#thrown !== null) {
+      const { error } = this.#thrown;
+      this.#thrown = null;
+      // What it was waiting for has no part in what follows.
+      if (this.#isBusy) this.kernel.tasks -= 1;
+      this.#isBusy = false;
+      this.#completion = null;
+      throw error;
     } else if (this.#completion !== null) {
       const completion = this.#completion;
       const phase = this.#phase;
       this.#completion = null;
-      this.#isBusy = false;
+      this.kernel.cause = this.#cause;
       this.#follow(completion(), phase);
     } else if (!this.#hasBegun) {
       this.#hasBegun = true;
+      this.kernel.cause = this.#cause;
       // A definition's arguments were checked against it by the compiler when it was spawned.
       this.#follow(this.definition.behaviour.start(this, this.state as never), STARTING);
     } else if (this.#blocked !== null) {
@@ -365,6 +425,7 @@ export class ActorProcess implements Process {
 
   #await(promise: PromiseLike<void | (() => Progress)>, phase: Phase): void {
     this.#isBusy = true;
+    this.#cause = this.kernel.cause;
     this.kernel.tasks += 1;
     promise.then(
       (next) => this.#complete(phase, typeof next === "function" ? next : () => undefined),
@@ -380,6 +441,7 @@ export class ActorProcess implements Process {
     // Only death moves on the phase of an actor that waits, and it has taken the task off the count.
     if (this.#phase !== phase) return;
     this.kernel.tasks -= 1;
+    this.#isBusy = false;
     this.#completion = completion;
     if (!this.#isQueued) this.#enqueue();
   }
@@ -455,12 +517,33 @@ export class ActorProcess implements Process {
   }
 
   /** An exit signal arrives. `isLink`: by a link, where `kill` is a reason like any other. */
-  acceptExit(from: Pid, reason: ExitReason, isLink: boolean): void {
+  acceptExit(from: Pid, reason: ExitReason, isLink: boolean, sender: Subject = this): void {
     if (this.#phase === DEAD) return;
-    if (reason.type === "kill" && !isLink) this.#doom ??= killed;
+    const { kernel } = this;
+    const cause = kernel.tracer === null ? 0 : kernel.trace("exitSignal", sender, { to: this.pid, reason });
+    if (reason.type === "kill" && !isLink) this.#doomBy(killed, cause);
     else if (this.isTrappingExits) this.accept(new Exit(from, reason), from);
-    else if (reason.type !== "normal" || from === this.pid) this.#doom ??= reason;
-    if (this.#doom !== null && !this.#isQueued) this.#enqueue();
+    else if (reason.type !== "normal" || from === this.pid) this.#doomBy(reason, cause);
+  }
+
+  /** The first signal that cannot be refused decides. */
+  #doomBy(reason: ExitReason, cause: number): void {
+    if (this.#doom !== null) return;
+    this.#doom = reason;
+    this.#cause = cause;
+    if (!this.#isQueued) this.#enqueue();
+  }
+
+  #dieOfSignal(reason: ExitReason): void {
+    this.kernel.cause = this.#cause;
+    this.#die(reason);
+  }
+
+  /** Code of this actor has thrown outside its steps: it ends in a step of its own, whatever it waits for. */
+  crash(error: unknown): void {
+    if (this.#phase === DEAD || this.#thrown !== null) return;
+    this.#thrown = { error };
+    if (!this.#isQueued) this.#enqueue();
   }
 
   /** The one way out. Everything the actor owned is released before anybody learns of its death. */
@@ -480,6 +563,7 @@ export class ActorProcess implements Process {
     this.#reportStart({ ok: false, error: "failed", reason });
     this.#signalLinks(reason);
     this.#tellWatchers(reason);
+    this.#bound?.release(this);
     this.state = undefined;
     this.#head = EMPTY;
     this.#queue = null;
@@ -499,12 +583,11 @@ export class ActorProcess implements Process {
   }
 
   #signalLinks(reason: ExitReason): void {
-    const { kernel, pid } = this;
+    const { pid } = this;
     for (let link = this.links; link !== null; link = this.links) {
       const other = link.other(this);
       link.remove();
-      if (kernel.tracer !== null) kernel.trace("exitSignal", this, { to: other.pid, reason });
-      other.acceptExit(pid, reason, true);
+      other.acceptExit(pid, reason, true, this);
     }
   }
 
@@ -574,8 +657,9 @@ export class ActorProcess implements Process {
   }
 
   give(resource: Resource, to: Pid): boolean {
-    if (to.process === null || resource.owner !== this) return false;
-    to.process.own(resource);
+    const owner = livingProcess(to);
+    if (owner === null || resource.owner !== this) return false;
+    owner.own(resource);
     return true;
   }
 
@@ -599,13 +683,25 @@ export class ActorProcess implements Process {
   send(target: Destination, message: unknown): void {
     this.assertAlive();
     const process = typeof target === "string" ? this.#named(target) : target.process;
-    if (process !== null) process.accept(message, this.pid);
+    if (process !== null) process.deliver(message, this.pid);
+  }
+
+  async offer<Message>(target: ActorRef<Message>, message: Message): Promise<void> {
+    this.assertAlive();
+    await target.process?.admit(message, this.pid);
+  }
+
+  /** `deliver` for a sender that waits for room. */
+  admit(message: unknown, from: Pid): Promise<void> | undefined {
+    if (this.#bound?.whenFull === "block" && this.#bound.isFull(this)) return this.#bound.wait(message, from);
+    this.deliver(message, from);
+    return undefined;
   }
 
   cast(target: Castable<never> | string, message: unknown): void {
     this.assertAlive();
     const process = typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
-    if (process !== null) process.accept(new CastMessage(message), this.pid);
+    if (process !== null) process.deliver(new CastMessage(message), this.pid);
   }
 
   call<Calls, const Request extends RequestOf<Calls>>(
@@ -617,6 +713,24 @@ export class ActorProcess implements Process {
     return makeCall(this.kernel, this, target, (from) => new CallMessage(request, from), options) as Promise<
       ReplyOf<Calls, Request>
     >;
+  }
+
+  sendRequest<Calls, const Request extends RequestOf<Calls>>(
+    target: Callable<Calls> | string,
+    request: Request,
+    options: RequestOptions = {},
+  ): RequestId {
+    this.assertAlive();
+    const { label, timeoutMs = "infinity" } = options;
+    checkTimeout(timeoutMs);
+    const settle = (outcome: CallOutcome, id: RequestId): void => this.accept(new Response(id, label, outcome), this.pid);
+    return startCall(this.kernel, this, target, (from) => new CallMessage(request, from), timeoutMs, settle);
+  }
+
+  abandonRequest(id: RequestId): void {
+    this.assertAlive();
+    abandonCall(id);
+    this.takeMessage((message) => message instanceof Response && message.id === id);
   }
 
   spawn<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
@@ -739,7 +853,7 @@ export class ActorProcess implements Process {
       throw new ActorExit(reason);
     }
     const target = first as Pid;
-    target.process?.acceptExit(this.pid, second, false);
+    target.process?.acceptExit(this.pid, second, false, this);
     // As in Erlang, a signal to oneself has taken effect when `exit` returns.
     if (target === this.pid && this.#doom !== null) throw new ActorExit(this.#doom);
   }
@@ -794,7 +908,7 @@ export class ActorProcess implements Process {
     this.kernel.timers.arm(timer, this.kernel.host.now() + Math.max(0, afterMs));
     // Outside a drain nobody else would tell the host of the new deadline.
     if (!this.kernel.isDraining) this.kernel.wake();
-    if (this.kernel.tracer !== null) this.kernel.trace("timerSet", this, { dueIn: afterMs });
+    if (this.kernel.tracer !== null) timer.cause = this.kernel.trace("timerSet", this, { dueIn: afterMs });
     return timer;
   }
 
@@ -806,6 +920,25 @@ export class ActorProcess implements Process {
     this.disown(ref);
     if (this.kernel.tracer !== null) this.kernel.trace("timerCancelled", this, {});
     return Math.max(0, left);
+  }
+
+  guard<Args extends readonly unknown[], Result>(
+    callback: (...args: Args) => Result,
+  ): (...args: Args) => Result | undefined {
+    return (...args) => {
+      if (this.#phase === DEAD) return undefined;
+      try {
+        return callback(...args);
+      } catch (error) {
+        this.crash(error);
+        return undefined;
+      }
+    };
+  }
+
+  task<Value>(promise: PromiseLike<Value>, toMessage?: (value: Value) => unknown): void {
+    this.assertAlive();
+    startTask(this, promise, toMessage);
   }
 
   now(): number {
@@ -841,11 +974,13 @@ export function spawnProcess<Args, Ref extends Pid>(kernel: Kernel, spawn: Spawn
   if (name !== undefined && kernel.names.has(name)) throw new RegistrationError(name, "nameTaken");
   const process = new ActorProcess(kernel, spawn as unknown as SpawnRequest<never, Pid>);
   kernel.add(process);
-  if (kernel.observer !== null) {
-    kernel.observe("spawn", process, { parent: spawn.parent?.pid, behaviour: spawn.definition.behaviour.kind });
-  }
+  const { parent, definition } = spawn;
+  const cause =
+    kernel.observer === null
+      ? 0
+      : kernel.observe("spawn", process, { parent: parent?.pid, behaviour: definition.behaviour.kind });
   if (name !== undefined) process.takeName(name);
-  process.begin();
+  process.begin(cause);
   return process;
 }
 

@@ -1,17 +1,28 @@
+import type { Definition } from "../behaviour.ts";
 import type { From } from "../call.ts";
+import { CodeChangeError } from "../errors.ts";
 import type { ExitReason } from "../exit-reason.ts";
+import { inspectProcess } from "../inspect.ts";
+import { Debug, type DebugEvent } from "./debug.ts";
 import type { ActorProcess } from "./process.ts";
 
 /** What every process answers, whatever its behaviour: OTP's system messages. */
 export type SystemRequest =
   | { readonly type: "getState" }
   | { readonly type: "replaceState"; readonly replace: (state: unknown) => unknown }
+  | { readonly type: "getStatus" }
   | { readonly type: "suspend" }
   | { readonly type: "resume" }
-  | { readonly type: "terminate"; readonly reason: ExitReason };
+  | { readonly type: "terminate"; readonly reason: ExitReason }
+  | { readonly type: "changeCode"; readonly definition: Definition<never>; readonly extra: unknown }
+  | { readonly type: "log"; readonly limit: number | "get" }
+  | { readonly type: "statistics"; readonly flag: boolean | "get" }
+  | { readonly type: "trace"; readonly handler: ((event: DebugEvent) => void) | null };
 
-/** The answer to a system request: a value, or what the caller's function threw. */
-export type SystemReply = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+/** The answer to a system request: a value, or why there is none. */
+export type SystemReply =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: unknown };
 
 /** A system request in a mailbox. */
 export class SystemMessage {
@@ -24,43 +35,71 @@ export class SystemMessage {
   }
 }
 
-const done: SystemReply = { ok: true, value: undefined };
-
 /** Serves one system request as a step of the process. */
-export function handleSystemMessage(process: ActorProcess, message: SystemMessage): void {
-  const { request, from } = message;
-  switch (request.type) {
-    case "getState":
-      from.reply({ ok: true, value: process.describe() });
-      return;
-    case "replaceState":
-      from.reply(replaceState(process, request.replace));
-      return;
-    case "suspend":
-      process.isSuspended = true;
-      from.reply(done);
-      return;
-    case "resume":
-      process.isSuspended = false;
-      from.reply(done);
-      return;
-    case "terminate":
-      process.isSuspended = false;
-      process.stop(request.reason);
-      return;
+export function handleSystemMessage(process: ActorProcess, { request, from }: SystemMessage): void {
+  if (request.type === "terminate") {
+    process.isSuspended = false;
+    // After the clean-up, so that the caller's patience covers that; how it ends, the caller sees from the end itself.
+    process.stop(request.reason, () => from.reply({ ok: true, value: undefined }));
+    return;
+  }
+  try {
+    from.reply({ ok: true, value: serve(process, request) });
+  } catch (error) {
+    // What was asked for has failed, not the process: it goes on as it was, and the caller is told.
+    from.reply({ ok: false, error });
   }
 }
 
-function replaceState(process: ActorProcess, replace: (state: unknown) => unknown): SystemReply {
-  const { behaviour } = process.definition;
-  try {
-    if (behaviour.replaceState === undefined) {
-      throw new TypeError(`the state of a ${behaviour.kind} cannot be replaced`);
-    }
-    behaviour.replaceState(process, replace);
-    return { ok: true, value: process.describe() };
-  } catch (error) {
-    // The caller's function failed, not the process: its state stands, and the caller is told.
-    return { ok: false, error };
+function serve(process: ActorProcess, request: Exclude<SystemRequest, { type: "terminate" }>): unknown {
+  switch (request.type) {
+    case "getState":
+      return process.describe();
+    case "replaceState":
+      return replaceState(process, request.replace);
+    case "getStatus":
+      return { ...inspectProcess(process), log: process.debug?.log ?? [] };
+    case "suspend":
+      process.isSuspended = true;
+      return undefined;
+    case "resume":
+      process.isSuspended = false;
+      return undefined;
+    case "changeCode":
+      return changeCode(process, request.definition, request.extra);
+    case "log":
+      if (request.limit === "get") return process.debug?.log ?? [];
+      return debugging(process, (debug) => debug.keep(request.limit === "get" ? 0 : request.limit));
+    case "statistics":
+      if (request.flag === "get") return process.debug?.statistics(process.now());
+      return debugging(process, (debug) => debug.count(request.flag === true ? process.now() : null));
+    case "trace":
+      return debugging(process, (debug) => debug.handle(request.handler));
   }
+}
+
+function debugging(process: ActorProcess, change: (debug: Debug) => void): void {
+  const debug = process.debug ?? new Debug();
+  change(debug);
+  process.debug = debug.isIdle ? null : debug;
+}
+
+function replaceState(process: ActorProcess, replace: (state: unknown) => unknown): unknown {
+  const { behaviour } = process.definition;
+  if (behaviour.replaceState === undefined) {
+    throw new TypeError(`the state of a ${behaviour.kind} cannot be replaced`);
+  }
+  behaviour.replaceState(process, replace);
+  return process.describe();
+}
+
+function changeCode(process: ActorProcess, definition: Definition<never>, extra: unknown): undefined {
+  const { kind } = process.definition.behaviour;
+  if (!process.isSuspended) throw new CodeChangeError(process.path, "it is not suspended");
+  if (definition.behaviour.kind !== kind) {
+    throw new CodeChangeError(process.path, `it is a ${kind}, the new code a ${definition.behaviour.kind}`);
+  }
+  definition.behaviour.changeCode?.(process, extra);
+  process.definition = definition;
+  return undefined;
 }

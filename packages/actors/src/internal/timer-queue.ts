@@ -15,6 +15,8 @@ export abstract class Timer extends Resource {
   keyOrder = 0;
   /** The index in the heap; -1 when not armed. */
   place = -1;
+  /** The event that set it; 0 if nobody traced. */
+  cause = 0;
 
   constructor(queue: TimerQueue) {
     super();

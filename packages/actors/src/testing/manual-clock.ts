@@ -112,8 +112,11 @@ export class ManualClock implements Host {
   }
 
   #work(): void {
-    for (let pending = this.#pending; pending.length > 0; pending = this.#pending) {
-      this.#pending = pending.filter((drain) => drain());
+    while (this.#pending.length > 0) {
+      // One system may wake another one as it works.
+      const pending = this.#pending;
+      this.#pending = [];
+      for (const drain of pending) if (drain()) this.#pending.push(drain);
     }
   }
 

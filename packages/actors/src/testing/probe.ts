@@ -1,7 +1,7 @@
 import type { Behaviour, Definition, Process } from "../behaviour.ts";
 import type { CallMessage, CastMessage } from "../call.ts";
 import type { Context } from "../context.ts";
-import type { Down, Exit } from "../monitor.ts";
+import { type Down, Exit } from "../monitor.ts";
 import type { ActorRef } from "../pid.ts";
 import type { System } from "../system.ts";
 
@@ -10,7 +10,7 @@ export type Observed<Message> = Message | CallMessage | CastMessage | Down | Exi
 
 /**
  * An actor that a test holds in its hand: it traps exits, keeps every message it gets, and lends its context, so that
- * the test can link, monitor and send as that actor.
+ * the test can link, monitor and send as that actor. It ends with its system.
  */
 export class Probe<Message = unknown> {
   readonly ref: ActorRef<Message>;
@@ -62,6 +62,8 @@ class ProbeBehaviour implements Behaviour<Observe<never>> {
   receive(process: Process, message: unknown): void {
     // The state is what `start` was given.
     (process.state as Observe<unknown>)(message);
+    // Or the system could not be shut down.
+    if (message instanceof Exit && message.from === process.parentPid) process.stop(message.reason);
   }
 
   describe(): unknown {

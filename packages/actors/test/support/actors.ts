@@ -69,7 +69,7 @@ export const refuseToStop = defineServer({
 });
 
 /** What a puppet is told to do, as a step of its own. */
-export type Order = (self: Context<unknown>) => void;
+export type Order = (self: Context) => void;
 
 export interface PuppetOptions {
   readonly trapExit?: boolean;
@@ -107,7 +107,7 @@ export async function tell(system: System, target: ActorRef<unknown>, order: Ord
 export async function ask<Result>(
   system: System,
   target: ActorRef<unknown>,
-  order: (self: Context<unknown>) => Result,
+  order: (self: Context) => Result,
 ): Promise<Result> {
   const outcomes: Array<() => Result> = [];
   await tell(system, target, (self) => {
@@ -123,4 +123,10 @@ export async function ask<Result>(
   const [outcome] = outcomes;
   if (outcome === undefined) throw new Error("the puppet did not get so far");
   return outcome();
+}
+
+/** A message, or the type of one that is an object, for logs. */
+export function nameOf(message: unknown): string {
+  if (typeof message === "object" && message !== null && "type" in message) return String(message.type);
+  return String(message);
 }

@@ -1,5 +1,17 @@
 import * as fc from "fast-check";
-import { assign, cancel, createMachine, emit, enqueueActions, log, not, raise, sendParent, sendTo, stateIn } from "xstate";
+import {
+  assign,
+  cancel,
+  createMachine,
+  emit,
+  enqueueActions,
+  log,
+  not,
+  raise,
+  sendParent,
+  sendTo,
+  stateIn,
+} from "xstate";
 
 /*
  * Random statecharts. A chart is plain data, so that fast-check can shrink and print it; `buildMachine` makes a machine
@@ -11,7 +23,12 @@ import { assign, cancel, createMachine, emit, enqueueActions, log, not, raise, s
 type Act =
   | { readonly kind: "note" | "named" | "withParams" | "peek" | "emit" | "log" | "assignAll" | "assignKey" }
   | { readonly kind: "raise" | "selfSend"; readonly event: string }
-  | { readonly kind: "raiseLater" | "sendLater" | "send"; readonly event: string; readonly delay: Delay; readonly id: Id }
+  | {
+      readonly kind: "raiseLater" | "sendLater" | "send";
+      readonly event: string;
+      readonly delay: Delay;
+      readonly id: Id;
+    }
   | { readonly kind: "cancel"; readonly id: string }
   | { readonly kind: "throw" | "assignThrow" | "delayThrow" | "parent" }
   | { readonly kind: "enqueue"; readonly acts: readonly Act[] };
@@ -62,7 +79,10 @@ export type Step =
   | { readonly type: "advance"; readonly ms: number };
 
 export const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ type: fc.constant("send" as const), events: someOf(fc.constantFrom(...events, "E"), 1, 3) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ type: fc.constant("send" as const), events: someOf(fc.constantFrom(...events, "E"), 1, 3) }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("advance" as const), ms: fc.integer({ min: 0, max: 40 }) }) },
 );
 
@@ -139,12 +159,11 @@ const anyNode: fc.Arbitrary<Node> = fc.record({
   output: maybe(fc.nat(3), 1),
   entry: someOf(anyAct, 0, 2),
   exit: someOf(anyAct, 0, 2),
-  on: someOf(
-    fc.record({ event: fc.constantFrom(...events, ...events, "*"), moves: someOf(plainMove, 1, 2) }),
-    0,
-    3,
+  on: someOf(fc.record({ event: fc.constantFrom(...events, ...events, "*"), moves: someOf(plainMove, 1, 2) }), 0, 3),
+  always: fc.oneof(
+    { weight: 4, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: someOf(anyMove(anyGuard), 1, 2) },
   ),
-  always: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: someOf(anyMove(anyGuard), 1, 2) }),
   after: someOf(fc.record({ ms: fc.integer({ min: 1, max: 30 }), moves: someOf(plainMove, 1, 2) }), 0, 1),
   onDone: someOf(plainMove, 0, 1),
 });
@@ -317,7 +336,8 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
       return { ...common, type: "final", ...(node.output === undefined ? {} : { output: node.output }) };
     }
     const states = Object.fromEntries(below.map((child, place) => [`s${child}`, toConfig(child, place === 0)]));
-    const kind = below.length === 0 ? {} : node.isParallel ? { type: "parallel" } : { initial: `s${initialOf(node, below)}` };
+    const kind =
+      below.length === 0 ? {} : node.isParallel ? { type: "parallel" } : { initial: `s${initialOf(node, below)}` };
     const isHistory = (child: number): boolean =>
       (children[child]?.length ?? 0) === 0 && ["shallow", "deep"].includes(nodes[child]?.leaf ?? "");
     function initialOf({ initial }: Node, candidates: readonly number[]): number {
@@ -347,8 +367,11 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
     options: { maxIterations: 50 },
   };
   const delays = Object.fromEntries(Array.from({ length: 26 }, (_, ms) => [`d${ms}`, ms]));
-  return createMachine(config as Parameters<typeof createMachine>[0], {
-    actions: { named: ({ event }: Given, params: unknown) => say(`named ${event.type} ${JSON.stringify(params)}`) },
-    delays,
-  } as Parameters<typeof createMachine>[1]);
+  return createMachine(
+    config as Parameters<typeof createMachine>[0],
+    {
+      actions: { named: ({ event }: Given, params: unknown) => say(`named ${event.type} ${JSON.stringify(params)}`) },
+      delays,
+    } as Parameters<typeof createMachine>[1],
+  );
 }

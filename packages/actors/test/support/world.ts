@@ -37,8 +37,10 @@ afterEach(async () => {
 /** Keeps the reason with which the actor ends, for when it has ended. */
 export function endOf(system: System, pid: Pid): { reason: ExitReason | undefined } {
   const end: { reason: ExitReason | undefined } = { reason: undefined };
-  void system.exited(pid).then((reason) => {
-    end.reason = reason;
-  });
+  void keep();
   return end;
+
+  async function keep(): Promise<void> {
+    end.reason = await system.exited(pid);
+  }
 }

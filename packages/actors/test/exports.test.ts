@@ -1,0 +1,82 @@
+import * as actors from "@espalier/actors";
+import * as testing from "@espalier/actors/testing";
+import { expect, test } from "vitest";
+
+test("the public surface of the package is this", () => {
+  expect(Object.keys(actors).toSorted()).toMatchInlineSnapshot(`
+    [
+      "ActorDeadError",
+      "ActorsError",
+      "BadReturnError",
+      "CallExitError",
+      "CallMessage",
+      "CallTimeoutError",
+      "CallingSelfError",
+      "CastMessage",
+      "CrashReport",
+      "Down",
+      "Exit",
+      "InvalidOptionError",
+      "MissingCallbackError",
+      "NoProcessError",
+      "Pid",
+      "RegistrationError",
+      "Resource",
+      "Response",
+      "Started",
+      "System",
+      "SystemStoppedError",
+      "Timeout",
+      "UnsupportedMachineError",
+      "actorOf",
+      "createSystem",
+      "defineServer",
+      "describeValue",
+      "failure",
+      "formatReason",
+      "formatTree",
+      "fromAsync",
+      "fromMachine",
+      "ignore",
+      "isExpected",
+      "kill",
+      "killed",
+      "nodeHost",
+      "noproc",
+      "noreply",
+      "normal",
+      "ok",
+      "reply",
+      "request",
+      "shutdown",
+      "silentLogger",
+      "stop",
+      "stopReply",
+      "sys",
+    ]
+  `);
+});
+
+test("the public surface of sys is this", () => {
+  expect(Object.keys(actors.sys).toSorted()).toMatchInlineSnapshot(`
+    [
+      "getState",
+      "replaceState",
+      "resume",
+      "stopActor",
+      "suspend",
+    ]
+  `);
+});
+
+test("the public surface of the testing entry point is this", () => {
+  expect(Object.keys(testing).toSorted()).toMatchInlineSnapshot(`
+    [
+      "ManualClock",
+      "Probe",
+      "collectTrace",
+      "createProbe",
+      "residue",
+    ]
+  `);
+});

@@ -1,0 +1,125 @@
+import { defineServer, Down, failure, fromAsync, MailboxFullError, noreply, ok, sys } from "@espalier/actors";
+import { collectTrace, createProbe } from "@espalier/actors/testing";
+import { describe, expect, test } from "vitest";
+import { counter } from "./support/actors.ts";
+import { createWorld, endOf } from "./support/world.ts";
+
+/** Keeps every message it handles. */
+function recorder(log: string[]) {
+  return defineServer<{ state: undefined; info: string; cast: string }>({
+    init: () => ok(undefined),
+    handleInfo(message) {
+      if (typeof message === "string") log.push(message);
+      return noreply(undefined);
+    },
+    handleCast(message) {
+      log.push(message);
+      return noreply(undefined);
+    },
+  });
+}
+
+describe("a mailbox with a limit", () => {
+  test("drops what comes when it is full, counts that, and keeps the rest in order", async () => {
+    const { system } = createWorld();
+    const log: string[] = [];
+    const trace = collectTrace(system);
+    const ref = system.spawn(recorder(log), undefined, { mailbox: { capacity: 2, whenFull: "drop" } });
+    for (const message of ["a", "b", "c", "d"]) system.send(ref, message);
+    await system.idle();
+    system.send(ref, "e");
+    await system.idle();
+    expect(log).toEqual(["a", "b", "e"]);
+    expect(trace.of("drop").map(({ message }) => message)).toEqual(["c", "d"]);
+  });
+
+  test("ends its actor with an error that says so, if that is the policy", async () => {
+    const { system } = createWorld();
+    const log: string[] = [];
+    const ref = system.spawn(recorder(log), undefined, { id: "r", mailbox: { capacity: 1, whenFull: "exit" } });
+    const end = endOf(system, ref);
+    system.send(ref, "a");
+    system.cast(ref, "b");
+    await system.idle();
+    expect(log).toEqual([]);
+    expect(end.reason).toEqual(failure(new MailboxFullError("r", 1)));
+    expect(String(new MailboxFullError("r", 1))).toBe(
+      "MailboxFullError: the mailbox of r is full: 1 messages wait already",
+    );
+  });
+
+  test("lets a sender that offers wait for room, first come first served", async () => {
+    const { system } = createWorld();
+    const log: string[] = [];
+    const ref = system.spawn(recorder(log), undefined, { mailbox: { capacity: 1, whenFull: "block" } });
+    await sys.suspend(system, ref);
+    const sent: string[] = [];
+    for (const name of ["x", "y", "z"]) {
+      system.spawn(
+        fromAsync(async (self) => {
+          await self.offer(ref, name);
+          sent.push(name);
+        }),
+      );
+    }
+    await system.idle();
+    expect(sent).toEqual(["x"]);
+    system.send(ref, "dropped");
+    await sys.resume(system, ref);
+    await system.idle();
+    expect(sent).toEqual(["x", "y", "z"]);
+    expect(log).toEqual(["x", "y", "z"]);
+  });
+
+  test("keeps nobody waiting for a dead actor", async () => {
+    const { system } = createWorld();
+    const ref = system.spawn(recorder([]), undefined, { mailbox: { capacity: 1, whenFull: "block" } });
+    await sys.suspend(system, ref);
+    const sender = system.spawn(
+      fromAsync(async (self) => {
+        for (const message of ["a", "b", "c"]) await self.offer(ref, message);
+      }),
+    );
+    await system.idle();
+    expect(system.isAlive(sender)).toBe(true);
+    system.kill(ref);
+    await system.idle();
+    expect(system.isAlive(sender)).toBe(false);
+  });
+
+  test("never refuses a signal", async () => {
+    const { system } = createWorld();
+    const victim = system.spawn(counter, 0);
+    const downs: unknown[] = [];
+    const watcher = system.spawn(
+      defineServer<{ state: undefined; info: string }>({
+        init(_args, self) {
+          self.monitor(victim);
+          return ok(undefined);
+        },
+        handleInfo(message) {
+          if (message instanceof Down) downs.push(message.reason.type);
+          return noreply(undefined);
+        },
+      }),
+      undefined,
+      { mailbox: { capacity: 1, whenFull: "drop" } },
+    );
+    await system.idle();
+    system.send(watcher, "fills it");
+    system.kill(victim);
+    await system.idle();
+    expect(downs).toEqual(["killed"]);
+  });
+
+  test.each([
+    [{ capacity: 0, whenFull: "drop" }, "mailbox.capacity is 0; expected an integer of at least 1"],
+    [{ capacity: 1, whenFull: "wait" }, 'mailbox.whenFull is "wait"; expected "drop", "exit" or "block"'],
+  ])("cannot be %j", (mailbox, message) => {
+    const { system } = createWorld();
+    // What TypeScript would refuse, JavaScript may still pass.
+    const options = { mailbox: mailbox as { capacity: number; whenFull: "drop" } };
+    expect(() => system.spawn(counter, 0, options)).toThrow(message);
+    expect(createProbe(system).messages).toEqual([]);
+  });
+});

@@ -1,0 +1,92 @@
+import net from "node:net";
+
+/*
+ * The clients, as a process of their own. Each task comes by IPC and is answered when it is done; every byte that comes
+ * back is compared.
+ */
+
+export type Task =
+  /** So many round trips of 64 bytes over so many connections. */
+  | { readonly type: "echo"; readonly port: number; readonly connections: number; readonly messages: number }
+  /** So many connections opened and closed, some at a time. */
+  | { readonly type: "churn"; readonly port: number; readonly count: number }
+  /** So many connections that do nothing; they stay until `drop`. */
+  | { readonly type: "hold"; readonly port: number; readonly count: number }
+  | { readonly type: "drop" };
+
+const CONCURRENT = 20;
+const held: net.Socket[] = [];
+
+function connect(port: number): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ port, host: "127.0.0.1", noDelay: true }, () => resolve(socket));
+    socket.once("error", reject);
+  });
+}
+
+async function echo(port: number, connections: number, messages: number): Promise<void> {
+  const payload = Buffer.alloc(64, "0123456789abcdef");
+  let left = messages;
+  async function client(): Promise<void> {
+    const socket = await connect(port);
+    let received = 0;
+    await new Promise<void>((resolve, reject) => {
+      socket.on("error", reject);
+      socket.on("data", (data) => {
+        if (!payload.subarray(received, received + data.length).equals(data)) {
+          reject(new Error("the echo is not what was sent"));
+        }
+        received += data.length;
+        if (received < payload.length) return;
+        received = 0;
+        left -= 1;
+        if (left <= 0) resolve();
+        else socket.write(payload);
+      });
+      socket.write(payload);
+    });
+    socket.destroy();
+  }
+  await Promise.all(Array.from({ length: connections }, client));
+}
+
+async function churn(port: number, count: number): Promise<void> {
+  let left = count;
+  async function client(): Promise<void> {
+    while (left > 0) {
+      left -= 1;
+      const socket = await connect(port);
+      const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+      socket.resume();
+      socket.end();
+      await closed;
+    }
+  }
+  await Promise.all(Array.from({ length: CONCURRENT }, client));
+}
+
+async function hold(port: number, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= CONCURRENT) {
+    held.push(...(await Promise.all(Array.from({ length: Math.min(left, CONCURRENT) }, () => connect(port)))));
+  }
+}
+
+async function perform(task: Task): Promise<void> {
+  switch (task.type) {
+    case "echo":
+      return echo(task.port, task.connections, task.messages);
+    case "churn":
+      return churn(task.port, task.count);
+    case "hold":
+      return hold(task.port, task.count);
+    case "drop":
+      for (const socket of held.splice(0)) socket.destroy();
+  }
+}
+
+process.on("message", (task: Task) => {
+  perform(task).then(
+    () => process.send?.({ done: true }),
+    (error: unknown) => process.send?.({ done: false, error: String(error) }),
+  );
+});

@@ -1,0 +1,56 @@
+import os from "node:os";
+import { parseArgs } from "node:util";
+import { kernelFigures } from "./kernel.ts";
+import { table } from "./measure.ts";
+import { placement } from "./processes.ts";
+import { socketFigures } from "./sockets.ts";
+
+/*
+ * `npx -y pnpm@12 bench`: what Espalier costs, beside what it stands on, measured side by side in one run. Single figures
+ * depend on the machine and the hour; the ratios are what can be compared.
+ */
+
+const { values } = parseArgs({
+  args: process.argv.slice(2).filter((argument) => argument !== "--"),
+  options: { only: { type: "string" } },
+});
+
+const [processor] = os.cpus();
+print(`${processor?.model.trim() ?? "unknown processor"}, ${os.cpus().length} processors, Node ${process.version}`);
+
+if (values.only !== "kernel") {
+  print(`\nSockets: ${placement}. 64-byte echo over 100 connections; medians of 5 rounds taken in turn.\n`);
+  const { raw, espalier } = await socketFigures();
+  const rows = [
+    ["server CPU per echo", micros(raw.echo), micros(espalier.echo), ratio(espalier.echo, raw.echo)],
+    ["server CPU per connect and close", micros(raw.churn), micros(espalier.churn), ratio(espalier.churn, raw.churn)],
+    ["resident bytes per idle connection", bytes(raw.idle), bytes(espalier.idle), ratio(espalier.idle, raw.idle)],
+  ];
+  print(table(["", "raw node:net", "espalier", "ratio"], rows));
+}
+
+if (values.only !== "sockets") {
+  print("\nKernel: CPU per operation, medians of 5 rounds in one process.\n");
+  const figures = await kernelFigures();
+  const reference = figures.find((figure) => figure.reference === true)?.value ?? Number.NaN;
+  const rows = figures.map(({ what, value, unit }) =>
+    unit === "ns" ? [what, `${value.toFixed(0)} ns`, ratio(value, reference)] : [what, bytes(value), ""],
+  );
+  print(table(["", "cost", "of a bare queue"], rows));
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function micros(value: number): string {
+  return `${value.toFixed(2)} µs`;
+}
+
+function bytes(value: number): string {
+  return `${value.toFixed(0)} B`;
+}
+
+function ratio(value: number, reference: number): string {
+  return `${(value / reference).toFixed(2)}×`;
+}
