@@ -1,6 +1,7 @@
 import { type Definition, describeValue, type Pid } from "@espalier/actors";
 import { type ChildSpecProblem, InvalidChildSpecError } from "./errors.ts";
 import { type AutoShutdown } from "./flags.ts";
+import { type ChildExit, type ExitDecision } from "./on-exit.ts";
 
 /** How to start a child: what `start => {M, F, A}` is in OTP. Made by `child`. */
 export interface Start {
@@ -45,10 +46,12 @@ export interface ChildSpec {
   readonly type?: ChildType;
   /** Whether this child's own end may end the supervisor; see `autoShutdown`. @defaultValue false */
   readonly significant?: boolean;
+  /** Decides what its end leads to, instead of `restart`. Not in OTP. @defaultValue none */
+  readonly onExit?: (exit: ChildExit) => ExitDecision;
 }
 
 /** A child spec with everything filled in. */
-export type CompleteChildSpec = Required<ChildSpec>;
+export type CompleteChildSpec = Required<Omit<ChildSpec, "onExit">> & Pick<ChildSpec, "onExit">;
 
 /** Says how a child is started: a definition and what its `init` is given. */
 export function child(definition: Definition<void>, args?: undefined, options?: ChildOptions): Start;
@@ -96,7 +99,10 @@ export function completeChildSpec(spec: ChildSpec, autoShutdown: AutoShutdown | 
   if (significant && autoShutdown === "never") {
     throw invalid("badCombination", id, "significant", true, 'false as long as autoShutdown is "never"');
   }
-  return { id, start, restart, shutdown, type, significant };
+  const { onExit } = spec;
+  if (onExit === undefined) return { id, start, restart, shutdown, type, significant };
+  if (typeof onExit !== "function") throw invalid("invalidOnExit", id, "onExit", onExit, "a function");
+  return { id, start, restart, shutdown, type, significant, onExit };
 }
 
 /**
@@ -126,7 +132,9 @@ export function completeChildSpecs(
 }
 
 function isStart(start: unknown): start is Start {
-  return typeof start === "object" && start !== null && "definition" in start;
+  if (typeof start !== "object" || start === null || !("definition" in start)) return false;
+  const { definition } = start;
+  return typeof definition === "object" && definition !== null && "behaviour" in definition;
 }
 
 function typeOf(start: Start): ChildType {

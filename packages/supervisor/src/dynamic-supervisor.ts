@@ -4,13 +4,14 @@ import {
   type Definition,
   Exit,
   type ExitReason,
+  failure,
+  formatReason,
   type From,
   type Pid,
   type Process,
   type Progress,
   shutdown,
   Started,
-  type StartResult,
   type Waiting,
 } from "@espalier/actors";
 import {
@@ -20,12 +21,16 @@ import {
   type DynamicSupervisorRef,
   type StartChildResult,
 } from "./api.ts";
+import { backoffDelay } from "./backoff.ts";
 import { type ChildSpec, completeChildSpec, type CompleteChildSpec, type Start } from "./child-spec.ts";
+import { InvalidSupervisorFlagsError } from "./errors.ts";
 import { type CompleteFlags, completeFlags, type SupervisorFlags } from "./flags.ts";
+import { decide } from "./on-exit.ts";
 import { type ErrorContext, type Offender, ProgressReport, SupervisorReport } from "./report.ts";
 import { RestartIntensity } from "./restart-intensity.ts";
 import { shouldReport, shouldRestart } from "./restart.ts";
 import { isOrderlyEnd, shutdownAll, shutdownChild } from "./shutdown.ts";
+import { asResult, reasonOf, type StartFailure } from "./start-failure.ts";
 
 /** The spec that all children of a dynamic supervisor share: a child spec whose start is made for each of them. */
 export interface DynamicChildSpec<Extra> extends Omit<ChildSpec, "id" | "start"> {
@@ -72,6 +77,10 @@ interface CompleteInit<Extra> {
 }
 
 function complete<Extra>(init: DynamicSupervisorInit<Extra>): CompleteInit<Extra> {
+  if (typeof init !== "object" || init === null || typeof init.child?.start !== "function") {
+    const problem = "a dynamic supervisor needs { child: { start: (extra) => child(…) } }";
+    throw new InvalidSupervisorFlagsError("invalidType", init, problem);
+  }
   const flags = completeFlags(init);
   const { start, type = "worker", ...rest } = init.child;
   const placeholder = { definition: { name: "", behaviour: nothing }, args: undefined, name: undefined, label: undefined };
@@ -132,8 +141,6 @@ function supervisorOf<Extra>(process: Process): DynamicSupervisor<Extra> {
   return process.state as DynamicSupervisor<Extra>;
 }
 
-type StartFailure = Extract<StartResult, { ok: false; error: "failed" | "alreadyStarted" }>;
-
 /** A running dynamic supervisor. */
 class DynamicSupervisor<Extra> {
   readonly #process: Process;
@@ -192,11 +199,33 @@ class DynamicSupervisor<Extra> {
   // — Restarts ———————————————————————————————————————————————————————————————————————————————————————————————————
 
   #ended(child: DynamicChild, reason: ExitReason): Progress {
-    const { restart, significant } = this.#template;
+    const { restart, significant, onExit } = this.#template;
     if (shouldReport(restart, reason)) this.#report("childTerminated", reason, child);
-    if (shouldRestart(restart, reason)) return this.#restart(child);
+    const decision = decide(onExit, { id: child.id, reason, starts: child.incarnation });
+    if (decision === "restart" || (decision === "default" && shouldRestart(restart, reason))) {
+      return this.#restartWhenDue(child);
+    }
+    if (typeof decision === "object" && "restartAfterMs" in decision) {
+      return this.#restartLater(child, decision.restartAfterMs);
+    }
+    // A dynamic child is nothing but its process, so there is nothing to keep of it.
     this.#children.delete(child.pid);
-    if (significant && this.#shouldShutDown()) this.#process.stop(shutdown());
+    if (decision === "stop") this.#process.stop(shutdown());
+    else if (typeof decision === "object") this.#process.stop(decision.stop);
+    else if (decision === "default" && significant && this.#shouldShutDown()) this.#process.stop(shutdown());
+  }
+
+  /** Restarts a child at once, or after the pause of the back-off. */
+  #restartWhenDue(child: DynamicChild): Progress {
+    const { backoff } = this.#flags;
+    if (backoff === undefined) return this.#restart(child);
+    const earlier = this.#intensity.countAt(this.#process.now());
+    return this.#restartLater(child, backoffDelay(backoff, earlier, this.#process.random()));
+  }
+
+  #restartLater(child: DynamicChild, afterMs: number): void {
+    this.#setRestarting(child, true);
+    this.#process.sendAfter<TryAgain>(this.#process.pid, new TryAgain(child), afterMs);
   }
 
   /** A significant child has ended by itself and is not restarted. */
@@ -221,12 +250,17 @@ class DynamicSupervisor<Extra> {
     }
     this.#restarts += 1;
     const previous = child.pid;
-    const failure = yield* this.#start(child);
-    if (failure === undefined) {
+    const failed = yield* this.#start(child);
+    if (failed === undefined) {
       // Also when the new start was ignored: a dynamic child is nothing but its process.
       this.#children.delete(previous);
     } else {
       child.pid = previous;
+      this.#report("startError", reasonOf(failed), child);
+      if (this.#flags.backoff !== undefined) {
+        this.#restartWhenDue(child);
+        return;
+      }
       this.#setRestarting(child, true);
       // To itself, behind all that waits: OTP's way to keep a supervisor answering while a child does not come up.
       this.#process.send<TryAgain>(this.#process.pid, new TryAgain(child));
@@ -292,20 +326,26 @@ class DynamicSupervisor<Extra> {
   }
 
   *#startNew(extra: Extra, id: string | undefined): Waiting<StartChildResult> {
+    let start: Start;
+    try {
+      start = this.#startOf(extra);
+    } catch (error) {
+      // OTP: a start function that fails is a start that failed; the siblings must not pay for it.
+      return { ok: false, error: "startFailed", reason: failure(error) };
+    }
     this.#started += 1;
     const child: DynamicChild = {
       id: id ?? String(this.#started),
-      start: this.#startOf(extra),
+      start,
       pid: this.#process.pid,
       isRestarting: false,
       incarnation: 0,
     };
-    const failure = yield* this.#start(child);
-    if (failure === undefined) {
+    const failed = yield* this.#start(child);
+    if (failed === undefined) {
       return { ok: true, child: child.pid === this.#process.pid ? undefined : child.pid };
     }
-    if (failure.error === "alreadyStarted") return { ok: false, error: "alreadyStarted", pid: failure.pid };
-    return { ok: false, error: "startFailed", reason: failure.reason };
+    return asResult(failed);
   }
 
   *#answerTerminate(pid: string | Pid, from: From): Waiting {
@@ -373,11 +413,13 @@ class DynamicSupervisor<Extra> {
   }
 }
 
+/** Each child has its own error object, so that equal reasons are those that read alike. */
 function groupByReason(ends: ReadonlyArray<{ pid: Pid; reason: ExitReason }>): Map<ExitReason, Pid[]> {
   const groups = new Map<string, { reason: ExitReason; pids: Pid[] }>();
   for (const { pid, reason } of ends) {
-    const group = groups.get(reason.type);
-    if (group === undefined) groups.set(reason.type, { reason, pids: [pid] });
+    const key = formatReason(reason);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { reason, pids: [pid] });
     else group.pids.push(pid);
   }
   return new Map([...groups.values()].map(({ reason, pids }) => [reason, pids]));

@@ -17,6 +17,7 @@ export type ChildSpecProblem =
   | "invalidShutdown"
   | "invalidChildType"
   | "invalidSignificant"
+  | "invalidOnExit"
   | "badCombination"
   | "duplicateChildName";
 
@@ -39,7 +40,8 @@ export type SupervisorFlagsProblem =
   | "invalidStrategy"
   | "invalidIntensity"
   | "invalidPeriod"
-  | "invalidAutoShutdown";
+  | "invalidAutoShutdown"
+  | "invalidBackoff";
 
 /** The flags of a supervisor are not valid. */
 export class InvalidSupervisorFlagsError extends SupervisorError {

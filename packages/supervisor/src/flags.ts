@@ -1,4 +1,5 @@
 import { describeValue } from "@espalier/actors";
+import { type Backoff, type CompleteBackoff, completeBackoff } from "./backoff.ts";
 import { InvalidSupervisorFlagsError, type SupervisorFlagsProblem } from "./errors.ts";
 
 /** Who else is restarted when a child has to be. */
@@ -26,6 +27,8 @@ export interface SupervisorFlags {
   readonly periodMs?: number;
   /** @defaultValue "never" */
   readonly autoShutdown?: AutoShutdown;
+  /** A growing pause before each automatic restart. Not in OTP. @defaultValue none: at once */
+  readonly backoff?: Backoff;
 }
 
 /** Flags with everything filled in. */
@@ -33,6 +36,7 @@ export interface CompleteFlags {
   readonly intensity: number;
   readonly periodMs: number;
   readonly autoShutdown: AutoShutdown;
+  readonly backoff: CompleteBackoff | undefined;
 }
 
 const strategies: ReadonlySet<unknown> = new Set(["oneForOne", "oneForAll", "restForOne"] satisfies Strategy[]);
@@ -54,7 +58,8 @@ export function completeFlags(flags: SupervisorFlags): CompleteFlags {
   if (!autoShutdowns.has(autoShutdown)) {
     throw invalid("invalidAutoShutdown", "autoShutdown", autoShutdown, '"never", "anySignificant" or "allSignificant"');
   }
-  return { intensity, periodMs, autoShutdown };
+  const backoff = flags.backoff === undefined ? undefined : completeBackoff(flags.backoff);
+  return { intensity, periodMs, autoShutdown, backoff };
 }
 
 /** @throws {@link InvalidSupervisorFlagsError} (`ERR_INVALID_SUPERVISOR_FLAGS`) */

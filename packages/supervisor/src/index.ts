@@ -22,6 +22,10 @@ export {
   type Start,
 } from "./child-spec.ts";
 
+// Beyond OTP
+export { type Backoff } from "./backoff.ts";
+export { type ChildExit, type ExitDecision } from "./on-exit.ts";
+
 // Management
 export {
   type ChildCounts,

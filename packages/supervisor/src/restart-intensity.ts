@@ -30,6 +30,12 @@ export class RestartIntensity {
     return this.count <= this.#intensity;
   }
 
+  /** Restarts in the window that ends at a time in milliseconds. */
+  countAt(nowMs: number): number {
+    const now = Math.floor(nowMs / 1000);
+    return this.#times.slice(this.#first).filter((time) => now <= time + this.#periodSeconds).length;
+  }
+
   /** Restarts in the window that ended with the last one. */
   get count(): number {
     return this.#times.length - this.#first;

@@ -84,6 +84,10 @@ export function* shutdownAll(process: Process, pids: readonly Pid[], how: Shutdo
       for (const pid of waitingFor.values()) process.exit(pid, kill);
     }
   }
-  if (timer !== undefined) process.cancelTimer(timer);
+  if (timer !== undefined) {
+    process.cancelTimer(timer);
+    // It may have fired already, behind the notice of the last death.
+    process.takeMessage((candidate) => candidate === timeout);
+  }
   return ends;
 }

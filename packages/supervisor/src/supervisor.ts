@@ -10,7 +10,6 @@ import {
   type Progress,
   shutdown,
   Started,
-  type StartResult,
   type Waiting,
 } from "@espalier/actors";
 import {
@@ -21,14 +20,17 @@ import {
   type SupervisorCalls,
   type SupervisorRef,
 } from "./api.ts";
+import { backoffDelay } from "./backoff.ts";
 import { type ChildSpec, completeChildSpec, completeChildSpecs, type CompleteChildSpec } from "./child-spec.ts";
 import { type Child, Children } from "./children.ts";
 import { InvalidChildSpecError, InvalidSupervisorFlagsError } from "./errors.ts";
 import { checkStrategy, type CompleteFlags, completeFlags, type Strategy, type SupervisorFlags } from "./flags.ts";
+import { decide } from "./on-exit.ts";
 import { type ErrorContext, type Offender, ProgressReport, SupervisorReport } from "./report.ts";
 import { RestartIntensity } from "./restart-intensity.ts";
 import { shouldReport, shouldRestart } from "./restart.ts";
 import { isOrderlyEnd, shutdownChild } from "./shutdown.ts";
+import { asResult, reasonOf, type StartFailure } from "./start-failure.ts";
 import { restartGroup } from "./strategy.ts";
 
 /** A supervisor and its children. Source: OTP's `supervisor`, whose `init` answers the same. */
@@ -84,10 +86,12 @@ function complete(init: SupervisorInit): CompleteInit {
 
 /** A failed restart is tried again when the supervisor has served what came in meanwhile. */
 class TryAgain {
-  readonly id: string;
+  readonly child: Child;
+  readonly incarnation: number;
 
-  constructor(id: string) {
-    this.id = id;
+  constructor(child: Child) {
+    this.child = child;
+    this.incarnation = child.incarnation;
   }
 }
 
@@ -127,9 +131,6 @@ function supervisorOf(process: Process): Supervisor {
   // Set by `start` before anything else can run.
   return process.state as Supervisor;
 }
-
-/** Why a child could not be started; undefined when it was, or had nothing to do. */
-type StartFailure = Extract<StartResult, { ok: false; error: "failed" | "alreadyStarted" }>;
 
 /** A running supervisor: children in start order, and what their ends lead to. */
 class Supervisor {
@@ -177,7 +178,7 @@ class Supervisor {
       // OTP: the exit of a process that is no child, or is one no more, is ignored.
       return child === undefined ? undefined : this.#ended(child, message.reason);
     }
-    if (message instanceof TryAgain) return this.#tryAgain(message.id);
+    if (message instanceof TryAgain) return this.#tryAgain(message);
     // Only the functions of api.ts make calls, and they are typed.
     if (message instanceof CallMessage) return this.#answer(message.request as SupervisorCalls, message.from);
     return this.#process.warn("a supervisor received a message that it does not know; it is dropped");
@@ -186,14 +187,32 @@ class Supervisor {
   // — Restarts ———————————————————————————————————————————————————————————————————————————————————————————————————
 
   *#ended(child: Child, reason: ExitReason): Waiting {
-    const { restart, significant } = child.spec;
+    const { id, restart, onExit } = child.spec;
     if (shouldReport(restart, reason)) this.#report("childTerminated", reason, child);
-    if (shouldRestart(restart, reason)) {
-      yield* this.#restart(child);
-      return;
+    const decision = decide(onExit, { id, reason, starts: child.incarnation });
+    if (decision === "default") {
+      if (shouldRestart(restart, reason)) yield* this.#restartWhenDue(child);
+      else this.#endedForGood(child);
+    } else if (decision === "restart") {
+      yield* this.#restartWhenDue(child);
+    } else if (decision === "keep") {
+      this.#children.setState(child, undefined);
+    } else if (decision === "delete") {
+      this.#children.remove(child);
+    } else if (decision === "stop") {
+      this.#children.ended(child);
+      this.#process.stop(shutdown());
+    } else if ("stop" in decision) {
+      this.#children.ended(child);
+      this.#process.stop(decision.stop);
+    } else {
+      this.#restartLater(child, decision.restartAfterMs);
     }
+  }
+
+  #endedForGood(child: Child): void {
     this.#children.ended(child);
-    if (significant && this.#shouldShutDown()) this.#process.stop(shutdown());
+    if (child.spec.significant && this.#shouldShutDown()) this.#process.stop(shutdown());
   }
 
   /** A significant child has ended by itself and is not restarted. */
@@ -208,6 +227,22 @@ class Supervisor {
     }
   }
 
+  /** Restarts a child at once, or after the pause of the back-off. */
+  *#restartWhenDue(failed: Child): Waiting {
+    const { backoff } = this.#flags;
+    if (backoff === undefined) {
+      yield* this.#restart(failed);
+      return;
+    }
+    const earlier = this.#intensity.countAt(this.#process.now());
+    this.#restartLater(failed, backoffDelay(backoff, earlier, this.#process.random()));
+  }
+
+  #restartLater(child: Child, afterMs: number): void {
+    this.#children.setState(child, "restarting");
+    this.#process.sendAfter<TryAgain>(this.#process.pid, new TryAgain(child), afterMs);
+  }
+
   *#restart(failed: Child): Waiting {
     if (!this.#intensity.add(this.#process.now())) {
       this.#report("shutdown", "reachedMaxRestartIntensity", failed);
@@ -218,18 +253,23 @@ class Supervisor {
     this.#restarts += 1;
     this.#children.setState(failed, undefined);
     const group = restartGroup(this.#strategy, this.#children.all(), failed);
-    for (const child of group.toReversed()) yield* this.#terminate(child);
+    for (const child of group.toReversed()) if (child !== failed) yield* this.#terminate(child);
     // Those that had ended by themselves are revived; temporary ones are gone for good.
     const result = yield* this.#startEach(group.filter(({ spec }) => this.#children.byId(spec.id) !== undefined));
     if (result === undefined) return;
+    if (this.#flags.backoff !== undefined) {
+      yield* this.#restartWhenDue(result.child);
+      return;
+    }
     this.#children.setState(result.child, "restarting");
     // To itself, behind all that waits: OTP's way to keep a supervisor answering while a child does not come up.
-    this.#process.send<TryAgain>(this.#process.pid, new TryAgain(result.child.spec.id));
+    this.#process.send<TryAgain>(this.#process.pid, new TryAgain(result.child));
   }
 
-  #tryAgain(id: string): Progress {
-    const child = this.#children.byId(id);
-    return child?.state === "restarting" ? this.#restart(child) : undefined;
+  #tryAgain({ child, incarnation }: TryAgain): Progress {
+    // Whoever was terminated or started by hand meanwhile is not waiting for this any more.
+    const isWaiting = child.state === "restarting" && child.incarnation === incarnation;
+    return isWaiting ? this.#restart(child) : undefined;
   }
 
   // — Start and stop of one child ————————————————————————————————————————————————————————————————————————————————
@@ -237,7 +277,10 @@ class Supervisor {
   *#startEach(children: readonly Child[]): Waiting<{ child: Child; failure: StartFailure } | undefined> {
     for (const child of children) {
       const failure = yield* this.#start(child);
-      if (failure !== undefined) return { child, failure };
+      if (failure === undefined) continue;
+      // OTP: not for a start that somebody asked for, who learns of the failure by the answer.
+      this.#report("startError", reasonOf(failure), child);
+      return { child, failure };
     }
     return undefined;
   }
@@ -262,7 +305,6 @@ class Supervisor {
       this.#children.ended(child);
       return undefined;
     }
-    this.#report("startError", reasonOf(result), child);
     return result;
   }
 
@@ -386,17 +428,4 @@ class Supervisor {
     const pid = typeof state === "object" ? state : undefined;
     return { id, pid, count: 1, definition: start.definition.name, restart, shutdown: how, type, significant };
   }
-}
-
-function reasonOf(failure: StartFailure): ExitReason {
-  if (failure.error === "failed") return failure.reason;
-  return { type: "error", error: { type: "alreadyStarted", pid: failure.pid } };
-}
-
-function asResult(
-  failure: StartFailure,
-): { ok: false; error: "alreadyStarted"; pid: Pid } | { ok: false; error: "startFailed"; reason: ExitReason } {
-  return failure.error === "alreadyStarted"
-    ? { ok: false, error: "alreadyStarted", pid: failure.pid }
-    : { ok: false, error: "startFailed", reason: failure.reason };
 }
