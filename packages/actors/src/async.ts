@@ -67,10 +67,14 @@ class Finished {
 }
 
 /** The first message, at which the actor begins to receive selectively and never ends. */
-class Begin {}
+class Begin {
+  readonly type = "begin";
+}
 
 /** The wait of one `receive` has run out. */
-class ReceiveTimeout {}
+class ReceiveTimeout {
+  readonly type = "receiveTimeout";
+}
 
 interface Want {
   readonly match: Match;
@@ -168,9 +172,9 @@ class AsyncBehaviour<Args> implements Behaviour<Args> {
       return response;
     };
     this.#body(Object.assign(process, { receive, receiveResponse }), args).then(
-      () => finish(own, () => process.stop(normal)),
+      () => finishBody(own, () => process.stop(normal)),
       (error: unknown) =>
-        finish(own, () => {
+        finishBody(own, () => {
           throw error;
         }),
     );
@@ -196,6 +200,6 @@ function isParentsEnd(process: ActorProcess, message: unknown): boolean {
   return message instanceof Exit && message.from === process.parentPid;
 }
 
-function finish(process: ActorProcess, end: () => Progress): void {
+function finishBody(process: ActorProcess, end: () => Progress): void {
   if (!process.isDead) process.accept(new Finished(end), process.pid);
 }

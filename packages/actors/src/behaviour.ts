@@ -77,6 +77,11 @@ export interface Process extends Context<never> {
    */
   startChild<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args: Args, options?: SpawnOptions): Ref;
   /**
+   * Becomes the parent of a running actor, which gets this id in the tree, and links to it. False: it is dead. Whoever
+   * was its parent is not told.
+   */
+  adopt(pid: Pid, id: string): boolean;
+  /**
    * A timer of this actor that is armed again and again. `run` is called by the kernel and not as a step of the actor,
    * so it must be code of a resource or of the behaviour, never a user's.
    */

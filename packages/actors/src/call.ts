@@ -10,7 +10,9 @@ declare const replies: unique symbol;
  *
  * On the wire it is a plain object such as `{ type: "add", by: 2 }`.
  */
-export type Call<Type extends string, Reply, Fields extends object = object> = { readonly type: Type } & Readonly<Fields> & {
+export type Call<Type extends string, Reply, Fields extends object = object> = {
+  readonly type: Type;
+} & Readonly<Fields> & {
     readonly [replies]?: Reply;
   };
 

@@ -52,7 +52,9 @@ export class RegistrationError extends ActorsError {
   readonly problem: "nameTaken" | "alreadyRegistered" | "noProcess" | "notRegistered";
 
   constructor(registeredName: string, problem: RegistrationError["problem"]) {
-    super(`cannot ${problem === "notRegistered" ? "unregister" : "register"} "${registeredName}": ${problems[problem]}`);
+    super(
+      `cannot ${problem === "notRegistered" ? "unregister" : "register"} "${registeredName}": ${problems[problem]}`,
+    );
     this.registeredName = registeredName;
     this.problem = problem;
   }

@@ -98,6 +98,6 @@ export class CrashReport {
   /** One line for people. */
   get text(): string {
     const { subject, label, reason } = this;
-    return `crash in ${subject.path} ${subject.pid}${label === undefined ? "" : ` (${label})`}: ${formatReason(reason)}`;
+    return `crash in ${subject.path} ${subject.pid.toString()}${label === undefined ? "" : ` (${label})`}: ${formatReason(reason)}`;
   }
 }

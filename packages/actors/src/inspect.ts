@@ -143,5 +143,5 @@ function formatProcess({ id, pid, name, label, behaviour, state, summary }: Proc
     summary ?? (typeof state === "string" ? state : ""),
   ];
   const shown = [...new Set(extra)].filter((text) => text !== "");
-  return `${id} ${pid} ${behaviour}${shown.length === 0 ? "" : ` (${shown.join(", ")})`}`;
+  return `${id} ${pid.toString()} ${behaviour}${shown.length === 0 ? "" : ` (${shown.join(", ")})`}`;
 }

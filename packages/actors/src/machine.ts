@@ -6,7 +6,7 @@ import { ActorDeadError, describeValue } from "./errors.ts";
 import { type ExitReason, normal, shutdown } from "./exit-reason.ts";
 import type { Kernel } from "./internal/kernel.ts";
 import { boundMicrosteps, checkMachine, formatStateValue } from "./internal/machine-check.ts";
-import { ActionFailure, type Machine, type MachineHooks, MachineScope } from "./internal/machine-scope.ts";
+import { type Machine, type MachineHooks, MachineScope } from "./internal/machine-scope.ts";
 import { MachineSelf } from "./internal/machine-self.ts";
 import { Delayed } from "./internal/machine-timer.ts";
 import type { ActorProcess } from "./internal/process.ts";
@@ -174,8 +174,6 @@ class MachineBehaviour implements Behaviour<unknown> {
       this.#parentExits(process, self, message.reason);
     } else if (message instanceof FinishedAtStart) {
       process.stop(endReason(self));
-    } else if (message instanceof ActionFailure) {
-      throw message.error;
     } else {
       const event = message instanceof CastMessage ? message.message : message;
       if (isEvent(event)) this.#handle(process, self, event);

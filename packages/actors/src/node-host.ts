@@ -29,10 +29,6 @@ const consoleLogger: Logger = { ...silentLogger, warn: print, error: print };
  * neither.
  */
 export function nodeHost(options: { readonly logger?: Logger } = {}): Host {
-  function run(drain: () => boolean): void {
-    if (drain()) setImmediate(() => run(drain));
-  }
-
   return {
     now: () => performance.now(),
     wallClock: () => Date.now(),
@@ -46,13 +42,17 @@ export function nodeHost(options: { readonly logger?: Logger } = {}): Host {
       return () => clearTimeout(timer);
     },
     wake(drain, inIo) {
-      if (inIo) run(drain);
-      else queueMicrotask(() => run(drain));
+      if (inIo) runDrain(drain);
+      else queueMicrotask(() => runDrain(drain));
     },
     turn,
     random: () => Math.random(),
     logger: options.logger ?? consoleLogger,
   };
+}
+
+function runDrain(drain: () => boolean): void {
+  if (drain()) setImmediate(() => runDrain(drain));
 }
 
 /** For hosts that own time but live in Node's event loop all the same. */

@@ -49,9 +49,8 @@ export interface ServerTypes {
 }
 
 /** One of the types given for a server, or what it is when left out. */
-type Given<Types extends ServerTypes, Key extends keyof ServerTypes, Default> = Types extends Record<Key, infer Value>
-  ? Value
-  : Default;
+type Given<Types extends ServerTypes, Key extends keyof ServerTypes, Default> =
+  Types extends Record<Key, infer Value> ? Value : Default;
 
 /** The address of a server: what it answers, obeys and understands. */
 export type ServerRef<Types extends ServerTypes> = Callable<Given<Types, "call", never>> &
@@ -59,11 +58,7 @@ export type ServerRef<Types extends ServerTypes> = Callable<Given<Types, "call",
   ActorRef<Given<Types, "info", never>>;
 
 /** What a callback asks for beside the new state. */
-export type Next<Continue> =
-  | { readonly timeoutMs: number }
-  | { readonly continue: Continue }
-  | "hibernate"
-  | undefined;
+export type Next<Continue> = { readonly timeoutMs: number } | { readonly continue: Continue } | "hibernate" | undefined;
 
 export interface Ok<State, Continue> {
   readonly type: "ok";
@@ -263,10 +258,9 @@ class ServerBehaviour implements Behaviour<unknown> {
     }
     if (message instanceof Continuation) return this.#continue(process, message.value);
     if (message instanceof CallMessage) {
-      const { handleCall } = this.#callbacks;
-      if (handleCall === undefined) throw new MissingCallbackError(this.#name, "handleCall");
+      if (this.#callbacks.handleCall === undefined) throw new MissingCallbackError(this.#name, "handleCall");
       const { request, from } = message;
-      return this.#handled(process, this.#callbacks.handleCall?.(request, from, server.user, process), from);
+      return this.#handled(process, this.#callbacks.handleCall(request, from, server.user, process), from);
     }
     if (message instanceof CastMessage) {
       if (this.#callbacks.handleCast === undefined) throw new MissingCallbackError(this.#name, "handleCast");
@@ -308,6 +302,7 @@ class ServerBehaviour implements Behaviour<unknown> {
         // OTP: the clean-up runs before the caller hears of it.
         process.stop(result.reason, () => from?.reply(result.value));
         return undefined;
+      case undefined:
       default:
         throw new BadReturnError(`a callback of ${this.#name}`, result, "reply, noreply, stop or stopReply");
     }

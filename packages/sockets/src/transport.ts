@@ -89,9 +89,9 @@ export interface TransportSocket {
   /** Sends FIN once everything written is sent; reading goes on. */
   end(): void;
   /**
-   * Ends the connection. `"flush"`: what is written is sent first, then both directions are closed. `"now"`: at once,
-   * unsent bytes are lost. `"reset"`: at once, with RST. `closed` follows. Closing twice does nothing, except that a
-   * stronger way overtakes a weaker one under way.
+   * Ends the connection. `"flush"`: what is written is sent, then FIN, and what still comes is discarded until the peer
+   * has ended too; whoever cannot wait for that overtakes it. `"now"`: at once, unsent bytes are lost. `"reset"`: at
+   * once, with RST. `closed` follows. Closing twice does nothing, except that a stronger way overtakes a weaker one.
    */
   close(how: "flush" | "now" | "reset"): void;
 }

@@ -1,24 +1,272 @@
-import { describe } from "vitest";
-import { memoryTransport } from "../src/testing/memory-transport.ts";
+import { execFileSync } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { type Server } from "node:net";
+import * as fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { memoryTransport, type MemoryTransportOptions } from "../src/testing/memory-transport.ts";
 import { tcpTransport } from "../src/transports/tcp.ts";
+import { type ListenRecorder, type Reaction } from "./support/socket-recorder.ts";
 import { transportLaws } from "./support/transport-parity.ts";
-import { type Subject } from "./support/transport-world.ts";
+import { echo, pattern, type Subject, World } from "./support/transport-world.ts";
 
 function tcp(): Subject {
   return {
     transport: tcpTransport(),
+    beyondBuffers: 16 * 1024 * 1024,
     openHandles: () => process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length,
   };
 }
 
-function memory(): Subject {
-  const transport = memoryTransport();
-  return { transport, openHandles: () => transport.openSockets + transport.openListeners };
+function memory(options?: MemoryTransportOptions): Subject {
+  const transport = memoryTransport(options);
+  return { transport, beyondBuffers: 200_000, openHandles: () => transport.openSockets + transport.openListeners };
 }
 
 describe.each([
   ["tcp", tcp],
   ["memory", memory],
+  ["memory that cuts everything into small pieces", () => memory({ capacity: 4096, chunk: (bytes) => bytes / 3 })],
 ])("%s", (_name, create) => {
   transportLaws(create());
+});
+
+/** Node's server as well, to which a test can do what only the system does. */
+async function listenAndReveal(world: World, react?: Reaction): Promise<[ListenRecorder, Server]> {
+  const servers: Server[] = [];
+  const reveal = (message: unknown): unknown => servers.push((message as { server: Server }).server);
+  subscribe("tracing:net.server.listen:asyncStart", reveal);
+  const listener = await world.listen({}, react);
+  unsubscribe("tracing:net.server.listen:asyncStart", reveal);
+  const [server] = servers;
+  if (server === undefined) throw new Error("no server was made");
+  return [listener, server];
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`accept ${code}`), { code });
+}
+
+/** What each `data` brought, of the bytes `abcdef` written as three. */
+async function arrivals(options: MemoryTransportOptions): Promise<string[]> {
+  const chunks: string[] = [];
+  const world = new World(memory(options));
+  const { client, server } = await world.pair({
+    server: (name, _recorder, bytes) => {
+      if (name === "data") chunks.push(Buffer.from(bytes).toString());
+    },
+  });
+  server.resume();
+  for (const part of ["ab", "cde", "f"]) client.write(part);
+  await server.bytes(6);
+  await world.dispose();
+  return chunks;
+}
+
+describe("tcp", () => {
+  let world: World;
+
+  beforeEach(() => {
+    world = new World(tcp());
+  });
+
+  afterEach(async () => {
+    await world.dispose();
+  });
+
+  test("without a host it takes IPv4 and IPv6, and shows IPv4 as IPv4", async () => {
+    const listener = await world.listen({ host: "any" });
+    expect(listener.address.host).toBe("::");
+    for (const host of ["127.0.0.1", "::1"])
+      await world.startConnecting(listener.port, undefined, host).next("connected");
+    await listener.connection(1);
+    const hosts = listener.accepted.map(({ socket }) => `${socket.peer?.host} at ${socket.local?.host}`);
+    expect(new Set(hosts)).toEqual(new Set(["127.0.0.1 at 127.0.0.1", "::1 at ::1"]));
+  });
+
+  test("an address of somebody else fails with EADDRNOTAVAIL", async () => {
+    expect(await world.startListening({ host: "192.0.2.1" }).next("failed")).toBe("EADDRNOTAVAIL");
+  });
+
+  test("a name that is none fails to be listened on, and to be connected to", async () => {
+    const listener = world.startListening({ host: "no such name" });
+    expect(await listener.next("failed")).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/);
+    const client = world.startConnecting(1, undefined, "no such name");
+    expect(await client.next("closed")).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/);
+    expect([listener.log, client.log]).toEqual([["failed"], ["closed"]]);
+  });
+
+  test("a connection whose peer is gone before it is accepted is delivered without a peer", async () => {
+    const listener = await world.listen();
+    const resetting = `const s = require("node:net").connect(${listener.port}, "127.0.0.1", () => s.resetAndDestroy())`;
+    // This process is blocked until the other one is over, and accepts only then.
+    execFileSync(process.execPath, ["-e", resetting]);
+    const server = await listener.connection(0);
+    expect(server.socket.peer).toBeUndefined();
+    server.resume();
+    expect(await server.next("closed")).toBe("ECONNRESET");
+  });
+
+  test("bytes and a reset that arrive together are never taken for a stream that ended", async () => {
+    const { client, server } = await world.pair();
+    client.resume();
+    // Not a whole number of read buffers, upon which the libuv of Node 20 guesses.
+    server.write(Buffer.alloc(100_000, 1));
+    server.close("reset");
+    expect(await client.next("closed")).toBe("ECONNRESET");
+    expect(client.count("end")).toBe(0);
+  });
+
+  test("an error of the listening socket closes it, and its connections stay", async () => {
+    const [listener, nodeServer] = await listenAndReveal(world, echo);
+    const client = await world.connect(listener.port);
+    const server = await listener.connection(0);
+    nodeServer.emit("error", systemError("EINVAL"));
+    await listener.next("closed");
+    nodeServer.emit("error", systemError("EINVAL"));
+    client.resume();
+    server.resume();
+    client.write("alive");
+    expect(await client.text(5)).toBe("alive");
+    expect(listener.log).toEqual(["listening", "accepted", "closed"]);
+  });
+
+  test("an error of one connection that was not accepted yet does not close the listening socket", async () => {
+    const [listener, nodeServer] = await listenAndReveal(world);
+    nodeServer.emit("error", systemError("EPROTO"));
+    await world.connect(listener.port);
+    await listener.connection(0);
+    expect(listener.log).toEqual(["listening", "accepted"]);
+  });
+});
+
+describe("memory", () => {
+  test("one direction holds as many bytes as its capacity", async () => {
+    const world = new World(memory({ capacity: 10 }));
+    const { client, server } = await world.pair();
+    expect(client.write("0123456789")).toBe(true);
+    expect(client.write("abc")).toBe(false);
+    expect(client.socket.unsentBytes).toBe(3);
+    server.resume();
+    await client.next("drain");
+    expect(await server.text(13)).toBe("0123456789abc");
+    await world.dispose();
+  });
+
+  test("writes of one turn arrive as one, and chunk cuts them", async () => {
+    expect(await arrivals({})).toEqual(["abcdef"]);
+    expect(await arrivals({ chunk: () => 4 })).toEqual(["abcd", "ef"]);
+    expect(await arrivals({ chunk: () => 0 })).toEqual(["a", "b", "c", "d", "e", "f"]);
+  });
+
+  test("bytes are the receiver's to keep, also when the writer uses its array again", async () => {
+    const world = new World(memory());
+    const kept: Uint8Array[] = [];
+    const { client, server } = await world.pair({
+      server: (name, _recorder, bytes) => {
+        if (name === "data") kept.push(bytes);
+      },
+    });
+    const bytes = Buffer.from("secret");
+    client.write(bytes);
+    bytes.fill("x");
+    server.resume();
+    expect(await server.text(6)).toBe("secret");
+    expect(bytes.toString()).toBe("xxxxxx");
+    expect(Buffer.concat(kept).toString()).toBe("secret");
+    await world.dispose();
+  });
+
+  test("a client may come from any address", async () => {
+    const transport = memoryTransport();
+    const peers: (string | undefined)[] = [];
+    const listening = { port: 80, backlog: 1, noDelay: true, keepAlive: false };
+    const ignored = { connected() {}, data() {}, end() {}, drain() {}, closed() {} };
+    transport.listen(listening, {
+      listening() {},
+      failed() {},
+      closed() {},
+      accepted: (socket) => peers.push(socket.peer?.host),
+    });
+    for (const from of [transport, transport.from("10.1.2.3"), transport.from("2001:db8::1")]) {
+      await new Promise<void>((resolve) => {
+        from.connect({ host: "server", port: 80 }, { ...ignored, connected: resolve });
+      });
+    }
+    expect(peers).toEqual(["127.0.0.1", "10.1.2.3", "2001:db8::1"]);
+    expect([transport.openListeners, transport.openSockets]).toEqual([1, 6]);
+  });
+
+  test("connections that were not accepted when the listening socket closes are reset", async () => {
+    const world = new World(memory());
+    const listener = await world.listen();
+    const client = world.startConnecting(listener.port, (name) => {
+      if (name === "connected") listener.close();
+    });
+    client.resume();
+    expect(await client.next("closed")).toBe("ECONNRESET");
+    expect(listener.count("accepted")).toBe(0);
+    await world.dispose();
+  });
+
+  test("FIN and RST that come together are told as the reset", async () => {
+    const world = new World(memory());
+    const { client, server } = await world.pair();
+    client.end();
+    client.close("reset");
+    server.resume();
+    expect(await server.next("closed")).toBe("EPIPE");
+    expect(server.log).toEqual(["closed"]);
+    await world.dispose();
+  });
+
+  test("port 0 passes over ports that are taken", async () => {
+    const world = new World(memory());
+    const taken = [(await world.listen({ port: 49_153 })).port, (await world.listen({ port: 49_154 })).port];
+    const free = [(await world.listen()).port, (await world.listen()).port];
+    expect([...taken, ...free]).toEqual([49_153, 49_154, 49_152, 49_155]);
+    await world.dispose();
+  });
+
+  test("a connection reset before it is accepted is delivered without a peer", async () => {
+    const world = new World(memory());
+    const listener = await world.listen();
+    const client = world.startConnecting(listener.port, (name, recorder) => {
+      if (name === "connected") recorder.close("reset");
+    });
+    await client.next("closed");
+    const server = await listener.connection(0);
+    expect(server.socket.peer).toBeUndefined();
+    await world.dispose();
+  });
+
+  test("in whatever order events of different sockets come, each socket's are in order", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), fc.infiniteStream(fc.nat(2000)), async (scheduler, sizes) => {
+        const defer = (run: () => void): void => {
+          void scheduler.schedule(Promise.resolve()).then(run);
+        };
+        const subject = memory({ capacity: 1000, defer, chunk: () => sizes.next().value ?? 1 });
+        const world = new World(subject);
+        const stream = pattern(5000);
+        const exchange = async (): Promise<Buffer[]> => {
+          const listener = await world.listen({}, echo);
+          const clients = [world.startConnecting(listener.port), world.startConnecting(listener.port)];
+          for (const client of clients) {
+            client.write(Buffer.from(stream.subarray(0, 2500)));
+            client.write(Buffer.from(stream.subarray(2500)));
+            client.end();
+            client.resume();
+          }
+          await listener.connection(1);
+          for (const server of listener.accepted) server.resume();
+          for (const socket of [...clients, ...listener.accepted]) expect(await socket.next("closed")).toBeUndefined();
+          return clients.map((client) => client.received);
+        };
+        const received = await scheduler.waitFor(exchange());
+        expect(received.map((bytes) => bytes.equals(stream))).toEqual([true, true]);
+        await scheduler.waitFor(world.dispose());
+      }),
+      { numRuns: 30 },
+    );
+  });
 });

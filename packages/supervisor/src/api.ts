@@ -31,6 +31,12 @@ export type StartChildResult<Ref extends Pid = Pid> =
   | { readonly ok: false; readonly error: "badSpec"; readonly problem: InvalidChildSpecError }
   | { readonly ok: false; readonly error: "startFailed"; readonly reason: ExitReason };
 
+export type AdoptChildResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly error: "alreadyStarted"; readonly pid: Pid }
+  | { readonly ok: false; readonly error: "alreadyPresent" | "noProcess" }
+  | { readonly ok: false; readonly error: "badSpec"; readonly problem: InvalidChildSpecError };
+
 export type TerminateChildResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly error: "notFound" | "simpleOneForOne" };
@@ -54,7 +60,10 @@ export type CommonCalls =
   | Call<"whichChildren", readonly ChildInfo[]>
   | Call<"countChildren", ChildCounts>;
 
-export type SupervisorCalls = CommonCalls | Call<"startChild", StartChildResult, { spec: ChildSpec }>;
+export type SupervisorCalls =
+  | CommonCalls
+  | Call<"startChild", StartChildResult, { spec: ChildSpec }>
+  | Call<"adoptChild", AdoptChildResult, { spec: ChildSpec; pid: Pid }>;
 export type DynamicSupervisorCalls<Extra> =
   | CommonCalls
   | Call<"startDynamic", StartChildResult, { extra: Extra; id: string | undefined }>;
@@ -78,6 +87,23 @@ export function startChild(
   return caller.call<SupervisorCalls, { type: "startChild"; spec: ChildSpec }>(
     supervisor,
     { type: "startChild", spec },
+    patiently,
+  );
+}
+
+/**
+ * Makes a running actor a child, as the last in the start order; restarts go by the spec. Not in OTP; Director's
+ * `become_supervisor`. An actor that was another supervisor's child should be given up there first.
+ */
+export function adoptChild(
+  caller: Caller,
+  supervisor: SupervisorRef | string,
+  spec: ChildSpec,
+  pid: Pid,
+): Promise<AdoptChildResult> {
+  return caller.call<SupervisorCalls, { type: "adoptChild"; spec: ChildSpec; pid: Pid }>(
+    supervisor,
+    { type: "adoptChild", spec, pid },
     patiently,
   );
 }

@@ -3,7 +3,7 @@ import { type CompleteChildSpec, type ChildState } from "./child-spec.ts";
 
 /** A child of a static supervisor: its spec, and where it is in its life. */
 export interface Child {
-  readonly spec: CompleteChildSpec;
+  spec: CompleteChildSpec;
   state: ChildState;
   /** How often it has been started. */
   incarnation: number;
@@ -56,5 +56,19 @@ export class Children {
   ended(child: Child): void {
     if (child.spec.restart === "temporary") this.remove(child);
     else this.setState(child, undefined);
+  }
+
+  /**
+   * Takes new specs: known ids get theirs, new ones are added without a process, missing ones keep the old. The order is
+   * that of the new specs, with what they leave out behind. OTP's rule for a change of code.
+   */
+  update(specs: readonly CompleteChildSpec[]): void {
+    const updated = specs.map((spec) => {
+      const child = this.#byId.get(spec.id) ?? this.add(spec);
+      child.spec = spec;
+      return child;
+    });
+    const named = new Set(updated);
+    this.#inOrder = [...updated, ...this.#inOrder.filter((child) => !named.has(child))];
   }
 }

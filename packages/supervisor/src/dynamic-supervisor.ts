@@ -34,7 +34,7 @@ import { asResult, reasonOf, type StartFailure } from "./start-failure.ts";
 
 /** The spec that all children of a dynamic supervisor share: a child spec whose start is made for each of them. */
 export interface DynamicChildSpec<Extra> extends Omit<ChildSpec, "id" | "start"> {
-  /** Says how the child for this `extra` is started. It is called once a child; restarts use its answer again. */
+  /** Says how the child for this `extra` is started. It is called once for each child, and once more when the code changes; restarts use its answer again. */
   readonly start: (extra: Extra) => Start;
 }
 
@@ -92,19 +92,20 @@ function complete<Extra>(init: DynamicSupervisorInit<Extra>): CompleteInit<Extra
 const nothing: Behaviour<unknown> = { kind: "worker", start: () => undefined, receive: () => undefined };
 
 /** One child: how to start it again, and its present or last pid. */
-interface DynamicChild {
+interface DynamicChild<Extra> {
   readonly id: string;
-  readonly start: Start;
+  readonly extra: Extra;
+  start: Start;
   pid: Pid;
   isRestarting: boolean;
   incarnation: number;
 }
 
 /** A failed restart is tried again when the supervisor has served what came in meanwhile. */
-class TryAgain {
-  readonly child: DynamicChild;
+class TryAgain<Extra> {
+  readonly child: DynamicChild<Extra>;
 
-  constructor(child: DynamicChild) {
+  constructor(child: DynamicChild<Extra>) {
     this.child = child;
   }
 }
@@ -120,7 +121,15 @@ class DynamicSupervisorBehaviour<Extra, Args> implements Behaviour<Args> {
   start(process: Process, args: Args): Progress {
     const init = this.#init(args);
     if (init === undefined) process.ignore();
-    else process.state = new DynamicSupervisor(process, complete(init));
+    else process.state = new DynamicSupervisor(process, complete(init), args);
+  }
+
+  /** OTP: `init` runs again with the arguments of the start; what is wrong with its answer leaves all as it was. */
+  changeCode(process: Process): void {
+    const supervisor = supervisorOf<Extra>(process);
+    // The arguments are those of a definition of this kind; whether they are right for it, `init` finds out.
+    const init = this.#init(supervisor.args as Args);
+    if (init !== undefined) supervisor.change(complete(init));
   }
 
   receive(process: Process, message: unknown): Progress {
@@ -143,23 +152,35 @@ function supervisorOf<Extra>(process: Process): DynamicSupervisor<Extra> {
 
 /** A running dynamic supervisor. */
 class DynamicSupervisor<Extra> {
+  readonly args: unknown;
   readonly #process: Process;
-  readonly #flags: CompleteFlags;
-  readonly #template: Template;
-  readonly #startOf: (extra: Extra) => Start;
+  #flags: CompleteFlags;
+  #template: Template;
+  #startOf: (extra: Extra) => Start;
   /** By pid; a child that is being restarted stands under its last one. */
-  readonly #children = new Map<Pid, DynamicChild>();
+  readonly #children = new Map<Pid, DynamicChild<Extra>>();
   readonly #intensity: RestartIntensity;
   #restarting = 0;
   #restarts = 0;
   #started = 0;
 
-  constructor(process: Process, { flags, template, start }: CompleteInit<Extra>) {
+  constructor(process: Process, { flags, template, start }: CompleteInit<Extra>, args: unknown) {
+    this.args = args;
     this.#process = process;
     this.#flags = flags;
     this.#template = template;
     this.#startOf = start;
     this.#intensity = new RestartIntensity(flags.intensity, flags.periodMs);
+  }
+
+  change({ flags, template, start }: CompleteInit<Extra>): void {
+    // All of them first: should one fail, nothing has changed.
+    const starts = [...this.#children.values()].map((child) => ({ child, start: start(child.extra) }));
+    for (const { child, start: changed } of starts) child.start = changed;
+    this.#flags = flags;
+    this.#template = template;
+    this.#startOf = start;
+    this.#intensity.change(flags.intensity, flags.periodMs);
   }
 
   describe(): object {
@@ -198,7 +219,7 @@ class DynamicSupervisor<Extra> {
 
   // — Restarts ———————————————————————————————————————————————————————————————————————————————————————————————————
 
-  #ended(child: DynamicChild, reason: ExitReason): Progress {
+  #ended(child: DynamicChild<Extra>, reason: ExitReason): Progress {
     const { restart, significant, onExit } = this.#template;
     if (shouldReport(restart, reason)) this.#report("childTerminated", reason, child);
     const decision = decide(onExit, { id: child.id, reason, starts: child.incarnation });
@@ -216,16 +237,16 @@ class DynamicSupervisor<Extra> {
   }
 
   /** Restarts a child at once, or after the pause of the back-off. */
-  #restartWhenDue(child: DynamicChild): Progress {
+  #restartWhenDue(child: DynamicChild<Extra>): Progress {
     const { backoff } = this.#flags;
     if (backoff === undefined) return this.#restart(child);
     const earlier = this.#intensity.countAt(this.#process.now());
     return this.#restartLater(child, backoffDelay(backoff, earlier, this.#process.random()));
   }
 
-  #restartLater(child: DynamicChild, afterMs: number): void {
+  #restartLater(child: DynamicChild<Extra>, afterMs: number): void {
     this.#setRestarting(child, true);
-    this.#process.sendAfter<TryAgain>(this.#process.pid, new TryAgain(child), afterMs);
+    this.#process.sendAfter<TryAgain<Extra>>(this.#process.pid, new TryAgain(child), afterMs);
   }
 
   /** A significant child has ended by itself and is not restarted. */
@@ -240,7 +261,7 @@ class DynamicSupervisor<Extra> {
     }
   }
 
-  *#restart(child: DynamicChild): Waiting {
+  *#restart(child: DynamicChild<Extra>): Waiting {
     this.#setRestarting(child, false);
     if (!this.#intensity.add(this.#process.now())) {
       this.#report("shutdown", "reachedMaxRestartIntensity", child);
@@ -263,15 +284,15 @@ class DynamicSupervisor<Extra> {
       }
       this.#setRestarting(child, true);
       // To itself, behind all that waits: OTP's way to keep a supervisor answering while a child does not come up.
-      this.#process.send<TryAgain>(this.#process.pid, new TryAgain(child));
+      this.#process.send<TryAgain<Extra>>(this.#process.pid, new TryAgain(child));
     }
   }
 
-  #tryAgain(child: DynamicChild): Progress {
+  #tryAgain(child: DynamicChild<Extra>): Progress {
     return child.isRestarting && this.#children.get(child.pid) === child ? this.#restart(child) : undefined;
   }
 
-  #setRestarting(child: DynamicChild, isRestarting: boolean): void {
+  #setRestarting(child: DynamicChild<Extra>, isRestarting: boolean): void {
     if (child.isRestarting === isRestarting) return;
     child.isRestarting = isRestarting;
     this.#restarting += isRestarting ? 1 : -1;
@@ -280,7 +301,7 @@ class DynamicSupervisor<Extra> {
   // — Start of one child —————————————————————————————————————————————————————————————————————————————————————————
 
   /** Starts a child and enters it under its pid; if it ignores, it is not entered. */
-  *#start(child: DynamicChild): Waiting<StartFailure | undefined> {
+  *#start(child: DynamicChild<Extra>): Waiting<StartFailure | undefined> {
     const { id, start } = child;
     child.incarnation += 1;
     const pid = this.#process.startChild(start.definition, start.args, {
@@ -334,8 +355,9 @@ class DynamicSupervisor<Extra> {
       return { ok: false, error: "startFailed", reason: failure(error) };
     }
     this.#started += 1;
-    const child: DynamicChild = {
+    const child: DynamicChild<Extra> = {
       id: id ?? String(this.#started),
+      extra,
       start,
       pid: this.#process.pid,
       isRestarting: false,
@@ -394,7 +416,7 @@ class DynamicSupervisor<Extra> {
 
   // — Reports ————————————————————————————————————————————————————————————————————————————————————————————————————
 
-  #report(context: ErrorContext, reason: ExitReason | "reachedMaxRestartIntensity", child: DynamicChild): void {
+  #report(context: ErrorContext, reason: ExitReason | "reachedMaxRestartIntensity", child: DynamicChild<Extra>): void {
     this.#process.report(new SupervisorReport(this.#process, context, reason, this.#offender(child)));
   }
 
@@ -407,7 +429,7 @@ class DynamicSupervisor<Extra> {
     this.#process.report(new SupervisorReport(this.#process, "shutdownError", reason, offender));
   }
 
-  #offender({ id, pid, start }: DynamicChild): Offender {
+  #offender({ id, pid, start }: DynamicChild<Extra>): Offender {
     const { restart, shutdown: how, type, significant } = this.#template;
     return { id, pid, count: 1, definition: start.definition.name, restart, shutdown: how, type, significant };
   }

@@ -28,6 +28,8 @@ export { type ChildExit, type ExitDecision } from "./on-exit.ts";
 
 // Management
 export {
+  adoptChild,
+  type AdoptChildResult,
   type ChildCounts,
   type ChildInfo,
   countChildren,

@@ -3,13 +3,19 @@
  * edge, so the effective period lies between the given one and a second more.
  */
 export class RestartIntensity {
-  readonly #intensity: number;
-  readonly #periodSeconds: number;
+  #intensity: number;
+  #periodSeconds: number;
   /** The seconds of the restarts within the window, oldest first; those before `#first` have left it. */
   #times: number[] = [];
   #first = 0;
 
   constructor(intensity: number, periodMs: number) {
+    this.#intensity = intensity;
+    this.#periodSeconds = periodMs / 1000;
+  }
+
+  /** Other limits from now on, for the restarts counted so far too. */
+  change(intensity: number, periodMs: number): void {
     this.#intensity = intensity;
     this.#periodSeconds = periodMs / 1000;
   }

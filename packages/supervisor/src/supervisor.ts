@@ -13,6 +13,7 @@ import {
   type Waiting,
 } from "@espalier/actors";
 import {
+  type AdoptChildResult,
   type ChildInfo,
   type ChildCounts,
   type RestartChildResult,
@@ -109,9 +110,17 @@ class SupervisorBehaviour<Args> implements Behaviour<Args> {
       process.ignore();
       return undefined;
     }
-    const supervisor = new Supervisor(process, complete(init));
+    const supervisor = new Supervisor(process, complete(init), args);
     process.state = supervisor;
     return supervisor.startAll();
+  }
+
+  /** OTP: `init` runs again with the arguments of the start; what is wrong with its answer leaves all as it was. */
+  changeCode(process: Process): void {
+    const supervisor = supervisorOf(process);
+    // The arguments are those of a definition of this kind; whether they are right for it, `init` finds out.
+    const init = this.#init(supervisor.args as Args);
+    if (init !== undefined) supervisor.change(complete(init));
   }
 
   receive(process: Process, message: unknown): Progress {
@@ -134,14 +143,16 @@ function supervisorOf(process: Process): Supervisor {
 
 /** A running supervisor: children in start order, and what their ends lead to. */
 class Supervisor {
+  readonly args: unknown;
   readonly #process: Process;
-  readonly #strategy: Strategy;
-  readonly #flags: CompleteFlags;
+  #strategy: Strategy;
+  #flags: CompleteFlags;
   readonly #children = new Children();
   readonly #intensity: RestartIntensity;
   #restarts = 0;
 
-  constructor(process: Process, { strategy, flags, specs }: CompleteInit) {
+  constructor(process: Process, { strategy, flags, specs }: CompleteInit, args: unknown) {
+    this.args = args;
     this.#process = process;
     this.#strategy = strategy;
     this.#flags = flags;
@@ -157,6 +168,13 @@ class Supervisor {
       restarts: this.#restarts,
       restartsInPeriod: this.#intensity.count,
     };
+  }
+
+  change({ strategy, flags, specs }: CompleteInit): void {
+    this.#strategy = strategy;
+    this.#flags = flags;
+    this.#intensity.change(flags.intensity, flags.periodMs);
+    this.#children.update(specs);
   }
 
   *startAll(): Waiting {
@@ -323,6 +341,8 @@ class Supervisor {
     switch (request.type) {
       case "startChild":
         return this.#answerStartChild(request.spec, from);
+      case "adoptChild":
+        return from.reply(this.#adoptChild(request.spec, request.pid));
       case "terminateChild":
         return this.#answerTerminateChild(request.child, from);
       case "restartChild":
@@ -348,6 +368,18 @@ class Supervisor {
   }
 
   *#startNew(given: ChildSpec): Waiting<StartChildResult> {
+    const added = this.#addNew(given);
+    if (!added.ok) return added;
+    const { child } = added;
+    const failure = yield* this.#start(child);
+    if (failure === undefined) return { ok: true, child: typeof child.state === "object" ? child.state : undefined };
+    // OTP: a spec whose first start fails is not kept.
+    this.#children.remove(child);
+    return asResult(failure);
+  }
+
+  /** Adds the child of a spec that was handed in, unless the spec is wrong or its id taken. */
+  #addNew(given: ChildSpec): { readonly ok: true; readonly child: Child } | Extract<StartChildResult, { ok: false }> {
     let spec: CompleteChildSpec;
     try {
       spec = completeChildSpec(given, this.#flags.autoShutdown);
@@ -356,17 +388,23 @@ class Supervisor {
       throw problem;
     }
     const present = this.#children.byId(spec.id);
-    if (present !== undefined) {
-      return typeof present.state === "object"
-        ? { ok: false, error: "alreadyStarted", pid: present.state }
-        : { ok: false, error: "alreadyPresent" };
+    if (present === undefined) return { ok: true, child: this.#children.add(spec) };
+    return typeof present.state === "object"
+      ? { ok: false, error: "alreadyStarted", pid: present.state }
+      : { ok: false, error: "alreadyPresent" };
+  }
+
+  #adoptChild(given: ChildSpec, pid: Pid): AdoptChildResult {
+    const added = this.#addNew(given);
+    if (!added.ok) return added.error === "startFailed" ? { ok: false, error: "noProcess" } : added;
+    const { child } = added;
+    if (!this.#process.adopt(pid, child.spec.id)) {
+      this.#children.remove(child);
+      return { ok: false, error: "noProcess" };
     }
-    const child = this.#children.add(spec);
-    const failure = yield* this.#start(child);
-    if (failure === undefined) return { ok: true, child: typeof child.state === "object" ? child.state : undefined };
-    // OTP: a spec whose first start fails is not kept.
-    this.#children.remove(child);
-    return asResult(failure);
+    child.incarnation = 1;
+    this.#children.setState(child, pid);
+    return { ok: true };
   }
 
   *#answerTerminateChild(id: string | Pid, from: From): Waiting {

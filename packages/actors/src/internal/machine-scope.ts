@@ -1,7 +1,6 @@
 import type { EventObject, StateValue } from "xstate";
 import { describeValue, UnsupportedMachineError } from "../errors.ts";
 import { Pid } from "../pid.ts";
-import { Resource } from "../resource.ts";
 import type { Kernel } from "./kernel.ts";
 import { formatStateValue } from "./machine-check.ts";
 import { ActorHandle, type MachineSelf } from "./machine-self.ts";
@@ -144,7 +143,8 @@ export class MachineScope {
 
   #execute(action: Action): void {
     const result = action.exec?.(action.info, action.params);
-    if (isThenable(result)) followAction(this.current.process, result);
+    // The machine goes on meanwhile. If the rest of the action fails, that is its actor's crash.
+    if (isThenable(result)) this.current.process.task(result);
   }
 
   defer(effect: () => void): void {
@@ -163,7 +163,7 @@ export class MachineScope {
 
   relay(self: MachineSelf, target: unknown, event: EventObject): void {
     const pid = pidOf(target);
-    if (pid !== undefined) pid.process?.accept(event, self.pid);
+    if (pid !== undefined) pid.process?.deliver(event, self.pid);
     else if (canReceive(target)) target.send(event);
     else throw new TypeError(`machine ${this.id} sends to ${describeValue(target)}; expected an actor`);
   }
@@ -185,7 +185,7 @@ export class MachineScope {
     const hasMoved = kernel.timers.arm(timer, kernel.host.now() + wait);
     // Outside a drain nobody else would tell the host of an earlier deadline.
     if (hasMoved && !kernel.isDraining) kernel.wake();
-    if (kernel.tracer !== null) kernel.trace("timerSet", process, { dueIn: wait });
+    if (kernel.tracer !== null) timer.cause = kernel.trace("timerSet", process, { dueIn: wait });
   }
 
   /** The timer of this id, if it was cancelled earlier in this step. */
@@ -249,53 +249,6 @@ class MachineSystem {
 
   _sendInspectionEvent(): void {
     // The trace of the kernel is what inspectors read.
-  }
-}
-
-/** What an asynchronous action has left to do. The machine goes on meanwhile; if the rest fails, its actor crashes. */
-class AsyncAction extends Resource {
-  readonly kind = "action";
-  readonly #kernel: Kernel;
-
-  constructor(kernel: Kernel) {
-    super();
-    this.#kernel = kernel;
-    kernel.tasks += 1;
-  }
-
-  /** Answers the actor, unless it is dead. */
-  settle(): ActorProcess | null {
-    const { owner } = this;
-    if (owner === null) return null;
-    owner.disown(this);
-    this.release();
-    return owner;
-  }
-
-  release(): void {
-    this.#kernel.tasks -= 1;
-  }
-}
-
-function followAction(process: ActorProcess, rest: PromiseLike<unknown>): void {
-  const action = new AsyncAction(process.kernel);
-  process.own(action);
-  rest.then(
-    () => action.settle(),
-    (error: unknown) => {
-      const owner = action.settle();
-      owner?.accept(new ActionFailure(error), owner.pid);
-    },
-  );
-}
-
-/** An asynchronous action has failed. */
-export class ActionFailure {
-  readonly type = "actionFailure";
-  readonly error: unknown;
-
-  constructor(error: unknown) {
-    this.error = error;
   }
 }
 

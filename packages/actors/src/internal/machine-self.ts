@@ -29,7 +29,7 @@ export class ActorHandle {
   /** Sends by the mailbox, from anywhere, at any time. Bound, as XState's is. */
   get send(): (event: EventObject) => void {
     const { pid } = this;
-    return (event) => pid.process?.accept(event, pid);
+    return (event) => pid.process?.deliver(event, pid);
   }
 
   toJSON(): string {

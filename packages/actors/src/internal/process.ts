@@ -1,4 +1,12 @@
-import { type Definition, type Process, type Progress, Started, type StartResult, type Match, type Waiting } from "../behaviour.ts";
+import {
+  type Definition,
+  type Process,
+  type Progress,
+  Started,
+  type StartResult,
+  type Match,
+  type Waiting,
+} from "../behaviour.ts";
 import {
   type CallOptions,
   CallMessage,
@@ -11,12 +19,19 @@ import {
 } from "../call.ts";
 import type { SpawnOptions } from "../context.ts";
 import { CrashReport, type Report, type Subject, type TraceEvents } from "../event.ts";
-import { ActorDeadError, BadReturnError, MailboxFullError, NoProcessError, RegistrationError, SystemStoppedError } from "../errors.ts";
+import {
+  ActorDeadError,
+  BadReturnError,
+  MailboxFullError,
+  NoProcessError,
+  RegistrationError,
+  SystemStoppedError,
+} from "../errors.ts";
 import { type ExitReason, failure, isExpected, killed, normal, noproc } from "../exit-reason.ts";
 import { Down, Exit, type MonitorRef } from "../monitor.ts";
 import type { Logger } from "../logger.ts";
 import type { ActorRef, Callable, Castable, Destination, Pid } from "../pid.ts";
-import { Resource } from "../resource.ts";
+import type { Resource } from "../resource.ts";
 import type { Deadline, TimerRef } from "../timer.ts";
 import { ActorExit } from "./actor-exit.ts";
 import type { Debug } from "./debug.ts";
@@ -68,12 +83,13 @@ export interface SpawnRequest<Args, Ref extends Pid> {
 export class ActorProcess implements Process {
   readonly pid: Pid;
   readonly kernel: Kernel;
-  readonly parent: ActorProcess | null;
+  /** Changed by `adopt` only. */
+  parent: ActorProcess | null;
   readonly incarnation: number;
   /** Changed by `sys.changeCode` only. */
   definition: Definition<never>;
   debug: Debug | null = null;
-  readonly #key: string | number;
+  #key: string | number;
 
   /** What the behaviour remembers; before its start, the arguments. */
   state: unknown;
@@ -143,7 +159,7 @@ export class ActorProcess implements Process {
     return typeof this.#key === "string" ? this.#key : `${this.definition.name}-${this.#key}`;
   }
 
-  get ref(): ActorRef<never> {
+  get ref(): ActorRef {
     return this.pid;
   }
 
@@ -698,7 +714,7 @@ export class ActorProcess implements Process {
     return undefined;
   }
 
-  cast(target: Castable<never> | string, message: unknown): void {
+  cast(target: Castable | string, message: unknown): void {
     this.assertAlive();
     const process = typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
     if (process !== null) process.deliver(new CastMessage(message), this.pid);
@@ -723,7 +739,8 @@ export class ActorProcess implements Process {
     this.assertAlive();
     const { label, timeoutMs = "infinity" } = options;
     checkTimeout(timeoutMs);
-    const settle = (outcome: CallOutcome, id: RequestId): void => this.accept(new Response(id, label, outcome), this.pid);
+    const settle = (outcome: CallOutcome, id: RequestId): void =>
+      this.accept(new Response(id, label, outcome), this.pid);
     return startCall(this.kernel, this, target, (from) => new CallMessage(request, from), timeoutMs, settle);
   }
 
@@ -735,12 +752,12 @@ export class ActorProcess implements Process {
 
   spawn<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
     this.assertAlive();
-    return spawnProcess(this.kernel, request(definition, args, options, this, null)).pid as Ref;
+    return spawnProcess(this.kernel, spawnRequest(definition, args, options, this, null)).pid as Ref;
   }
 
   spawnLink<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
     this.assertAlive();
-    const child = spawnProcess(this.kernel, request(definition, args, options, this, null));
+    const child = spawnProcess(this.kernel, spawnRequest(definition, args, options, this, null));
     this.#linkTo(child);
     return child.pid as Ref;
   }
@@ -750,7 +767,7 @@ export class ActorProcess implements Process {
     args?: Args,
     options: SpawnOptions = {},
   ): { readonly ref: Ref; readonly monitor: MonitorRef } {
-    const ref = this.spawn(definition, args as Args, options);
+    const ref = this.spawn(definition, args, options);
     return { ref, monitor: this.monitor(ref) };
   }
 
@@ -783,9 +800,19 @@ export class ActorProcess implements Process {
     }
     // The child starts in a step of its own, so its pid is known by the time the listener needs it.
     const listener: StartListener = (result) => this.accept(new Started(child.pid, result), child.pid);
-    const child = spawnProcess(kernel, request(definition, args, options, this, listener));
+    const child = spawnProcess(kernel, spawnRequest(definition, args, options, this, listener));
     this.#linkTo(child);
     return child.pid as Ref;
+  }
+
+  adopt(pid: Pid, id: string): boolean {
+    this.assertAlive();
+    const child = pid.process;
+    if (child === null || child.isDoomed || child === this) return false;
+    child.parent = this;
+    child.#key = id;
+    this.#linkTo(child);
+    return true;
   }
 
   link(pid: Pid): void {
@@ -803,7 +830,7 @@ export class ActorProcess implements Process {
 
   #linkTo(other: ActorProcess): void {
     if (other.isDead || findLink(this, other) !== null) return;
-    new Link(this, other);
+    void new Link(this, other);
     if (this.kernel.tracer !== null) this.kernel.trace("link", this, { with: other.pid });
   }
 
@@ -956,7 +983,7 @@ export class ActorProcess implements Process {
   }
 }
 
-function request<Args, Ref extends Pid>(
+function spawnRequest<Args, Ref extends Pid>(
   definition: Definition<Args, Ref>,
   args: Args | undefined,
   options: SpawnOptions,
@@ -997,7 +1024,7 @@ export function startProcess<Args, Ref extends Pid>(
   if (taken !== undefined) return Promise.resolve({ ok: false, error: "alreadyStarted", pid: taken.pid });
   return new Promise((resolve) => {
     const listener: StartListener = (result) => resolve(result as StartResult<Ref>);
-    created(spawnProcess(kernel, request(definition, args, options, parent, listener)));
+    created(spawnProcess(kernel, spawnRequest(definition, args, options, parent, listener)));
   });
 }
 

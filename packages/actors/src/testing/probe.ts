@@ -72,7 +72,7 @@ class ProbeBehaviour implements Behaviour<Observe<never>> {
 }
 
 function probeDefinition<Message>(name: string): Definition<Observe<Message>, ActorRef<Message>> {
-  return { name, trapExit: true, behaviour: new ProbeBehaviour() as Behaviour<Observe<Message>> };
+  return { name, trapExit: true, behaviour: new ProbeBehaviour() };
 }
 
 /** Starts a probe. */

@@ -45,8 +45,7 @@ export interface MemoryTransport extends Transport {
  * A network of its own; transports made by two calls do not see each other.
  *
  * It behaves as the TCP transport does, whose comment holds here as well. Addresses are taken as they are: a listening
- * socket is found by its port alone. Reading is as strict as the interface allows: bytes are overwritten as soon as the
- * receiver of `data` has returned, so that one who keeps them without copying is found out.
+ * socket is found by its port alone.
  */
 export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTransport {
   const network = new Network(options);
@@ -369,14 +368,14 @@ class MemorySocket implements TransportSocket {
     this.#wake();
     if (this.#isClosing) return;
     this.#bytesReceived += bytes.length;
-    try {
-      this.#events.data(bytes);
-    } finally {
-      bytes.fill(0xdd);
-    }
+    this.#events.data(bytes);
   }
 
   #deliverFin(): void {
+    if (this.#resetCode !== undefined && !this.#isEnded) {
+      this.#finish(this.#resetCode);
+      return;
+    }
     this.#isEndSeen = true;
     this.#wake();
     this.#finishIfBothEnded();

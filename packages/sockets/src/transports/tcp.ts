@@ -174,7 +174,7 @@ class TcpSocket implements TransportSocket {
   }
 
   get local(): Address | undefined {
-    // The system knows an address before the connection is up, but not yet the right one.
+    // A name with several addresses is tried at one after the other, each time from another port.
     if (this.#socket.connecting) return undefined;
     return (this.#local ??= toAddress(this.#socket.localAddress, this.#socket.localPort));
   }
@@ -253,7 +253,7 @@ class TcpSocket implements TransportSocket {
   }
 
   onEnd(): void {
-    if (!this.#isClosing) this.#events.end();
+    if (!this.#isClosing && !this.#isReset()) this.#events.end();
   }
 
   onError(error: Error): void {
@@ -262,6 +262,16 @@ class TcpSocket implements TransportSocket {
 
   onClose(): void {
     this.#events.closed(this.#code);
+  }
+
+  /**
+   * The libuv of Node 20 takes a reset that came right behind bytes for an end, which would make a truncated stream look
+   * complete. A write knows better, and one of no bytes sends nothing. If so, `closed` follows.
+   */
+  #isReset(): boolean {
+    if (this.#isEnded) return false;
+    this.#socket.write(NOTHING);
+    return this.#socket.errored !== null;
   }
 
   /**

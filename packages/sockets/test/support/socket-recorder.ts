@@ -76,7 +76,7 @@ class Log<Name extends string> {
 /** What a recorded socket does besides being recorded, within the event. */
 export type Reaction = (name: SocketEventName, recorder: SocketRecorder, bytes: Uint8Array) => void;
 
-const NOTHING = new Uint8Array(0);
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Keeps everything that happens on one socket, and lets a test wait for it. */
 export class SocketRecorder {
@@ -199,7 +199,7 @@ export class SocketRecorder {
     this.#record("drain");
   }
 
-  #record(name: SocketEventName, bytes = NOTHING): void {
+  #record(name: SocketEventName, bytes: Uint8Array = NOTHING): void {
     this.#log.add(name, () => this.#react?.(name, this, bytes));
   }
 }

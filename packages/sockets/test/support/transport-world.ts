@@ -4,6 +4,8 @@ import { calling, ListenRecorder, type Reaction, SocketRecorder } from "./socket
 /** A transport under test. */
 export interface Subject {
   readonly transport: Transport;
+  /** Bytes, more than one direction of a connection holds between its writer and a reader that does not read. */
+  readonly beyondBuffers: number;
   /** Connections and listening sockets that still exist underneath, however their owners see it. */
   openHandles(): number;
 }
@@ -13,6 +15,12 @@ export interface Pair {
   readonly server: SocketRecorder;
 }
 
+/** `host: "any"` for none, all addresses of this machine. */
+export interface Listening {
+  readonly host?: string;
+  readonly port?: number;
+}
+
 const HOST = "127.0.0.1";
 
 export const echo: Reaction = (name, recorder, bytes) => {
@@ -20,7 +28,7 @@ export const echo: Reaction = (name, recorder, bytes) => {
   if (name === "end") recorder.close("flush");
 };
 
-/** Everything one test opens. `dispose` closes it, and returns what the transport did that none may do. */
+/** Everything one test opens. `dispose` closes it, and fails if the transport did what none may do. */
 export class World {
   readonly #subject: Subject;
   readonly #listeners: ListenRecorder[] = [];
@@ -32,15 +40,22 @@ export class World {
   }
 
   /** Without waiting for the outcome. */
-  startListening(options: Partial<ListenSocketOptions> = {}, react?: Reaction): ListenRecorder {
+  startListening(options: Listening = {}, react?: Reaction): ListenRecorder {
     const recorder = new ListenRecorder(react);
-    const complete = { host: HOST, port: 0, backlog: 511, noDelay: true, keepAlive: false, ...options };
+    const { host = HOST, port = 0 } = options;
+    const complete: ListenSocketOptions = {
+      port,
+      backlog: 511,
+      noDelay: true,
+      keepAlive: false,
+      ...(host !== "any" && { host }),
+    };
     recorder.attach(calling(() => this.#subject.transport.listen(complete, recorder.events)));
     this.#listeners.push(recorder);
     return recorder;
   }
 
-  async listen(options: Partial<ListenSocketOptions> = {}, react?: Reaction): Promise<ListenRecorder> {
+  async listen(options: Listening = {}, react?: Reaction): Promise<ListenRecorder> {
     const listener = this.startListening(options, react);
     await listener.next("listening");
     return listener;
@@ -81,17 +96,18 @@ export class World {
     }
   }
 
-  async dispose(): Promise<readonly string[]> {
+  async dispose(): Promise<void> {
     const accepted = (): SocketRecorder[] => this.#listeners.flatMap((listener) => listener.accepted);
     for (const listener of this.#listeners) listener.close();
     for (const listener of this.#listeners) if (!listener.isOver) await listener.next("closed");
     for (const socket of [...this.#clients, ...accepted()]) socket.close("now");
     for (const socket of [...this.#clients, ...accepted()]) await socket.until(() => socket.isClosed);
     await until(() => this.#subject.openHandles() === 0);
-    return [
-      ...[...this.#clients, ...accepted()].flatMap(({ faults }) => faults),
+    const faults = [
+      ...[...this.#clients, ...accepted()].flatMap((socket) => socket.faults),
       ...this.#listeners.flatMap((listener) => [...listener.faults, ...outcomeFaults(listener)]),
     ];
+    if (faults.length > 0) throw new Error(faults.join("; "));
   }
 
   async #openBarrier(): Promise<SocketRecorder> {

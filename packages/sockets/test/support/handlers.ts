@@ -1,0 +1,112 @@
+import { type Context, defineServer, noreply, ok } from "@espalier/actors";
+import { type Connection, type ConnectionEvent, type ConnectionInput, connectionMachine } from "@espalier/sockets";
+import { type AnyStateMachine, setup } from "xstate";
+import { type ConnectionDefinition } from "../../src/handler.ts";
+import { world } from "./server-world.ts";
+
+/** Sends back each packet. */
+export const echo: AnyStateMachine = connectionMachine({ onData: (connection, data) => void connection.send(data) });
+
+/** Sends back each packet, and crashes at `boom`. */
+export const fragileEcho: AnyStateMachine = connectionMachine({
+  onData(connection, data) {
+    if (Buffer.from(data).toString() === "boom") throw new Error("boom");
+    connection.send(data);
+  },
+});
+
+/** What `setup` calls types, of which it reads only the type. */
+export function typesOf<Types extends object>(): Partial<Types> {
+  return {};
+}
+
+/** The types of a machine that can be a connection and has nothing of its own. */
+export interface ConnectionTypes {
+  readonly context: ConnectionInput;
+  readonly events: ConnectionEvent;
+  readonly input: ConnectionInput;
+}
+
+/** A machine that knows of nothing but data, which it sends back: all else happens to it. */
+export const ignorant: AnyStateMachine = setup({ types: typesOf<ConnectionTypes>() }).createMachine({
+  id: "ignorant",
+  context: ({ input }) => input,
+  on: {
+    socketReady: { actions: ({ context }) => context.connection.activate() },
+    data: {
+      actions({ context, event }) {
+        context.connection.send(event.data);
+        context.connection.activate();
+      },
+    },
+  },
+});
+
+/** A handler in the hand of the test. */
+export interface Puppet {
+  readonly self: Context<Told>;
+  readonly connection: Connection;
+  /** What it was told, in order: the type of each event, with the text of `data` and the reason of `error`. */
+  readonly heard: string[];
+}
+
+/** A connection's event, or an order: something to do as a step of the handler. */
+export type Told = ConnectionEvent | ((puppet: Puppet) => void);
+
+export interface PuppetOptions {
+  /** Its ends are its own: it hears of the parent's exit by `terminate` only. */
+  readonly trapExit?: boolean;
+  /** What it does at its start, before the socket is its own; a promise is waited for. */
+  readonly init?: (puppet: Puppet) => void | Promise<void>;
+  /** What it does at each event, beside keeping it. */
+  readonly react?: (event: ConnectionEvent, puppet: Puppet) => void;
+}
+
+/** Handlers that keep all that they are told and do only what they are told. */
+export interface Puppetry {
+  readonly handler: ConnectionDefinition;
+  /** In the order in which they were started. */
+  readonly puppets: readonly Puppet[];
+  /** The only one, once it has its socket. */
+  readonly one: () => Promise<Puppet>;
+}
+
+export function puppetry(options: PuppetOptions = {}): Puppetry {
+  const { trapExit = false, init, react } = options;
+  const puppets: Puppet[] = [];
+  const handler = defineServer<{ args: ConnectionInput; state: Puppet; info: Told }>({
+    name: "puppet",
+    trapExit,
+    init({ connection }, self) {
+      const puppet: Puppet = { self, connection, heard: [] };
+      puppets.push(puppet);
+      world.changed();
+      const rest = init?.(puppet);
+      return rest instanceof Promise ? rest.then(() => ok(puppet)) : ok(puppet);
+    },
+    handleInfo(told, puppet) {
+      if (typeof told === "function") {
+        told(puppet);
+      } else if ("type" in told && told.type !== "down" && told.type !== "exit") {
+        puppet.heard.push(describeEvent(told as ConnectionEvent));
+        react?.(told as ConnectionEvent, puppet);
+      }
+      world.changed();
+      return noreply(puppet);
+    },
+    formatStatus: ({ heard }) => heard,
+  });
+  return {
+    handler,
+    puppets,
+    one: async () => {
+      await world.until(() => puppets[0]?.heard.includes("socketReady") === true);
+      return puppets[0] as Puppet;
+    },
+  };
+}
+
+function describeEvent(event: ConnectionEvent): string {
+  if (event.type === "data") return `data ${Buffer.from(event.data).toString()}`;
+  return event.type === "error" ? `error ${event.reason}` : event.type;
+}
