@@ -27,6 +27,19 @@ export interface Host {
   turn(): Promise<void>;
   /** A number in [0, 1). One stream for each subject, so that one more draw does not shift the others. */
   random(subject: string): number;
+  /**
+   * Finds out to whom an error belongs that was thrown outside all steps: in a callback, a timer of foreign code, a
+   * rejected promise that nobody handles. `crash` is called with the owner of the step that set it off; what belongs to
+   * nobody takes the course it would take without. Absent: this host cannot know.
+   */
+  attributeErrors?(crash: (owner: object, error: unknown) => void): ErrorAttribution;
   /** Where reports go when the system is given no logger. */
   readonly logger: Logger;
+}
+
+/** The attribution of errors while it is on. */
+export interface ErrorAttribution {
+  /** Runs a step: errors that it sets off later are the owner's. */
+  run(owner: object, step: () => void): void;
+  stop(): void;
 }

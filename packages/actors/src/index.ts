@@ -1,6 +1,6 @@
 // Systems
 export { createSystem, System, type SystemOptions } from "./system.ts";
-export { type Cancel, type Host } from "./host.ts";
+export { type Cancel, type ErrorAttribution, type Host } from "./host.ts";
 export { nodeHost } from "./node-host.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 

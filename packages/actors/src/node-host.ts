@@ -1,4 +1,4 @@
-import type { Host } from "./host.ts";
+import type { ErrorAttribution, Host } from "./host.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 
 // The only file that names a clock, a timer, the microtask queue, the console or a random source. The package compiles
@@ -9,6 +9,18 @@ declare function setImmediate(run: () => void): object;
 declare function queueMicrotask(run: () => void): void;
 declare const performance: { now(): number };
 declare const console: { error(line: string): void };
+
+declare const process: {
+  getBuiltinModule(id: "node:async_hooks"): {
+    AsyncLocalStorage: new () => {
+      run(store: object, callback: () => void): void;
+      getStore(): object | undefined;
+    };
+  };
+  on(event: "uncaughtException", listener: (error: unknown) => void): void;
+  off(event: "uncaughtException", listener: (error: unknown) => void): void;
+  listenerCount(event: "uncaughtException"): number;
+};
 
 /** Node's longest timer; a deadline further away is reached in several hops. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -47,12 +59,49 @@ export function nodeHost(options: { readonly logger?: Logger } = {}): Host {
     },
     turn,
     random: () => Math.random(),
+    attributeErrors,
     logger: options.logger ?? consoleLogger,
   };
 }
 
 function runDrain(drain: () => boolean): void {
   if (drain()) setImmediate(() => runDrain(drain));
+}
+
+/** Who attributes errors in this process. They share one listener, since Node knows only one kind of uncaught error. */
+const attributions = new Set<{ readonly owner: () => object | undefined; readonly crash: Crash }>();
+
+type Crash = (owner: object, error: unknown) => void;
+
+/** By Node's async context, which follows callbacks, timers and promises. A rejection arrives as an exception too. */
+function attributeErrors(crash: Crash): ErrorAttribution {
+  const { AsyncLocalStorage } = process.getBuiltinModule("node:async_hooks");
+  const storage = new AsyncLocalStorage();
+  const attribution = { owner: () => storage.getStore(), crash };
+  if (attributions.size === 0) process.on("uncaughtException", attribute);
+  attributions.add(attribution);
+  return {
+    run: (owner, step) => storage.run(owner, step),
+    stop() {
+      attributions.delete(attribution);
+      if (attributions.size === 0) process.off("uncaughtException", attribute);
+    },
+  };
+}
+
+function attribute(error: unknown): void {
+  for (const { owner, crash } of attributions) {
+    const found = owner();
+    if (found === undefined) continue;
+    crash(found, error);
+    return;
+  }
+  if (process.listenerCount("uncaughtException") > 1) return;
+  // Listening has taken away Node's own answer to an error that is nobody's: give it back, and let the error come again.
+  process.off("uncaughtException", attribute);
+  setImmediate(() => {
+    throw error;
+  });
 }
 
 /** For hosts that own time but live in Node's event loop all the same. */

@@ -8,7 +8,7 @@ import type { Host } from "./host.ts";
 import { inspectKernel, type SystemInfo } from "./inspect.ts";
 import { Kernel } from "./internal/kernel.ts";
 import { makeCall } from "./internal/pending-call.ts";
-import { type ActorProcess, livingProcess, spawnProcess, startProcess } from "./internal/process.ts";
+import { ActorProcess, livingProcess, spawnProcess, startProcess } from "./internal/process.ts";
 import { EndWaiter } from "./internal/watch.ts";
 import type { Logger } from "./logger.ts";
 import { nodeHost } from "./node-host.ts";
@@ -27,6 +27,14 @@ export interface SystemOptions {
    * @defaultValue 10,000 signals, 5 ms
    */
   readonly budget?: { readonly signals?: number; readonly ms?: number };
+  /**
+   * Errors that are thrown outside all callbacks (in a timer of foreign code, an event emitter, a promise that nobody
+   * handles) crash the actor whose code set them off, instead of the whole program. `guard` and `task` do so always;
+   * this does it for the rest, at the cost of an async context for each signal.
+   *
+   * @defaultValue false
+   */
+  readonly attributeAsyncErrors?: boolean;
 }
 
 /** How long `shutdown` waits for an actor before it is killed, unless told otherwise. */
@@ -203,9 +211,18 @@ function lastRoot(kernel: Kernel): ActorProcess | null {
 
 /** Creates a system. It needs no start; an empty one holds nothing of the host. */
 export function createSystem(options: SystemOptions = {}): System {
-  const { name = "espalier", host = nodeHost(), logger = host.logger, budget = {} } = options;
+  const { name = "espalier", host = nodeHost(), logger = host.logger, budget = {}, attributeAsyncErrors = false } = options;
   const { signals = 10_000, ms = 5 } = budget;
   if (!(signals >= 1)) throw new InvalidOptionError("budget.signals", signals, "a number of at least 1");
   if (!(ms > 0)) throw new InvalidOptionError("budget.ms", ms, "milliseconds above 0");
-  return new System(new Kernel(name, host, logger, { signals, ms }));
+  const kernel = new Kernel(name, host, logger, { signals, ms });
+  if (attributeAsyncErrors) {
+    if (host.attributeErrors === undefined) {
+      throw new InvalidOptionError("attributeAsyncErrors", true, "false, since this host cannot attribute errors");
+    }
+    kernel.attribution = host.attributeErrors((owner, error) => {
+      if (owner instanceof ActorProcess) owner.crash(error);
+    });
+  }
+  return new System(kernel);
 }

@@ -22,7 +22,6 @@ interface Picture {
   readonly value: string;
   readonly context: unknown;
   readonly tags: readonly string[];
-  readonly nodes: readonly string[];
   readonly history: string;
   readonly output: unknown;
   readonly error: string | undefined;
@@ -54,7 +53,6 @@ function pictureOf(
     value: JSON.stringify(snapshot?.value ?? {}),
     context: snapshot?.context ?? {},
     tags: [...(snapshot?.tags ?? [])],
-    nodes: (snapshot?._nodes ?? []).map((node) => node.id),
     history: JSON.stringify(history),
     output: snapshot?.output as unknown,
     error: error === undefined ? undefined : (error as Error).message,
@@ -228,7 +226,6 @@ test("a machine does in an actor exactly what it does in XState", { timeout: 0 }
     // A large chart can be shrunk for hours; the smallest that was found in time will do.
     { numRuns: RUNS, interruptAfterTimeLimit: 30_000 + 50 * RUNS, markInterruptAsFailure: true },
   );
-  for (const fact of ["active", "done", "error", "parallel", "history", "pending", "busy"]) {
-    expect(seen.get(fact) ?? 0, fact).toBeGreaterThan(RUNS / 100);
-  }
+  const facts = ["active", "done", "error", "parallel", "history", "pending", "busy"];
+  expect(facts.filter((fact) => (seen.get(fact) ?? 0) < RUNS / 100)).toEqual([]);
 });

@@ -13,6 +13,7 @@ import { leavesNothing } from "./support/world.ts";
 
 /** More for a long night: `SUPERVISOR_RUNS=100000`. */
 const RUNS = Number(process.env.SUPERVISOR_RUNS ?? 200);
+const TIME_MS = 10_000 + RUNS * 10;
 
 /** What may happen to a running supervisor. */
 type Step =
@@ -152,7 +153,7 @@ async function play({ flags, specs, steps }: Scenario): Promise<void> {
 }
 
 describe("a static supervisor", () => {
-  test("does what OTP's rules say, whatever its children do and whoever calls", async () => {
+  test("does what OTP's rules say, whatever its children do and whoever calls", { timeout: TIME_MS }, async () => {
     await fc.assert(fc.asyncProperty(scenario, play), { numRuns: RUNS });
     expect.hasAssertions();
   });

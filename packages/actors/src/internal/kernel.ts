@@ -1,5 +1,5 @@
 import type { Report, Subject, TraceDetail, TraceEvent, TraceEvents, Tracer } from "../event.ts";
-import type { Cancel, Host } from "../host.ts";
+import type { Cancel, ErrorAttribution, Host } from "../host.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { Pid } from "../pid.ts";
 import type { ActorProcess } from "./process.ts";
@@ -43,6 +43,8 @@ export class Kernel {
   /** Actors that ended by their own failure so far. */
   crashes = 0;
   stopped = false;
+  /** Tells whose an error is that was thrown outside all steps; null unless asked for. */
+  attribution: ErrorAttribution | null = null;
 
   /** The time at the start of the present batch of signals: for deadlines that are pushed back by every packet. */
   time: number;
@@ -143,7 +145,8 @@ export class Kernel {
     const process = this.#runQueue.shift();
     if (process === undefined) return false;
     this.steps += 1;
-    process.run();
+    if (this.attribution === null) process.run();
+    else this.attribution.run(process, () => process.run());
     return true;
   }
 
@@ -212,6 +215,8 @@ export class Kernel {
   /** The end: nothing is spawned any more, and nothing of the host is held. */
   stop(): void {
     this.stopped = true;
+    this.attribution?.stop();
+    this.attribution = null;
     this.#disarm?.();
     this.#disarm = null;
     this.#armedFor = Infinity;

@@ -199,6 +199,11 @@ interface Given {
   readonly event: { readonly type: string };
 }
 
+function delayOf({ ms, form }: Delay): unknown {
+  if (form === "number") return ms;
+  return form === "named" ? `d${ms}` : ({ context }: Given) => ms + (context.n % 2);
+}
+
 /** Makes the machine of a chart, whose actions write to the log. Throws what XState throws for an illegal one. */
 export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof createMachine> {
   const { nodes } = chart;
@@ -214,11 +219,6 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
   function failing(text: string): never {
     say(text);
     throw new Error(text);
-  }
-
-  function delayOf({ ms, form }: Delay): unknown {
-    if (form === "number") return ms;
-    return form === "named" ? `d${ms}` : ({ context }: Given) => ms + (context.n % 2);
   }
 
   function toAction(act: Act, place: string): unknown {
@@ -278,7 +278,7 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
       case "assignThrow":
         return assign(() => failing(at));
       case "delayThrow":
-        return raise({ type: "A" }, { delay: () => failing(at) } as object);
+        return raise({ type: "A" }, { delay: (): number => failing(at) });
       case "parent":
         return sendParent({ type: "A" });
       case "enqueue":
@@ -366,12 +366,10 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
     // XState has no bound of its own.
     options: { maxIterations: 50 },
   };
-  const delays = Object.fromEntries(Array.from({ length: 26 }, (_, ms) => [`d${ms}`, ms]));
-  return createMachine(
-    config as Parameters<typeof createMachine>[0],
-    {
-      actions: { named: ({ event }: Given, params: unknown) => say(`named ${event.type} ${JSON.stringify(params)}`) },
-      delays,
-    } as Parameters<typeof createMachine>[1],
-  );
+  const implementations: object = {
+    actions: { named: ({ event }: Given, params: unknown) => say(`named ${event.type} ${JSON.stringify(params)}`) },
+    delays: Object.fromEntries(Array.from({ length: 26 }, (_, ms) => [`d${ms}`, ms])),
+  };
+  // What the types cannot see, XState checks: it throws for an illegal chart.
+  return createMachine(config as Parameters<typeof createMachine>[0], implementations);
 }

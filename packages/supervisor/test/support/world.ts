@@ -11,9 +11,8 @@ export interface World {
 const worlds = new Set<World>();
 
 /** Makes a world. After the test its system is shut down, and the test fails if anything is left of it. */
-export function createWorld(options: { readonly logger?: Logger; readonly startAt?: number } = {}): World {
-  const { logger = silentLogger, startAt = 0 } = options;
-  const clock = new ManualClock({ startAt });
+export function createWorld(options: { readonly logger?: Logger; readonly clock?: ManualClock } = {}): World {
+  const { logger = silentLogger, clock = new ManualClock() } = options;
   const world: World = { clock, system: createSystem({ host: clock, logger }) };
   worlds.add(world);
   return world;
