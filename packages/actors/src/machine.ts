@@ -79,7 +79,8 @@ export interface MachineOptions<StateMachine extends AnyStateMachine> {
  * mailboxes, and its errors are exit reasons.
  *
  * A machine that runs more than 1000 microsteps for one event crashes, unless its own `options.maxIterations` says
- * otherwise. An asynchronous action is not waited for; if it rejects, the actor crashes.
+ * otherwise. An asynchronous action is not waited for; if it rejects, the actor crashes. XState remembers every type of
+ * event that it has seen, so a type must not be made of what a peer has sent.
  *
  * @throws `UnsupportedMachineError` (`ERR_UNSUPPORTED_MACHINE`) if the machine invokes or spawns children. What only
  * shows when it runs, such as `spawn` in `assign`, crashes the actor with the same error.

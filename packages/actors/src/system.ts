@@ -7,7 +7,7 @@ import { type ExitReason, kill, noproc, shutdown } from "./exit-reason.ts";
 import type { Host } from "./host.ts";
 import { inspectKernel, type SystemInfo } from "./inspect.ts";
 import { Kernel } from "./internal/kernel.ts";
-import { makeCall } from "./internal/pending-call.ts";
+import { checkTimeout, makeCall } from "./internal/pending-call.ts";
 import { ActorProcess, livingProcess, spawnProcess, startProcess } from "./internal/process.ts";
 import { EndWaiter } from "./internal/watch.ts";
 import type { Logger } from "./logger.ts";
@@ -139,6 +139,25 @@ export class System implements Caller, Spawner {
     return new Promise((resolve) => void new EndWaiter(process, resolve));
   }
 
+  /**
+   * Ends an actor as its parent would: asks, waits, and kills it if it takes longer. Resolves with its exit reason.
+   *
+   * @param timeoutMs - default 5000
+   */
+  async terminate(pid: Pid, timeoutMs: number | "infinity" = SHUTDOWN_MS): Promise<ExitReason> {
+    checkTimeout(timeoutMs);
+    const { process } = pid;
+    if (process === null) return noproc;
+    const ended = this.exited(pid);
+    process.acceptExit(process.parentPid, shutdown(), false);
+    if (timeoutMs === "infinity") return ended;
+    const { host } = this.kernel;
+    const disarm = host.at(host.now() + timeoutMs, () => this.kill(pid));
+    const reason = await ended;
+    disarm();
+    return reason;
+  }
+
   /** A pure read of everything: actors, names, timers, queues, owners. No actor notices. */
   inspect(): SystemInfo {
     return inspectKernel(this.kernel);
@@ -176,26 +195,11 @@ export class System implements Caller, Spawner {
    */
   async shutdown(timeoutMs: number | "infinity" = SHUTDOWN_MS): Promise<void> {
     const kernel = this.kernel;
-    if (timeoutMs !== "infinity" && !(timeoutMs >= 0)) {
-      throw new InvalidOptionError("timeoutMs", timeoutMs, 'milliseconds of at least 0, or "infinity"');
-    }
-    for (let next = lastRoot(kernel); next !== null; next = lastRoot(kernel)) await this.#end(next, timeoutMs);
+    checkTimeout(timeoutMs);
+    for (let next = lastRoot(kernel); next !== null; next = lastRoot(kernel)) await this.terminate(next.pid, timeoutMs);
     // What was spawned without a link and outlived its parent belongs to nobody else.
-    for (let next = kernel.lastProcess; next !== null; next = kernel.lastProcess) await this.#end(next, timeoutMs);
+    for (let next = kernel.lastProcess; next !== null; next = kernel.lastProcess) await this.terminate(next.pid, timeoutMs);
     kernel.stop();
-  }
-
-  async #end(process: ActorProcess, timeoutMs: number | "infinity"): Promise<void> {
-    const kernel = this.kernel;
-    const ended = this.exited(process.pid);
-    process.acceptExit(process.parentPid, shutdown(), false);
-    if (timeoutMs !== "infinity" && process.pid.process !== null) {
-      const disarm = kernel.host.at(kernel.host.now() + timeoutMs, () => this.kill(process.pid));
-      await ended;
-      disarm();
-    } else {
-      await ended;
-    }
   }
 
   #resolve(target: Destination): ActorProcess | null {

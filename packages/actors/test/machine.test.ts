@@ -320,6 +320,15 @@ describe("ends", () => {
     expect(seen).toEqual([]);
   });
 
+  test("XState's own stop is an orderly end", async () => {
+    const world = createWorld();
+    const ref = world.system.spawn(fromMachine(light));
+    const end = endOf(world.system, ref);
+    world.system.send(ref, { type: "xstate.stop" });
+    await settle(world);
+    expect(end.reason).toEqual(shutdown());
+  });
+
   test("kill runs nothing of the machine", async () => {
     const seen: string[] = [];
     const machine = createMachine({

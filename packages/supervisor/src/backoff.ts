@@ -24,7 +24,12 @@ export type CompleteBackoff = Required<Backoff>;
 export function completeBackoff(backoff: Backoff): CompleteBackoff {
   const { initialMs, maxMs = Math.max(30_000, initialMs), factor = 2, jitter = 0.5 } = backoff;
   check("initialMs", initialMs, Number.isFinite(initialMs) && initialMs > 0, "milliseconds above 0");
-  check("maxMs", maxMs, Number.isFinite(maxMs) && maxMs >= initialMs, `milliseconds of at least initialMs (${initialMs})`);
+  check(
+    "maxMs",
+    maxMs,
+    Number.isFinite(maxMs) && maxMs >= initialMs,
+    `milliseconds of at least initialMs (${initialMs})`,
+  );
   check("factor", factor, Number.isFinite(factor) && factor >= 1, "a number of at least 1");
   check("jitter", jitter, jitter >= 0 && jitter <= 1, "a number from 0 to 1");
   return { initialMs, maxMs, factor, jitter };
@@ -42,7 +47,11 @@ function check(field: string, value: unknown, isValid: boolean, expected: string
  * @param earlier - how many restarts there were in the period before this one
  * @param chance - from 0 to below 1
  */
-export function backoffDelay({ initialMs, maxMs, factor, jitter }: CompleteBackoff, earlier: number, chance: number): number {
+export function backoffDelay(
+  { initialMs, maxMs, factor, jitter }: CompleteBackoff,
+  earlier: number,
+  chance: number,
+): number {
   const full = Math.min(maxMs, initialMs * factor ** earlier);
   return full * (1 - jitter * chance);
 }

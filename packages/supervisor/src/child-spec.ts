@@ -77,9 +77,11 @@ const types: ReadonlySet<unknown> = new Set(["worker", "supervisor"] satisfies C
  * @throws {@link InvalidChildSpecError} (`ERR_INVALID_CHILD_SPEC`) that names the field, the value and what is allowed
  */
 export function completeChildSpec(spec: ChildSpec, autoShutdown: AutoShutdown | undefined): CompleteChildSpec {
-  if (typeof spec !== "object" || spec === null) throw invalid("invalidChildSpec", undefined, "spec", spec, "an object");
+  if (typeof spec !== "object" || spec === null)
+    throw invalid("invalidChildSpec", undefined, "spec", spec, "an object");
   const { id, start } = spec;
-  if (typeof id !== "string" || id === "") throw invalid("missingId", undefined, "id", id, "a string that is not empty");
+  if (typeof id !== "string" || id === "")
+    throw invalid("missingId", undefined, "id", id, "a string that is not empty");
   if (!isStart(start)) throw invalid("missingStart", id, "start", start, "what child(definition, args) gives");
   const { restart = "permanent", significant = false, type = typeOf(start) } = spec;
   if (!restarts.has(restart)) {
@@ -88,7 +90,13 @@ export function completeChildSpec(spec: ChildSpec, autoShutdown: AutoShutdown | 
   if (!types.has(type)) throw invalid("invalidChildType", id, "type", type, '"worker" or "supervisor"');
   const { shutdown = type === "worker" ? 5000 : "infinity" } = spec;
   if (shutdown !== "brutalKill" && shutdown !== "infinity" && !(Number.isFinite(shutdown) && shutdown >= 0)) {
-    throw invalid("invalidShutdown", id, "shutdown", shutdown, '"brutalKill", "infinity" or milliseconds of at least 0');
+    throw invalid(
+      "invalidShutdown",
+      id,
+      "shutdown",
+      shutdown,
+      '"brutalKill", "infinity" or milliseconds of at least 0',
+    );
   }
   if (typeof significant !== "boolean") {
     throw invalid("invalidSignificant", id, "significant", significant, "true or false");
@@ -149,7 +157,11 @@ function invalid(
   expected: string,
 ): Error {
   const whose = id === undefined ? "of a child spec" : `of child "${id}"`;
-  return new InvalidChildSpecError(problem, value, `${field} ${whose} is ${describeValue(value)}; expected ${expected}`);
+  return new InvalidChildSpecError(
+    problem,
+    value,
+    `${field} ${whose} is ${describeValue(value)}; expected ${expected}`,
+  );
 }
 
 /** The child of a dynamic supervisor that failed to start, or the static one: why its supervisor could not start. */

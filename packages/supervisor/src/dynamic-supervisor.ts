@@ -83,7 +83,12 @@ function complete<Extra>(init: DynamicSupervisorInit<Extra>): CompleteInit<Extra
   }
   const flags = completeFlags(init);
   const { start, type = "worker", ...rest } = init.child;
-  const placeholder = { definition: { name: "", behaviour: nothing }, args: undefined, name: undefined, label: undefined };
+  const placeholder = {
+    definition: { name: "", behaviour: nothing },
+    args: undefined,
+    name: undefined,
+    label: undefined,
+  };
   const template = completeChildSpec({ id: "child", start: placeholder, type, ...rest }, flags.autoShutdown);
   return { flags, template, start };
 }

@@ -1,11 +1,16 @@
 // Supervisors
 export { defineSupervisor, type SupervisorInit, type SupervisorOptions } from "./supervisor.ts";
-export {
-  defineDynamicSupervisor,
-  type DynamicChildSpec,
-  type DynamicSupervisorInit,
-} from "./dynamic-supervisor.ts";
+export { defineDynamicSupervisor, type DynamicChildSpec, type DynamicSupervisorInit } from "./dynamic-supervisor.ts";
 export { type AutoShutdown, type Strategy, type SupervisorFlags } from "./flags.ts";
+
+// Applications
+export {
+  type Application,
+  type ApplicationOptions,
+  type ApplicationType,
+  startApplication,
+  type StartApplicationResult,
+} from "./application.ts";
 
 // Children
 export {

@@ -43,6 +43,7 @@ const words: ReadonlySet<unknown> = new Set(["default", "restart", "keep", "dele
 function isDecision(decision: unknown): decision is ExitDecision {
   if (words.has(decision)) return true;
   if (typeof decision !== "object" || decision === null) return false;
-  if ("restartAfterMs" in decision) return Number.isFinite(decision.restartAfterMs) && Number(decision.restartAfterMs) >= 0;
+  if ("restartAfterMs" in decision)
+    return Number.isFinite(decision.restartAfterMs) && Number(decision.restartAfterMs) >= 0;
   return "stop" in decision;
 }

@@ -26,8 +26,7 @@ export function* shutdownChild(process: Process, pid: Pid, how: Shutdown): Waiti
   const monitor = process.monitor(pid);
   process.exit(pid, how === "brutalKill" ? kill : shutdown());
   const timeout = new ShutdownTimeout();
-  const timer =
-    typeof how === "number" ? process.sendAfter<ShutdownTimeout>(process.pid, timeout, how) : undefined;
+  const timer = typeof how === "number" ? process.sendAfter<ShutdownTimeout>(process.pid, timeout, how) : undefined;
   let message = yield (candidate) => (candidate instanceof Down && candidate.ref === monitor) || candidate === timeout;
   if (message === timeout) {
     process.exit(pid, kill);
@@ -60,22 +59,26 @@ export function* shutdownAll(process: Process, pids: readonly Pid[], how: Shutdo
   const waitingFor = new Map<unknown, Pid>();
   for (const pid of pids) {
     waitingFor.set(process.monitor(pid), pid);
-    process.unlink(pid);
+    // One that is dead, or as good as dead, tells the true reason by its link.
+    if (process.isAlive(pid)) process.unlink(pid);
   }
-  // Those that had ended before have left an exit message with the true reason.
   const earlier = new Map<Pid, ExitReason>();
   const stopping = new Set(pids);
-  process.takeMessages(
-    (message) => message instanceof Exit && stopping.has(message.from),
-    (message) => message instanceof Exit && earlier.set(message.from, message.reason),
-  );
+  function takeEarlierEnds(): void {
+    process.takeMessages(
+      (message) => message instanceof Exit && stopping.has(message.from),
+      (message) => message instanceof Exit && earlier.set(message.from, message.reason),
+    );
+  }
+  takeEarlierEnds();
   for (const pid of pids) process.exit(pid, how === "brutalKill" ? kill : shutdown());
   const timeout = new ShutdownTimeout();
-  const timer =
-    typeof how === "number" ? process.sendAfter<ShutdownTimeout>(process.pid, timeout, how) : undefined;
+  const timer = typeof how === "number" ? process.sendAfter<ShutdownTimeout>(process.pid, timeout, how) : undefined;
   while (waitingFor.size > 0) {
     const message = yield (candidate) =>
       candidate === timeout || (candidate instanceof Down && waitingFor.has(candidate.ref));
+    // By now those that were as good as dead are dead.
+    if (ends.length === 0) takeEarlierEnds();
     if (message instanceof Down) {
       const pid = waitingFor.get(message.ref);
       waitingFor.delete(message.ref);

@@ -88,7 +88,11 @@ describe("startChild", () => {
     ["a wrong field", { restart: "always" }, "invalidRestartType"],
     ["no id", { id: "" }, "missingId"],
     ["no definition to start", { start: { definition: undefined } }, "missingStart"],
-    ["a significance that the supervisor's flags do not allow", { significant: true, restart: "transient" }, "badCombination"],
+    [
+      "a significance that the supervisor's flags do not allow",
+      { significant: true, restart: "transient" },
+      "badCombination",
+    ],
   ])("answers a spec with %s by the problem, and the supervisor lives on", async (_what, fields, problem) => {
     const { system } = createWorld();
     const sup = await startSupervisor(system, { children: ab });
@@ -303,7 +307,9 @@ describe("a call to a supervisor", () => {
 
   test("waits as long as the supervisor is busy", async () => {
     const { clock, system } = createWorld();
-    const sup = await startSupervisor(system, { children: [worker("a", slowToStop(3_600_000), { shutdown: "infinity" })] });
+    const sup = await startSupervisor(system, {
+      children: [worker("a", slowToStop(3_600_000), { shutdown: "infinity" })],
+    });
     const answers = Promise.all([terminateChild(system, sup, "a"), countChildren(system, sup)]);
     await clock.advance(3_600_000);
     await expect(answers).resolves.toEqual([{ ok: true }, { specs: 1, active: 0, supervisors: 0, workers: 1 }]);

@@ -77,14 +77,17 @@ describe("anySignificant", () => {
 });
 
 describe("allSignificant", () => {
-  test.each(["transient", "temporary"] as const)("ends the supervisor with the last significant %s child", async (restart) => {
-    const world = createWorld();
-    await start(world, "allSignificant", restart);
-    await end(world, "a", normal);
-    expect(living(world.system)).toEqual(["sup#1", "sup/b#1", "sup/c#1"]);
-    await end(world, "b", normal);
-    expect(living(world.system)).toEqual([]);
-  });
+  test.each(["transient", "temporary"] as const)(
+    "ends the supervisor with the last significant %s child",
+    async (restart) => {
+      const world = createWorld();
+      await start(world, "allSignificant", restart);
+      await end(world, "a", normal);
+      expect(living(world.system)).toEqual(["sup#1", "sup/b#1", "sup/c#1"]);
+      await end(world, "b", normal);
+      expect(living(world.system)).toEqual([]);
+    },
+  );
 
   test("does not count significant children that have no process", async () => {
     const world = createWorld();
@@ -146,7 +149,11 @@ describe("never", () => {
 });
 
 describe("a dynamic supervisor", () => {
-  async function startPool(world: World, autoShutdown: AutoShutdown, restart: "transient" | "temporary"): Promise<void> {
+  async function startPool(
+    world: World,
+    autoShutdown: AutoShutdown,
+    restart: "transient" | "temporary",
+  ): Promise<void> {
     const template = { start: () => child(endsAsTold), restart, significant: true };
     const sup = await startRoot(world.system, defineDynamicSupervisor({ autoShutdown, child: template }));
     for (const id of ["a", "b"]) await startDynamicChild(world.system, sup, undefined, id);

@@ -84,7 +84,12 @@ describe("a child spec", () => {
     [{ id: "" }, "missingId", "", 'id of a child spec is ""; expected a string that is not empty'],
     [{ id: 7 }, "missingId", 7, "id of a child spec is 7; expected a string that is not empty"],
     [{ start: undefined }, "missingStart", undefined, `start of child "a" is undefined; expected ${anything}`],
-    [{ start: steady }, "missingStart", steady, `start of child "a" is { name, trapExit, behaviour }; expected ${anything}`],
+    [
+      { start: steady },
+      "missingStart",
+      steady,
+      `start of child "a" is { name, trapExit, behaviour }; expected ${anything}`,
+    ],
     [
       { restart: "always" },
       "invalidRestartType",

@@ -16,7 +16,16 @@ import {
   whichChildren,
 } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { endsAsTold, failToStart, ignoresItsStart, slowToStart, slowToStop, startsAs, steady, trapExitAndIgnore } from "./support/actors.ts";
+import {
+  endsAsTold,
+  failToStart,
+  ignoresItsStart,
+  slowToStart,
+  slowToStop,
+  startsAs,
+  steady,
+  trapExitAndIgnore,
+} from "./support/actors.ts";
 import { actorAt, keepJournal, living, startRoot } from "./support/tree.ts";
 import { createWorld, type World } from "./support/world.ts";
 
@@ -28,7 +37,10 @@ function startPool(
   options: Omit<DynamicChildSpec<Start>, "start"> = {},
   flags: SupervisorFlags = {},
 ): Promise<DynamicSupervisorRef<Start>> {
-  return startRoot(system, defineDynamicSupervisor<Start>({ ...flags, child: { ...options, start: (extra) => extra } }));
+  return startRoot(
+    system,
+    defineDynamicSupervisor<Start>({ ...flags, child: { ...options, start: (extra) => extra } }),
+  );
 }
 
 function pidOf(result: StartChildResult): ActorRef<ExitReason> {
@@ -42,7 +54,12 @@ describe("a dynamic supervisor", () => {
     const sup = await startPool(world);
     await expect(whichChildren(world.system, sup)).resolves.toEqual([]);
     for (let count = 0; count < 3; count += 1) await startDynamicChild(world.system, sup, child(steady));
-    await expect(countChildren(world.system, sup)).resolves.toEqual({ specs: 1, active: 3, supervisors: 0, workers: 3 });
+    await expect(countChildren(world.system, sup)).resolves.toEqual({
+      specs: 1,
+      active: 3,
+      supervisors: 0,
+      workers: 3,
+    });
   });
 
   test("gives its template what each child is started with", async () => {
@@ -88,8 +105,17 @@ describe("a dynamic supervisor", () => {
   test("of supervisors lists and counts them as such", async () => {
     const world = createWorld();
     const sup = await startPool(world, { type: "supervisor" });
-    await startDynamicChild(world.system, sup, child(defineDynamicSupervisor({ child: { start: () => child(steady) } })));
-    await expect(countChildren(world.system, sup)).resolves.toEqual({ specs: 1, active: 1, supervisors: 1, workers: 0 });
+    await startDynamicChild(
+      world.system,
+      sup,
+      child(defineDynamicSupervisor({ child: { start: () => child(steady) } })),
+    );
+    await expect(countChildren(world.system, sup)).resolves.toEqual({
+      specs: 1,
+      active: 1,
+      supervisors: 1,
+      workers: 0,
+    });
     await expect(whichChildren(world.system, sup)).resolves.toMatchObject([{ type: "supervisor" }]);
   });
 

@@ -153,7 +153,11 @@ describe("a supervisor below another", () => {
     const journal = keepJournal(world.system);
     world.system.exit(sup, normal);
     await world.system.idle();
-    expect(journal.take().toSorted()).toEqual(["stop sup#1 normal", "stop sup/low#1 killed", "stop sup/low/leaf#1 killed"]);
+    expect(journal.take().toSorted()).toEqual([
+      "stop sup#1 normal",
+      "stop sup/low#1 killed",
+      "stop sup/low/leaf#1 killed",
+    ]);
   });
 
   test("is given all the time that its children take", async () => {

@@ -11,7 +11,15 @@ import {
   terminateChild,
 } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { crashInCleanup, endAs, endsAsTold, failToStart, startsAs, steady, trapExitAndIgnore } from "./support/actors.ts";
+import {
+  crashInCleanup,
+  endAs,
+  endsAsTold,
+  failToStart,
+  startsAs,
+  steady,
+  trapExitAndIgnore,
+} from "./support/actors.ts";
 import { actorAt, startRoot, startSupervisor, worker } from "./support/tree.ts";
 import { createWorld, leavesNothing } from "./support/world.ts";
 
@@ -87,7 +95,10 @@ describe("a supervisor reports", () => {
   test("each failure to restart a dynamic child", async () => {
     const { system } = createWorld();
     const reports = collectReports(system);
-    const pool = defineDynamicSupervisor({ intensity: 3, child: { start: () => child(startsAs("ok", "fail", "fail")) } });
+    const pool = defineDynamicSupervisor({
+      intensity: 3,
+      child: { start: () => child(startsAs("ok", "fail", "fail")) },
+    });
     const sup = await startRoot(system, pool);
     await startDynamicChild(system, sup, undefined, "a");
     system.send(actorAt(system, "sup/a"), boom);
@@ -120,7 +131,11 @@ describe("a supervisor reports", () => {
     const sup = await startSupervisor(system, { children });
     system.exit(sup, shutdown());
     await clock.advance(5000);
-    expect(inShort(reports)).toEqual(["shutdownError normal normal", "shutdownError crashing error", "shutdownError slow killed"]);
+    expect(inShort(reports)).toEqual([
+      "shutdownError normal normal",
+      "shutdownError crashing error",
+      "shutdownError slow killed",
+    ]);
   });
 
   test("as the reason of a child that had ended before it was told the true one", async () => {
@@ -143,7 +158,10 @@ describe("a supervisor reports", () => {
       ...Array.from({ length: 2 }, () => child(crashInCleanup("bang"))),
       child(steady),
     ];
-    const sup = await startRoot(system, defineDynamicSupervisor({ child: { start: (extra: typeof starts[0]) => extra } }));
+    const sup = await startRoot(
+      system,
+      defineDynamicSupervisor({ child: { start: (extra: (typeof starts)[0]) => extra } }),
+    );
     for (const start of starts) await startDynamicChild(system, sup, start);
     const reports = collectReports(system);
     system.exit(sup, shutdown());
@@ -253,7 +271,11 @@ describe("a progress report", () => {
       `progress: sup started b ${b}`,
       `progress: sup started a ${actorAt(system, "sup/a")}`,
     ]);
-    expect(progress[1]).toMatchObject({ level: "info", supervisor: { pid: sup }, started: { id: "b", definition: "steady" } });
+    expect(progress[1]).toMatchObject({
+      level: "info",
+      supervisor: { pid: sup },
+      started: { id: "b", definition: "steady" },
+    });
   });
 
   test("is made for nobody when nobody traces", async () => {

@@ -34,7 +34,10 @@ const gapMs = fc.oneof(
 
 describe("the restart intensity", () => {
   test("allows what a list of all restarts allows", () => {
-    const period = fc.oneof(periodSeconds.map((seconds) => seconds * 1000), fc.integer({ min: 1, max: 6000 }));
+    const period = fc.oneof(
+      periodSeconds.map((seconds) => seconds * 1000),
+      fc.integer({ min: 1, max: 6000 }),
+    );
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 60 }),

@@ -1,5 +1,12 @@
 import { failure } from "@espalier/actors";
-import { countChildren, deleteChild, restartChild, startChild, terminateChild, whichChildren } from "@espalier/supervisor";
+import {
+  countChildren,
+  deleteChild,
+  restartChild,
+  startChild,
+  terminateChild,
+  whichChildren,
+} from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
 import { endsAsTold, slowToStart, startsAs, steady } from "./support/actors.ts";
 import { actorAt, childrenOf, keepJournal, startSupervisor, worker } from "./support/tree.ts";
@@ -139,7 +146,12 @@ describe("a restart that fails", () => {
 describe("a restart of a group in which a sibling fails to start", () => {
   test("by oneForAll stops what it had started, the last first, and starts all anew", async () => {
     const { system } = createWorld();
-    const children = [worker("a", endsAsTold), worker("b", steady), worker("c", startsAs("ok", "fail")), worker("d", steady)];
+    const children = [
+      worker("a", endsAsTold),
+      worker("b", steady),
+      worker("c", startsAs("ok", "fail")),
+      worker("d", steady),
+    ];
     const sup = await startSupervisor(system, { strategy: "oneForAll", intensity: 2, children });
     const journal = keepJournal(system);
     system.send(actorAt(system, "sup/a"), boom);
@@ -160,7 +172,12 @@ describe("a restart of a group in which a sibling fails to start", () => {
 
   test("by restForOne goes on from the one that failed, and keeps those before it", async () => {
     const { system } = createWorld();
-    const children = [worker("a", steady), worker("b", endsAsTold), worker("c", startsAs("ok", "fail")), worker("d", steady)];
+    const children = [
+      worker("a", steady),
+      worker("b", endsAsTold),
+      worker("c", startsAs("ok", "fail")),
+      worker("d", steady),
+    ];
     const sup = await startSupervisor(system, { strategy: "restForOne", intensity: 2, children });
     const journal = keepJournal(system);
     system.send(actorAt(system, "sup/b"), boom);

@@ -1,4 +1,14 @@
-import { type ExitReason, failure, formatReason, isExpected, kill, killed, noproc, normal, shutdown } from "@espalier/actors";
+import {
+  type ExitReason,
+  failure,
+  formatReason,
+  isExpected,
+  kill,
+  killed,
+  noproc,
+  normal,
+  shutdown,
+} from "@espalier/actors";
 import { describe, expect, test } from "vitest";
 import { type Restart } from "../src/child-spec.ts";
 import { shouldReport, shouldRestart } from "../src/restart.ts";

@@ -39,7 +39,13 @@ function weighted<Value>(...choices: Array<[number, Value]>): fc.Arbitrary<Value
 }
 
 const outcome = weighted<Outcome>([6, "ok"], [3, "fail"], [1, "ignore"]);
-const ending = weighted<Ending>([4, "error: boom"], [2, "killed"], [2, "normal"], [1, "shutdown"], [1, "shutdown: done"]);
+const ending = weighted<Ending>(
+  [4, "error: boom"],
+  [2, "killed"],
+  [2, "normal"],
+  [1, "shutdown"],
+  [1, "shutdown: done"],
+);
 
 /** A spec that is valid under these flags. `first`: how its first start turns out. */
 function specOf(id: fc.Arbitrary<string>, flags: ModelFlags, first: fc.Arbitrary<Outcome>): fc.Arbitrary<ModelSpec> {
@@ -61,7 +67,10 @@ function stepOf(flags: ModelFlags): fc.Arbitrary<Step> {
   const id = fc.constantFrom(...ids);
   const call: fc.Arbitrary<ModelCall> = fc.oneof(
     fc.record({ type: fc.constant("startChild" as const), spec: specOf(id, flags, outcome) }),
-    fc.record({ type: fc.constantFrom("terminateChild" as const, "restartChild" as const, "deleteChild" as const), id }),
+    fc.record({
+      type: fc.constantFrom("terminateChild" as const, "restartChild" as const, "deleteChild" as const),
+      id,
+    }),
     fc.record({ type: fc.constantFrom("whichChildren" as const, "countChildren" as const) }),
   );
   const death = fc.record({ which: fc.nat(5), reason: ending });

@@ -2,7 +2,15 @@ import { failure, normal, shutdown, sys } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
 import { child, defineSupervisor, type FailedToStart, type SupervisorInit, whichChildren } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { crashOn, failToStart, ignoresItsStart, slowToStart, slowToStop, steady, trapExitAndIgnore } from "./support/actors.ts";
+import {
+  crashOn,
+  failToStart,
+  ignoresItsStart,
+  slowToStart,
+  slowToStop,
+  steady,
+  trapExitAndIgnore,
+} from "./support/actors.ts";
 import { actorAt, childrenOf, keepJournal, living, startSupervisor, worker } from "./support/tree.ts";
 import { createWorld } from "./support/world.ts";
 
@@ -258,7 +266,12 @@ describe("a supervisor that runs", () => {
   test("drops a message that it does not know, with a warning", async () => {
     const warnings: string[] = [];
     const ignored = (): void => undefined;
-    const logger = { debug: ignored, info: ignored, error: ignored, warn: (_: object, text: string) => warnings.push(text) };
+    const logger = {
+      debug: ignored,
+      info: ignored,
+      error: ignored,
+      warn: (_: object, text: string) => warnings.push(text),
+    };
     const { system } = createWorld({ logger });
     const sup = await startSupervisor(system, { children: abc });
     system.send(sup as never, { type: "hello" } as never);

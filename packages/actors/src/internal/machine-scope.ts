@@ -125,10 +125,9 @@ export class MachineScope {
   }
 
   refuse(construct: string): UnsupportedMachineError {
-    const { snapshot } = this.current;
-    // A machine that has not started has no snapshot.
-    const value = (snapshot as Snapshot | undefined)?.value ?? "";
-    return new UnsupportedMachineError(this.id, formatStateValue(value) || "(initial)", construct);
+    // A machine that is about to start has no snapshot.
+    const snapshot: Snapshot | undefined = this.self?.snapshot;
+    return new UnsupportedMachineError(this.id, formatStateValue(snapshot?.value ?? "(initial)"), construct);
   }
 
   // — What XState calls ——————————————————————————————————————————————————————————————————————————————————————————
@@ -171,7 +170,7 @@ export class MachineScope {
   schedule(self: MachineSelf, target: unknown, event: EventObject, delay: number, id: string | undefined): void {
     const { process } = self;
     const { kernel } = this;
-    let timer = id === undefined ? undefined : this.#takeCancelled(self, id);
+    let timer = id === undefined ? undefined : this.#takeCancelled(id);
     if (timer === undefined) {
       timer = new MachineTimer(kernel.timers, id, target, event);
       process.own(timer);
@@ -189,15 +188,10 @@ export class MachineScope {
   }
 
   /** The timer of this id, if it was cancelled earlier in this step. */
-  #takeCancelled(self: MachineSelf, id: string): MachineTimer | undefined {
+  #takeCancelled(id: string): MachineTimer | undefined {
     const cancelled = this.#cancelled;
-    for (let index = 0; index < cancelled.length; index += 1) {
-      const timer = cancelled[index];
-      if (timer?.id !== id || timer.owner !== self.process) continue;
-      cancelled.splice(index, 1);
-      return timer;
-    }
-    return undefined;
+    const index = cancelled.length === 0 ? -1 : cancelled.findIndex((timer) => timer.id === id);
+    return index < 0 ? undefined : cancelled.splice(index, 1)[0];
   }
 
   cancel(self: MachineSelf, id: string): void {

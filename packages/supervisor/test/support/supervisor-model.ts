@@ -265,7 +265,9 @@ export class SupervisorModel {
       this.#living.add(row.pid);
       this.#journal.push(`start sup/${who}`);
     } else {
-      this.#journal.push(outcome === "ignore" ? `ignore sup/${who}` : `fail sup/${who} error: start ${row.starts} failed`);
+      this.#journal.push(
+        outcome === "ignore" ? `ignore sup/${who}` : `fail sup/${who} error: start ${row.starts} failed`,
+      );
     }
     return outcome;
   }

@@ -134,7 +134,8 @@ export class SupervisorRun {
   }
 
   #show(result: StartChildResult | RestartChildResult | DeleteChildResult | TerminateChildResult): string {
-    if (result.ok) return "child" in result ? `ok ${result.child === undefined ? "nobody" : this.#nameOf(result.child)}` : "ok";
+    if (result.ok)
+      return "child" in result ? `ok ${result.child === undefined ? "nobody" : this.#nameOf(result.child)}` : "ok";
     if (result.error === "alreadyStarted") return `alreadyStarted ${this.#nameOf(result.pid)}`;
     if (result.error === "startFailed") return `startFailed ${formatReason(result.reason).replace("error: ", "")}`;
     return result.error;
