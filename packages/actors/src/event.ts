@@ -83,6 +83,8 @@ export class CrashReport {
   /** The state as the behaviour describes it. */
   readonly state: unknown;
   readonly mailboxLength: number;
+  /** Linked actors that do not trap exits, ten at most: those who go down with it. */
+  readonly neighbours: readonly Subject[];
 
   constructor(facts: Omit<CrashReport, "type" | "level" | "text">) {
     this.subject = facts.subject;
@@ -93,6 +95,7 @@ export class CrashReport {
     this.lastMessage = facts.lastMessage;
     this.state = facts.state;
     this.mailboxLength = facts.mailboxLength;
+    this.neighbours = facts.neighbours;
   }
 
   /** One line for people. */

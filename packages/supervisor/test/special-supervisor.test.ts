@@ -51,7 +51,7 @@ function special(
     },
     receive(process, message) {
       if (message === "stop") return stop(process, process.state as Pid[], notes);
-      notes.strays.push(message);
+      return void notes.strays.push(message);
     },
   };
   return { name: "special", trapExit: true, behaviour };

@@ -53,7 +53,7 @@ function specOf(id: fc.Arbitrary<string>, flags: ModelFlags, first: fc.Arbitrary
     .record({
       id,
       restart: fc.constantFrom("permanent", "permanent", "transient", "temporary"),
-      shutdown: fc.constantFrom(5000, "brutalKill"),
+      shutdown: fc.constantFrom<ModelSpec["shutdown"][]>(5000, "brutalKill"),
       significant: fc.boolean(),
       outcomes: fc.tuple(first, fc.array(outcome, { maxLength: 5 })).map(([one, others]) => [one, ...others]),
     })

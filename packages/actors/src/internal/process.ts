@@ -57,6 +57,9 @@ const TERMINATING = 2;
 const DEAD = 3;
 type Phase = typeof STARTING | typeof RUNNING | typeof TERMINATING | typeof DEAD;
 
+/** How many of those who go down with it a crash report names. */
+const MOST_NEIGHBOURS = 10;
+
 /** A callback that is blocked in a selective receive. */
 interface Blocked {
   readonly waiting: Waiting;
@@ -621,10 +624,18 @@ export class ActorProcess implements Process {
     const behaviour = definition.behaviour.kind;
     const lastMessage = this.#lastMessage;
     const state = this.describe();
-    kernel.report(
-      this,
-      new CrashReport({ subject, behaviour, label, registeredName, reason, lastMessage, state, mailboxLength }),
-    );
+    const neighbours = this.#neighbours();
+    const facts = { subject, behaviour, label, registeredName, reason, lastMessage, state, mailboxLength, neighbours };
+    kernel.report(this, new CrashReport(facts));
+  }
+
+  #neighbours(): Subject[] {
+    const neighbours: Subject[] = [];
+    for (let link = this.links; link !== null && neighbours.length < MOST_NEIGHBOURS; link = link.next(this)) {
+      const { pid, path, incarnation, isTrappingExits } = link.other(this);
+      if (!isTrappingExits) neighbours.push({ pid, path, incarnation });
+    }
+    return neighbours;
   }
 
   get isTraced(): boolean {

@@ -97,7 +97,7 @@ function changeCode(process: ActorProcess, definition: Definition<never>, extra:
   const { kind } = process.definition.behaviour;
   if (!process.isSuspended) throw new CodeChangeError(process.path, "it is not suspended");
   if (definition.behaviour.kind !== kind) {
-    throw new CodeChangeError(process.path, `it is a ${kind}, the new code a ${definition.behaviour.kind}`);
+    throw new CodeChangeError(process.path, `it is of kind ${kind}, the new code of kind ${definition.behaviour.kind}`);
   }
   definition.behaviour.changeCode?.(process, extra);
   process.definition = definition;

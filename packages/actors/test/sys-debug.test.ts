@@ -1,0 +1,184 @@
+import { CrashReport, defineServer, failure, fromAsync, noreply, ok, sys } from "@espalier/actors";
+import { collectTrace, createProbe } from "@espalier/actors/testing";
+import { describe, expect, test } from "vitest";
+import { counter, crashOn } from "./support/actors.ts";
+import { createWorld } from "./support/world.ts";
+
+/** Passes every text on to the actor with that name. */
+function forwarder(to: string) {
+  return defineServer<{ state: undefined; info: string }>({
+    name: "forwarder",
+    init: () => ok(undefined),
+    handleInfo(message, _state, self) {
+      if (typeof message === "string") self.send(to, message);
+      return noreply(undefined);
+    },
+  });
+}
+
+describe("getStatus", () => {
+  test("shows what inspect shows of this actor, while it is suspended too", async () => {
+    const { system } = createWorld();
+    const ref = system.spawn(counter, 5, { name: "five", label: "a counter" });
+    await sys.suspend(system, ref);
+    await expect(sys.getStatus(system, ref)).resolves.toMatchObject({
+      pid: ref,
+      name: "five",
+      label: "a counter",
+      status: "suspended",
+      state: 5,
+      log: [],
+    });
+  });
+});
+
+describe("statistics", () => {
+  test("count messages in and out from when they are switched on", async () => {
+    const { system, clock } = createWorld();
+    const probe = createProbe(system);
+    probe.self.register("sink");
+    const ref = system.spawn(forwarder("sink"));
+    system.send(ref, "not counted");
+    await clock.advance(10);
+    await sys.countStatistics(system, ref, true);
+    for (const text of ["a", "b", "c"]) system.send(ref, text);
+    await clock.advance(20);
+    await expect(sys.getStatistics(system, ref)).resolves.toMatchObject({
+      startTime: 10,
+      currentTime: 30,
+      // The question itself is one of them.
+      messagesIn: 4,
+      messagesOut: 3,
+    });
+    await sys.countStatistics(system, ref, false);
+    await expect(sys.getStatistics(system, ref)).resolves.toBeUndefined();
+  });
+});
+
+describe("log", () => {
+  test("keeps the last events, in order, and no more than asked for", async () => {
+    const { system } = createWorld();
+    const probe = createProbe(system);
+    probe.self.register("sink");
+    const ref = system.spawn(forwarder("sink"));
+    await sys.log(system, ref, 4);
+    for (const text of ["a", "b", "c"]) system.send(ref, text);
+    await system.idle();
+    const log = await sys.getLog(system, ref);
+    expect(log.slice(0, 3).map(({ type, message }) => [type, message])).toEqual([
+      ["out", "b"],
+      ["in", "c"],
+      ["out", "c"],
+    ]);
+    expect(log).toHaveLength(4);
+    await sys.log(system, ref, 0);
+    await expect(sys.getLog(system, ref)).resolves.toEqual([]);
+  });
+
+  test("has a limit that makes sense", async () => {
+    const { system } = createWorld();
+    const ref = system.spawn(counter, 0);
+    await expect(sys.log(system, ref, -1)).rejects.toThrow("limit is -1; expected an integer of at least 0");
+  });
+});
+
+describe("trace", () => {
+  test("shows every message of this one actor until it is switched off", async () => {
+    const { system } = createWorld();
+    const probe = createProbe(system);
+    probe.self.register("sink");
+    const ref = system.spawn(forwarder("sink"));
+    const other = system.spawn(forwarder("sink"));
+    const seen: string[] = [];
+    await sys.trace(system, ref, ({ type, message }) => {
+      if (typeof message === "string") seen.push(`${type} ${message}`);
+    });
+    system.send(ref, "a");
+    system.send(other, "b");
+    await system.idle();
+    await sys.trace(system, ref, undefined);
+    system.send(ref, "c");
+    await system.idle();
+    expect(seen).toEqual(["in a", "out a"]);
+  });
+});
+
+describe("a change of a server's code", () => {
+  const versioned = (version: number) =>
+    defineServer<{ state: { version: number; count: number }; info: "count"; args: number }>({
+      init: (count) => ok({ version, count }),
+      handleInfo: (_message, state) => noreply({ version, count: state.count + version }),
+      codeChange(old, extra) {
+        if (extra === "fail") throw new Error("cannot migrate");
+        return { version, count: (old as { count: number }).count };
+      },
+    });
+
+  test("keeps its state, as codeChange makes it, its mail and its identity", async () => {
+    const { system } = createWorld();
+    const ref = system.spawn(versioned(1), 10);
+    system.send(ref, "count");
+    await sys.suspend(system, ref);
+    system.send(ref, "count");
+    await sys.changeCode(system, ref, versioned(100));
+    await sys.resume(system, ref);
+    await expect(sys.getState(system, ref)).resolves.toEqual({ version: 100, count: 111 });
+  });
+
+  test("that fails leaves the old code running", async () => {
+    const { system } = createWorld();
+    const ref = system.spawn(versioned(1), 10);
+    await sys.suspend(system, ref);
+    await expect(sys.changeCode(system, ref, versioned(2), "fail")).rejects.toThrow("cannot migrate");
+    await sys.resume(system, ref);
+    system.send(ref, "count");
+    await expect(sys.getState(system, ref)).resolves.toEqual({ version: 1, count: 11 });
+  });
+
+  test("needs an actor that is suspended, and code of its kind", async () => {
+    const { system } = createWorld();
+    const ref = system.spawn(versioned(1), 10, { id: "server" });
+    await expect(sys.changeCode(system, ref, versioned(2))).rejects.toThrow(
+      "cannot change the code of server: it is not suspended",
+    );
+    await sys.suspend(system, ref);
+    await expect(
+      sys.changeCode(
+        system,
+        ref,
+        fromAsync(async () => undefined),
+      ),
+    ).rejects.toThrow("cannot change the code of server: it is of kind server, the new code of kind async");
+  });
+});
+
+describe("a crash report", () => {
+  test("names those who go down with the actor, its last message and its state as formatStatus shows it", async () => {
+    const { system } = createWorld();
+    const trace = collectTrace(system);
+    const fragile = defineServer<{ state: { password: string }; info: "crash" }>({
+      init: () => ok({ password: "secret" }),
+      handleInfo() {
+        throw new Error("boom");
+      },
+      formatStatus: () => "redacted",
+    });
+    const probe = createProbe(system);
+    const victim = probe.self.spawn(fragile, undefined, { id: "victim" });
+    const linked = system.spawn(crashOn("never"), undefined, { id: "linked" });
+    await system.idle();
+    victim.process?.link(linked);
+    probe.self.link(victim);
+    system.send(victim, "crash");
+    await system.idle();
+    const [report] = trace.of("report").map((event) => event.report);
+    expect(report).toBeInstanceOf(CrashReport);
+    expect(report).toMatchObject({
+      reason: failure(new Error("boom")),
+      lastMessage: "crash",
+      state: "redacted",
+      neighbours: [{ path: "linked" }],
+    });
+    expect(report?.text).toBe(`crash in probe-1/victim ${victim}: error: boom`);
+  });
+});
