@@ -1,0 +1,90 @@
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import * as actors from "@espalier/actors";
+import * as sockets from "@espalier/sockets";
+import * as supervisor from "@espalier/supervisor";
+
+const root = join(import.meta.dirname, "..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const surfaces: Readonly<Record<string, object>> = { actors, supervisor, sockets };
+
+/** The cells of the table under a heading, without its head; code is unquoted. */
+function tableUnder(heading: string): string[][] {
+  const [, section = ""] = readme.split(`\n## ${heading}\n`);
+  const [before = ""] = section.split("\n## ");
+  const [, , ...rows] = before.split("\n").filter((line) => line.startsWith("| "));
+  return rows.map((row) => row.slice(2, -2).split(" | "));
+}
+
+function withoutQuotes(cell: string | undefined): string {
+  return (cell ?? "").replaceAll("`", "");
+}
+
+test("the table of errors lists every code that a package throws, and no other", () => {
+  const declared = Object.keys(surfaces).flatMap((name) => {
+    const source = readFileSync(join(root, `packages/${name}/src/errors.ts`), "utf8");
+    const classes = source.matchAll(/^export class (\w+) extends \w+ \{[^}]*?\n {2}readonly code = "(\w+)"/gmu);
+    return [...classes].map(([, type, code]) => `${code} | ${name} ${type}`);
+  });
+  expect(declared).not.toEqual([]);
+  const listed = tableUnder("Errors").map(([code, type]) => `${withoutQuotes(code)} | ${withoutQuotes(type)}`);
+  expect(listed).toEqual(declared.toSorted((one, other) => (one < other ? -1 : 1)));
+});
+
+test("every error in the table can be imported from its package", () => {
+  const missing = tableUnder("Errors")
+    .map(([, type]) => withoutQuotes(type).split(" "))
+    .filter(([name = "", type = ""]) => !(type in (surfaces[name] ?? {})));
+  expect(missing).toEqual([]);
+});
+
+/** The options of a listener for which none were given, as its connections see them. */
+async function defaultOptions(): Promise<object> {
+  const system = actors.createSystem();
+  const server = await sockets.startSockets(system);
+  let seen: sockets.ListenerConfig | undefined;
+  const witness = actors.fromAsync<never, sockets.ConnectionInput>(async (_self, { config }) => {
+    seen = config;
+  });
+  const { port, accessRules } = await server.open("witness", "127.0.0.1:0", {}, witness);
+  const client = connect(port, "127.0.0.1").resume();
+  await once(client.end(), "close");
+  await system.shutdown();
+  // The rules are compiled for the connections; the listener shows them as they are given.
+  return { ...seen, accessRules };
+}
+
+test("the table of options shows the defaults", async () => {
+  const shown = tableUnder("Options of a listener").map(([option, value]) => {
+    const json = withoutQuotes(value).replaceAll(/(\w+):/gu, '"$1":');
+    return [withoutQuotes(option), JSON.parse(json) as unknown];
+  });
+  expect(Object.fromEntries(shown)).toEqual(await defaultOptions());
+});
+
+test("actors and supervisors have no dependencies but each other", () => {
+  const dependencies = ["actors", "supervisor"].flatMap((name) => {
+    const manifest = JSON.parse(readFileSync(join(root, `packages/${name}/package.json`), "utf8")) as {
+      readonly dependencies?: object;
+      readonly peerDependencies?: object;
+    };
+    return Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+  });
+  // XState is an optional peer.
+  expect(new Set(dependencies)).toEqual(new Set(["@espalier/actors", "xstate"]));
+});
+
+describe("links", () => {
+  const files = ["README.md", ...Object.keys(surfaces).map((name) => `packages/${name}/README.md`)];
+
+  test.each(files)("those of %s lead to files of the repository", (file) => {
+    const text = readFileSync(join(root, file), "utf8");
+    const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)/gu)].map(([, target = ""]) =>
+      join(root, file, "..", target),
+    );
+    expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+  });
+});
