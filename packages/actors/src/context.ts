@@ -94,11 +94,7 @@ export interface Context<Info = unknown> extends Caller, Spawner {
    * Makes a call without waiting for it: the answer, or the failure, arrives as one `Response` message. Many requests
    * may be under way at once. OTP's `gen_server:send_request`.
    */
-  sendRequest<Calls, const Request extends RequestOf<Calls>>(
-    target: Callable<Calls> | string,
-    request: Request,
-    options?: RequestOptions,
-  ): RequestId;
+  sendRequest<Calls>(target: Callable<Calls> | string, request: RequestOf<Calls>, options?: RequestOptions): RequestId;
   /** Gives up a request: no response comes any more, also not one that was in the mailbox already. */
   abandonRequest(id: RequestId): void;
 

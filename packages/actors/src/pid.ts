@@ -34,7 +34,11 @@ export class Pid {
 }
 
 // What Node's console shows; set from outside, since declarations cannot name a member by a registered symbol.
-Object.defineProperty(Pid.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: Pid.prototype.toString });
+Object.defineProperty(Pid.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: Pid) {
+    return this.toString();
+  },
+});
 
 /**
  * The typed address of an actor that understands `Message`. At run time it is the pid itself, so a ref goes wherever a

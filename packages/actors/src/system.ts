@@ -198,7 +198,8 @@ export class System implements Caller, Spawner {
     checkTimeout(timeoutMs);
     for (let next = lastRoot(kernel); next !== null; next = lastRoot(kernel)) await this.terminate(next.pid, timeoutMs);
     // What was spawned without a link and outlived its parent belongs to nobody else.
-    for (let next = kernel.lastProcess; next !== null; next = kernel.lastProcess) await this.terminate(next.pid, timeoutMs);
+    for (let next = kernel.lastProcess; next !== null; next = kernel.lastProcess)
+      await this.terminate(next.pid, timeoutMs);
     kernel.stop();
   }
 
@@ -215,7 +216,13 @@ function lastRoot(kernel: Kernel): ActorProcess | null {
 
 /** Creates a system. It needs no start; an empty one holds nothing of the host. */
 export function createSystem(options: SystemOptions = {}): System {
-  const { name = "espalier", host = nodeHost(), logger = host.logger, budget = {}, attributeAsyncErrors = false } = options;
+  const {
+    name = "espalier",
+    host = nodeHost(),
+    logger = host.logger,
+    budget = {},
+    attributeAsyncErrors = false,
+  } = options;
   const { signals = 10_000, ms = 5 } = budget;
   if (!(signals >= 1)) throw new InvalidOptionError("budget.signals", signals, "a number of at least 1");
   if (!(ms > 0)) throw new InvalidOptionError("budget.ms", ms, "milliseconds above 0");

@@ -1,4 +1,4 @@
-import { CrashReport, defineServer, failure, fromAsync, noreply, ok, sys } from "@espalier/actors";
+import { CrashReport, defineServer, failure, fromAsync, noreply, ok, type Pid, sys } from "@espalier/actors";
 import { collectTrace, createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
 import { counter, crashOn } from "./support/actors.ts";
@@ -103,17 +103,19 @@ describe("trace", () => {
   });
 });
 
-describe("a change of a server's code", () => {
-  const versioned = (version: number) =>
-    defineServer<{ state: { version: number; count: number }; info: "count"; args: number }>({
-      init: (count) => ok({ version, count }),
-      handleInfo: (_message, state) => noreply({ version, count: state.count + version }),
-      codeChange(old, extra) {
-        if (extra === "fail") throw new Error("cannot migrate");
-        return { version, count: (old as { count: number }).count };
-      },
-    });
+/** A server whose count goes by its version. */
+function versioned(version: number) {
+  return defineServer<{ state: { version: number; count: number }; info: "count"; args: number }>({
+    init: (count) => ok({ version, count }),
+    handleInfo: (_message, state) => noreply({ version, count: state.count + version }),
+    codeChange(old, extra) {
+      if (extra === "fail") throw new Error("cannot migrate");
+      return { version, count: (old as { count: number }).count };
+    },
+  });
+}
 
+describe("a change of a server's code", () => {
   test("keeps its state, as codeChange makes it, its mail and its identity", async () => {
     const { system } = createWorld();
     const ref = system.spawn(versioned(1), 10);
@@ -156,19 +158,19 @@ describe("a crash report", () => {
   test("names those who go down with the actor, its last message and its state as formatStatus shows it", async () => {
     const { system } = createWorld();
     const trace = collectTrace(system);
-    const fragile = defineServer<{ state: { password: string }; info: "crash" }>({
-      init: () => ok({ password: "secret" }),
+    const fragile = defineServer<{ args: Pid; state: { password: string }; info: "crash" }>({
+      init(companion, self) {
+        self.link(companion);
+        return ok({ password: "secret" });
+      },
       handleInfo() {
         throw new Error("boom");
       },
       formatStatus: () => "redacted",
     });
     const probe = createProbe(system);
-    const victim = probe.self.spawn(fragile, undefined, { id: "victim" });
     const linked = system.spawn(crashOn("never"), undefined, { id: "linked" });
-    await system.idle();
-    victim.process?.link(linked);
-    probe.self.link(victim);
+    const victim = probe.self.spawnLink(fragile, linked, { id: "victim" });
     system.send(victim, "crash");
     await system.idle();
     const [report] = trace.of("report").map((event) => event.report);
@@ -179,6 +181,6 @@ describe("a crash report", () => {
       state: "redacted",
       neighbours: [{ path: "linked" }],
     });
-    expect(report?.text).toBe(`crash in probe-1/victim ${victim}: error: boom`);
+    expect(report?.text).toBe(`crash in probe-1/victim ${victim.toString()}: error: boom`);
   });
 });

@@ -5,7 +5,7 @@ import type { HandedOff } from "./connection-supervisor.ts";
 import type { Accepted } from "./listening-socket.ts";
 
 /** What an acceptor can do; the machine says when. */
-export interface AcceptorActions {
+interface AcceptorActions {
   /** Asks the listening socket for one connection. */
   accept(): void;
   /** Gives the connection to the connection supervisor, who will answer. */
@@ -42,8 +42,11 @@ export interface AcceptorInput {
  * A suspended acceptor goes on accepting, to refuse at once: one that slept would let the system's queue fill with
  * clients who have long gone.
  */
+/** XState reads the types off this; its value is not used. */
+const types: { context?: AcceptorInput; events?: AcceptorEvent; input?: AcceptorInput } = {};
+
 const machine = setup({
-  types: {} as { context: AcceptorInput; events: AcceptorEvent; input: AcceptorInput },
+  types,
   actions: {
     accept: ({ context }) => context.actions.accept(),
     handOff: ({ context, event }) => {

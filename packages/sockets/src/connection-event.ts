@@ -8,7 +8,10 @@ export type ConnectionEvent =
   | { readonly type: "socketReady" }
   /** One packet, as `packet` cuts them. The bytes are the handler's to keep. */
   | { readonly type: "data"; readonly data: Uint8Array }
-  /** The peer has closed its side, and all that it sent has been delivered. The last event of the socket. */
+  /**
+   * The peer has closed its side, and all that it sent has been delivered. The last event of the socket; what is sent
+   * still goes out, since the peer may read on.
+   */
   | { readonly type: "closed" }
   /** The connection broke. The last event of the socket. `reason`: the system's code, `frameTooLarge`, `sendTimeout`. */
   | { readonly type: "error"; readonly reason: string }

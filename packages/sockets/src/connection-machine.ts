@@ -11,6 +11,9 @@ export interface ConnectionCallbacks {
   onData(connection: Connection, data: Uint8Array): void;
 }
 
+/** XState reads the types off this; its value is not used. */
+const types: { context?: ConnectionInput; events?: ConnectionEvent; input?: ConnectionInput } = {};
+
 /*
  * The connection of the OTP tutorial's server, as a statechart:
  *
@@ -28,11 +31,7 @@ export interface ConnectionCallbacks {
  */
 export function connectionMachine(callbacks: ConnectionCallbacks): AnyStateMachine {
   return setup({
-    types: {} as {
-      context: ConnectionInput;
-      events: ConnectionEvent;
-      input: ConnectionInput;
-    },
+    types,
     actions: {
       ready: ({ context }) => callbacks.onReady?.(context.connection),
       handle: ({ context, event }) => {

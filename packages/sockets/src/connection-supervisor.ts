@@ -5,17 +5,27 @@ import {
   Exit,
   type ExitReason,
   isExpected,
+  killed,
   type Pid,
   type Process,
   type Progress,
+  Resource,
   Started,
   type StartResult,
   type Waiting,
 } from "@espalier/actors";
-import { type CommonCalls, shutdownAll, shutdownChild, SupervisorReport } from "@espalier/supervisor";
+import {
+  type CommonCalls,
+  type ErrorContext,
+  isOrderlyEnd,
+  shutdownAll,
+  shutdownChild,
+  SupervisorReport,
+} from "@espalier/supervisor";
 import { isAllowed } from "./access-rules.ts";
 import type { Connection } from "./connection.ts";
 import type { ListenerRecord } from "./listener-record.ts";
+import type { ListenerStarted } from "./server.ts";
 import type { ListenerCounter } from "./stats.ts";
 
 /** An acceptor asks for a handler for this connection, which it has given to the supervisor. `HandedOff` comes back. */
@@ -42,17 +52,35 @@ interface Child {
   acceptor: Pid | undefined;
 }
 
-/** The last of the dead handlers' sockets is gone. */
+/** The last of the dead handlers' sockets is gone, or the time for it is up. */
 class AllBuried {
   readonly type = "allBuried";
+}
+
+/** What has to be done when the supervisor is gone, in whatever way. */
+class LastWill extends Resource {
+  readonly kind = "lastWill";
+  readonly #execute: () => void;
+
+  constructor(execute: () => void) {
+    super();
+    this.#execute = execute;
+  }
+
+  release(): void {
+    this.#execute();
+  }
 }
 
 class ConnectionSupervisorBehaviour implements Behaviour<ListenerRecord> {
   readonly kind = "supervisor";
 
   start(process: Process, record: ListenerRecord): void {
-    process.state = new ConnectionSupervisor(process, record);
     record.connectionSupervisor = process.pid;
+    record.supervisor = process.parentPid;
+    const server = process.whereis(record.serverName);
+    if (server !== undefined) process.send<ListenerStarted>(server, { type: "listenerStarted", record });
+    process.state = new ConnectionSupervisor(process, record);
   }
 
   receive(process: Process, message: unknown): Progress {
@@ -91,13 +119,14 @@ class ConnectionSupervisor {
   /** Sockets of dead handlers that still send. */
   #buried = 0;
   #started = 0;
-  #isTerminating = false;
+  #isWaitingForBurials = false;
   readonly #undertaker = { bury: (connection: Connection) => this.#bury(connection) };
 
   constructor(process: Process, record: ListenerRecord) {
     this.#process = process;
     this.#record = record;
-    record.connections = 0;
+    process.own(new LastWill(() => this.#settle()));
+    this.#publish();
   }
 
   describe(): object {
@@ -120,11 +149,17 @@ class ConnectionSupervisor {
 
   *terminate(): Waiting {
     const { shutdown } = this.#record.config;
-    this.#isTerminating = true;
-    const pids = [...this.#children.keys()];
-    for (const { pid, reason } of yield* shutdownAll(this.#process, pids, shutdown)) this.#ended(pid, reason);
+    const started = this.#process.now();
+    yield* shutdownAll(this.#process, [...this.#children.keys()], shutdown, ({ pid, reason }) =>
+      this.#ended(pid, reason, "shutdownError"),
+    );
     if (this.#buried === 0 || shutdown === "brutalKill") return;
-    if (shutdown !== "infinity") this.#process.sendAfter<AllBuried>(this.#process.pid, new AllBuried(), shutdown);
+    if (shutdown !== "infinity") {
+      // The time is one for both: for handlers to end, and for what they have sent to go out.
+      const left = Math.max(started + shutdown - this.#process.now(), 0);
+      this.#process.sendAfter<AllBuried>(this.#process.pid, new AllBuried(), left);
+    }
+    this.#isWaitingForBurials = true;
     yield (message) => message instanceof AllBuried;
   }
 
@@ -134,18 +169,20 @@ class ConnectionSupervisor {
   #start({ connection, acceptor }: StartConnection): void {
     const { config, handler } = this.#record;
     if (config.maxClients !== "infinity" && this.#children.size >= config.maxClients) {
-      this.#refuse(connection, acceptor, "closedMaxLimit");
+      this.#refuse(connection, "closedMaxLimit");
+      this.#release(acceptor);
       return;
     }
     if (!isAllowed(config.accessRules, connection.peername.host)) {
-      this.#refuse(connection, acceptor, "closedForbidden");
+      this.#refuse(connection, "closedForbidden");
+      this.#release(acceptor);
       return;
     }
     this.#started += 1;
     const options = { id: String(this.#started), label: connection.describe() };
     const pid = this.#process.startChild(handler, { connection, config }, options);
     this.#children.set(pid, { connection, acceptor });
-    this.#record.connections = this.#children.size;
+    this.#publish();
   }
 
   #hasStarted(pid: Pid, result: StartResult): void {
@@ -155,7 +192,8 @@ class ConnectionSupervisor {
     child.acceptor = undefined;
     if (!result.ok || !this.#process.give(connection, pid)) {
       this.#forget(pid);
-      this.#refuse(connection, acceptor, "closedOther");
+      this.#refuse(connection, "closedOther");
+      this.#release(acceptor);
       return;
     }
     this.#record.stats.increment("accepted");
@@ -168,13 +206,12 @@ class ConnectionSupervisor {
     this.#release(acceptor);
   }
 
-  #refuse(connection: Connection, acceptor: Pid, cause: ListenerCounter): void {
+  #refuse(connection: Connection, counter: ListenerCounter): void {
     const { stats, id } = this.#record;
-    stats.increment(cause);
-    this.#process.observe("connectionRefused", { listener: id, peer: connection.peername, cause });
+    stats.increment(counter);
+    this.#process.observe("connectionRefused", { listener: id, peer: connection.peername, counter });
     this.#process.disown(connection);
     connection.abort();
-    this.#release(acceptor);
   }
 
   #release(acceptor: Pid): void {
@@ -183,27 +220,60 @@ class ConnectionSupervisor {
 
   // — Ends ———————————————————————————————————————————————————————————————————————————————————————————————————————
 
-  #ended(pid: Pid, reason: ExitReason): void {
+  #ended(pid: Pid, reason: ExitReason, context: ErrorContext = "childTerminated"): void {
     const child = this.#children.get(pid);
     if (child === undefined) return;
-    // A start that fails is told by its `Started`, which comes before this.
     this.#forget(pid);
-    const { id, shutdownCounts, handler, config } = this.#record;
-    const { peername: peer, bytesReceived, bytesSent } = child.connection;
-    shutdownCounts.count(reason);
-    if (this.#process.isTraced) {
-      const connection = pid.toString();
-      this.#process.observe("connectionStopped", { listener: id, connection, peer, reason, bytesReceived, bytesSent });
+    if (child.acceptor !== undefined) {
+      // A start that fails is told by its `Started`, which comes before this; but one may be told to end meanwhile.
+      this.#refuse(child.connection, "closedOther");
+      this.#release(child.acceptor);
+      return;
     }
-    if (isExpected(reason)) return;
+    this.#account(pid, child.connection, reason);
+    const { handler, config } = this.#record;
     const { shutdown } = config;
+    // One that was told to end may be killed for it, if that is how they are told.
+    if (isExpected(reason) || (context === "shutdownError" && isOrderlyEnd(reason, shutdown, "temporary"))) return;
     const common = { restart: "temporary", shutdown, type: "worker", significant: false, count: 1 } as const;
     const offender = { id: child.connection.describe(), pid, definition: handler.name, ...common };
-    this.#process.report(new SupervisorReport(this.#process, "childTerminated", reason, offender));
+    this.#process.report(new SupervisorReport(this.#process, context, reason, offender));
+  }
+
+  #account(pid: Pid, connection: Connection, reason: ExitReason): void {
+    const { id, shutdownCounts } = this.#record;
+    shutdownCounts.count(reason);
+    if (!this.#process.isTraced) return;
+    const { peername: peer, bytesReceived, bytesSent } = connection;
+    const facts = { listener: id, connection: pid.toString(), peer, reason, bytesReceived, bytesSent };
+    this.#process.observe("connectionStopped", facts);
+  }
+
+  /**
+   * What is still to be accounted for when the supervisor is gone: sockets that came too late, and, if it was killed,
+   * its connections, which go down with it by their links.
+   */
+  #settle(): void {
+    for (const [pid, { connection, acceptor }] of this.#children) {
+      if (acceptor === undefined) this.#account(pid, connection, killed);
+      else this.#refuse(connection, "closedOther");
+    }
+    this.#children.clear();
+    this.#publish();
+    this.#process.takeMessages(
+      (message) => message instanceof StartConnection,
+      (message) => message instanceof StartConnection && this.#refuse(message.connection, "closedOther"),
+    );
   }
 
   #forget(pid: Pid): void {
     this.#children.delete(pid);
+    this.#publish();
+  }
+
+  #publish(): void {
+    // One that is still ending does not speak for its successor.
+    if (this.#record.connectionSupervisor !== this.#process.pid) return;
     this.#record.connections = this.#children.size;
   }
 
@@ -219,9 +289,8 @@ class ConnectionSupervisor {
       limit.cancel();
       this.#process.disown(connection);
       this.#buried -= 1;
-      if (this.#isTerminating && this.#buried === 0) {
-        this.#record.system.sendIo(this.#process.pid, new AllBuried());
-      }
+      if (this.#buried > 0 || !this.#isWaitingForBurials) return;
+      this.#record.system.sendIo(this.#process.pid, new AllBuried());
     };
   }
 
@@ -251,7 +320,7 @@ class ConnectionSupervisor {
       reply({ ok: false, error: "simpleOneForOne" });
     } else if (this.#children.has(child)) {
       const { shutdown } = this.#record.config;
-      this.#ended(child, yield* shutdownChild(this.#process, child, shutdown));
+      this.#ended(child, yield* shutdownChild(this.#process, child, shutdown), "shutdownError");
       reply({ ok: true });
     } else {
       // OTP: a dead process is as good as terminated, whosever child it was.

@@ -34,8 +34,12 @@ export class Connection extends Resource implements SocketEvents {
   #credit = 0;
   #isPumping = false;
   #isReading = false;
+  /** The handler has the socket. Until then nothing is read, and nothing is told. */
+  #hasBegun = false;
   /** So many bytes are unsent that nothing more is read. */
   #isBlocked = false;
+  /** The last event has been delivered. To a peer that has only closed its own side, one may still send. */
+  #isDeaf = false;
   /** Nothing more is delivered or sent. */
   #isOver = false;
   /** The socket itself is gone. */
@@ -44,6 +48,8 @@ export class Connection extends Resource implements SocketEvents {
   #last: ConnectionEvent | null = null;
   #idle: Deadline | undefined;
   #sending: Deadline | undefined;
+  /** As many bytes must have been handed to the system when `#sending` runs out. 0: nothing is unsent. */
+  #sendingUpTo = 0;
   #undertaker: Undertaker | null = null;
   #buried: (() => void) | null = null;
 
@@ -66,7 +72,7 @@ export class Connection extends Resource implements SocketEvents {
    * client whose packets are not let in, so it feels a slow handler.
    */
   activate(activity: Activity = "once"): void {
-    if (this.#isOver) return;
+    if (this.#isDeaf) return;
     if (activity === "once") this.#credit = Math.max(this.#credit, 1);
     else if (activity === true) this.#credit = Infinity;
     else if (activity === false) this.#credit = 0;
@@ -83,15 +89,25 @@ export class Connection extends Resource implements SocketEvents {
    */
   send(data: Uint8Array | string): boolean {
     if (this.#isOver) return false;
-    if (this.#socket.write(encodeFrame(this.#config.packet, data))) return true;
-    if (!this.#isBlocked) this.#waitForDrain();
-    return this.#socket.unsentBytes <= this.#config.highWaterMark;
+    const { packet, highWaterMark } = this.#config;
+    if (this.#socket.write(encodeFrame(packet, data))) return true;
+    if (this.#sendingUpTo === 0) this.#watchSending();
+    if (this.#socket.unsentBytes <= highWaterMark) return true;
+    // A client that does not read what it asked for is not asked for more.
+    this.#isBlocked = true;
+    this.#syncReading();
+    return false;
   }
 
-  /** Ends the connection when everything sent is on its way. No event follows; the handler goes on. */
+  /**
+   * Ends the connection when everything sent is on its way, which may take `sendTimeoutMs`. No event follows; the
+   * handler goes on.
+   */
   close(): void {
+    if (this.#isOver) return;
     this.#finish();
     this.#socket.close("flush");
+    this.#armSending();
   }
 
   /** Ends the connection at once, with RST; unsent bytes are lost. */
@@ -138,15 +154,17 @@ export class Connection extends Resource implements SocketEvents {
   begin(undertaker: Undertaker): void {
     const { idleTimeoutMs, sendTimeoutMs } = this.#config;
     this.#undertaker = undertaker;
-    if (idleTimeoutMs !== "infinity") {
+    if (idleTimeoutMs !== "infinity" && !this.#isOver) {
       this.#idle = this.deadline(() => {
-        this.#deliver({ type: "timeout" });
         this.#idle?.arm(idleTimeoutMs);
+        this.#deliver({ type: "timeout" });
       });
       this.#idle?.arm(idleTimeoutMs);
     }
-    if (sendTimeoutMs !== "infinity") this.#sending = this.deadline(() => this.#break("sendTimeout"));
-    this.#deliver({ type: "socketReady" });
+    if (sendTimeoutMs !== "infinity") this.#sending = this.deadline(() => this.#checkSending());
+    if (this.#sendingUpTo > 0 || this.#isOver) this.#watchSending();
+    this.#hasBegun = true;
+    if (!this.#isDeaf) this.#deliver({ type: "socketReady" });
     this.#pump();
   }
 
@@ -169,7 +187,7 @@ export class Connection extends Resource implements SocketEvents {
   }
 
   data(bytes: Uint8Array): void {
-    if (this.#isOver) return;
+    if (this.#isDeaf) return;
     const { idleTimeoutMs } = this.#config;
     if (idleTimeoutMs !== "infinity") this.#idle?.arm(idleTimeoutMs);
     if (this.#decoder === undefined) this.#held.push(bytes);
@@ -184,16 +202,21 @@ export class Connection extends Resource implements SocketEvents {
 
   drain(): void {
     this.#isBlocked = false;
-    this.#sending?.cancel();
+    this.#sendingUpTo = 0;
+    // After `close` it bounds the wait for the peer's own end.
+    if (!this.#isOver) this.#sending?.cancel();
     this.#syncReading();
   }
 
   closed(code: string | undefined): void {
     this.#isGone = true;
+    this.#sendingUpTo = 0;
+    this.#sending?.cancel();
     this.#buried?.();
     this.#buried = null;
     this.#last ??= code === undefined ? { type: "closed" } : { type: "error", reason: code };
     this.#pump();
+    if (this.#isDeaf) this.#finish();
   }
 
   // — Inside —————————————————————————————————————————————————————————————————————————————————————————————————————
@@ -201,7 +224,7 @@ export class Connection extends Resource implements SocketEvents {
   /** Delivers what the handler lets in, and the last event once nothing stands before it. */
   #pump(): void {
     // Called again from within, by a handler that activates while it handles: the loop below goes on by itself.
-    if (this.#isPumping || this.#isOver) return;
+    if (this.#isPumping || this.#isDeaf || !this.#hasBegun) return;
     this.#isPumping = true;
     try {
       while (this.#credit > 0) {
@@ -230,32 +253,46 @@ export class Connection extends Resource implements SocketEvents {
 
   #deliver(event: ConnectionEvent): void {
     const owner = this.ownerPid;
-    if (owner !== undefined && !this.#isOver) this.#system.sendIo(owner, event);
+    if (owner !== undefined) this.#system.sendIo(owner, event);
   }
 
+  /** Leaves nothing to do behind the event: the handler may run, activate, and end before this returns. */
   #deliverLast(event: ConnectionEvent): void {
+    const isFirst = !this.#isDeaf;
     this.#last = event;
-    this.#deliver(event);
-    this.#finish();
+    if (event.type === "error" || this.#isGone) this.#finish();
+    else this.#stopListening();
+    if (isFirst) this.#deliver(event);
   }
 
   #break(reason: string): void {
     if (this.#isOver) return;
-    this.#deliverLast({ type: "error", reason });
     this.#socket.close("reset");
+    this.#deliverLast({ type: "error", reason });
   }
 
-  #waitForDrain(): void {
-    const { sendTimeoutMs, highWaterMark } = this.#config;
+  /** Everything that is unsent now has the time of a send to get away. */
+  #watchSending(): void {
+    this.#sendingUpTo = this.#socket.bytesSent;
+    this.#armSending();
+  }
+
+  #armSending(): void {
+    const { sendTimeoutMs } = this.#config;
     if (sendTimeoutMs !== "infinity") this.#sending?.arm(sendTimeoutMs);
-    if (this.#socket.unsentBytes <= highWaterMark) return;
-    // A client that does not read what it asked for is not asked for more.
-    this.#isBlocked = true;
-    this.#syncReading();
+  }
+
+  #checkSending(): void {
+    const { bytesSent, unsentBytes } = this.#socket;
+    if (this.#isOver) this.#socket.close("reset");
+    // What was unsent then is gone; a client that is only slow has taken its time for what came since.
+    else if (bytesSent - unsentBytes >= this.#sendingUpTo) this.#watchSending();
+    else this.#break("sendTimeout");
   }
 
   #syncReading(): void {
-    const shouldRead = this.#credit > 0 && !this.#isBlocked && !this.#isOver && this.#last === null;
+    const isWanted = this.#credit > 0 && !this.#isBlocked;
+    const shouldRead = isWanted && this.#hasBegun && !this.#isDeaf && this.#last === null;
     if (shouldRead === this.#isReading) return;
     this.#isReading = shouldRead;
     if (shouldRead) this.#socket.resume();
@@ -264,11 +301,16 @@ export class Connection extends Resource implements SocketEvents {
 
   #finish(): void {
     if (this.#isOver) return;
+    this.#stopListening();
     this.#isOver = true;
+    this.#sending?.cancel();
+  }
+
+  #stopListening(): void {
+    this.#isDeaf = true;
     this.#isReading = false;
     this.#credit = 0;
     this.#held.length = 0;
     this.#idle?.cancel();
-    this.#sending?.cancel();
   }
 }

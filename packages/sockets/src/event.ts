@@ -1,4 +1,5 @@
 import type { ExitReason } from "@espalier/actors";
+import type { ListenerCounter } from "./stats.ts";
 import type { Address } from "./transport.ts";
 
 declare module "@espalier/actors" {
@@ -17,7 +18,11 @@ declare module "@espalier/actors" {
       readonly bytesReceived: number;
       readonly bytesSent: number;
     };
-    /** An accepted socket was refused. */
-    connectionRefused: { readonly listener: string; readonly peer: Address | undefined; readonly cause: string };
+    /** An accepted socket was refused. `counter` says why: it is the one of the listener's `stats` that went up. */
+    connectionRefused: {
+      readonly listener: string;
+      readonly peer: Address;
+      readonly counter: ListenerCounter;
+    };
   }
 }

@@ -1,4 +1,4 @@
-import { type Context, type Definition, Exit, type ExitReason, fromMachine, type Pid, shutdown } from "@espalier/actors";
+import { type Context, type Definition, Exit, type ExitReason, fromMachine, shutdown } from "@espalier/actors";
 import type { AnyStateMachine, EventFromLogic, InputFrom } from "xstate";
 import type { ConnectionEvent, ConnectionInput } from "./connection-event.ts";
 
@@ -6,14 +6,15 @@ import type { ConnectionEvent, ConnectionInput } from "./connection-event.ts";
  * A machine that can be a connection: its input can be a `ConnectionInput`, and its events contain those of a
  * connection.
  */
-export type ConnectionMachine<Machine extends AnyStateMachine> = ConnectionInput extends InputFrom<Machine>
-  ? ConnectionEvent extends EventFromLogic<Machine>
-    ? Machine
-    : never
-  : never;
+export type ConnectionMachine<Machine extends AnyStateMachine> =
+  ConnectionInput extends InputFrom<Machine>
+    ? ConnectionEvent extends EventFromLogic<Machine>
+      ? Machine
+      : never
+    : never;
 
 /** Anything else that can: a server or an async function whose arguments are a `ConnectionInput`. */
-export type ConnectionDefinition = Definition<ConnectionInput, Pid>;
+export type ConnectionDefinition = Definition<ConnectionInput>;
 
 /**
  * The definition that runs for each connection.

@@ -12,16 +12,16 @@ export { type ConnectionCallbacks, connectionMachine } from "./connection-machin
 export { type ConnectionDefinition, type ConnectionMachine } from "./handler.ts";
 
 // Framing
-export {
-  createDecoder,
-  type DecoderOptions,
-  encodeFrame,
-  type Framing,
-  type PacketDecoder,
-} from "./framing.ts";
+export { createDecoder, type DecoderOptions, encodeFrame, type Framing, type PacketDecoder } from "./framing.ts";
 
 // Access
-export { type AccessRule, type CompiledAccessRules, compileAccessRules, formatAccessRules, isAllowed } from "./access-rules.ts";
+export {
+  type AccessRule,
+  type CompiledAccessRules,
+  compileAccessRules,
+  formatAccessRules,
+  isAllowed,
+} from "./access-rules.ts";
 export { type Cidr, cidrSize, formatCidr, type IpAddress, matchesCidr, parseCidr } from "./cidr.ts";
 
 // Transports

@@ -1,4 +1,12 @@
-import { type Behaviour, type Definition, Exit, type Process, type Progress, shutdown, type Waiting } from "@espalier/actors";
+import {
+  type Behaviour,
+  type Definition,
+  Exit,
+  type Process,
+  type Progress,
+  shutdown,
+  type Waiting,
+} from "@espalier/actors";
 import { ListenError } from "./errors.ts";
 import type { ListenerRecord } from "./listener-record.ts";
 import { formatAddress } from "./listen-on.ts";

@@ -1,63 +1,83 @@
 import {
   type Call,
+  type Context,
   type Definition,
   defineServer,
   Down,
+  type ExitReason,
   formatReason,
+  isExpected,
   noreply,
   ok,
-  type Pid,
   reply,
   type ServerRef,
 } from "@espalier/actors";
+import { whichChildren } from "@espalier/supervisor";
 import type { ListenerRecord } from "./listener-record.ts";
 
-/** A listener that is open: what its actors share, and its supervisor. */
-export interface OpenListener {
-  readonly record: ListenerRecord;
-  readonly supervisor: Pid;
+/** What the server process is started with. */
+export interface ServerArgs {
+  readonly table: ListenerTable;
+  /** The name of the root supervisor, whose child it is. */
+  readonly root: string;
 }
 
-/** The listeners by id. Made once, outside the process that serves it, so that it outlives a crash of that. */
-export type ListenerTable = Map<string, OpenListener>;
+/** The open listeners by id. Made once, outside the process that serves it, so that it outlives a crash of that. */
+export type ListenerTable = Map<string, ListenerRecord>;
 
 /** What the server process answers. */
-export type ServerCalls = Call<"opened", boolean, { listener: OpenListener }> | Call<"closed", boolean, { id: string }>;
+export type ServerCalls = Call<"opened", boolean, { record: ListenerRecord }> | Call<"closed", boolean, { id: string }>;
+
+/** The supervisor of a listener starts it, for the first time or anew. */
+export interface ListenerStarted {
+  readonly type: "listenerStarted";
+  readonly record: ListenerRecord;
+}
 
 interface ServerTypes {
-  readonly args: ListenerTable;
-  readonly state: ListenerTable;
+  readonly args: ServerArgs;
+  readonly state: ServerArgs;
   readonly call: ServerCalls;
+  readonly info: ListenerStarted;
 }
 
 /**
  * The process that keeps the table of listeners, and raises its voice when one of them has given up: its supervisor ends
- * as `shutdown` then, which nobody else would take for a failure.
+ * as `shutdown` then, which nobody else would take for a failure. Any other end is the business of the root supervisor,
+ * which starts it anew.
  */
-export const server: Definition<ListenerTable, ServerRef<ServerTypes>> = defineServer<ServerTypes>({
+export const server: Definition<ServerArgs, ServerRef<ServerTypes>> = defineServer<ServerTypes>({
   name: "server",
-  init(table, self) {
-    for (const { supervisor } of table.values()) self.monitor(supervisor);
-    return ok(table);
+  init(args, self) {
+    for (const { supervisor } of args.table.values()) if (supervisor !== undefined) self.monitor(supervisor);
+    return ok(args);
   },
-  handleCall(request, _from, table, self) {
+  handleCall(request, _from, state) {
     switch (request.type) {
       case "opened":
-        table.set(request.listener.record.id, request.listener);
-        self.monitor(request.listener.supervisor);
-        return reply(true, table);
+        state.table.set(request.record.id, request.record);
+        return reply(true, state);
       case "closed":
-        return reply(table.delete(request.id), table);
+        return reply(state.table.delete(request.id), state);
     }
   },
-  handleInfo(message, table, self) {
-    if (!(message instanceof Down)) return noreply(table);
-    for (const { record, supervisor } of table.values()) {
-      if (supervisor !== message.pid) continue;
-      const text = `listener ${record.id} is down (${formatReason(message.reason)}); it takes no connections any more`;
-      self.logger.error({ listener: record.id }, text);
+  handleInfo(message, state, self) {
+    if (message.type === "listenerStarted") {
+      const { supervisor } = message.record;
+      if (supervisor !== undefined) self.monitor(supervisor);
+    } else if (message instanceof Down && isExpected(message.reason)) {
+      const record = [...state.table.values()].find(({ supervisor }) => supervisor === message.pid);
+      if (record !== undefined) return alarm(record, message.reason, state, self);
     }
-    return noreply(table);
+    return noreply(state);
   },
-  formatStatus: (table) => [...table.keys()],
+  formatStatus: ({ table }) => [...table.keys()],
 });
+
+async function alarm({ id }: ListenerRecord, reason: ExitReason, state: ServerArgs, self: Context<ListenerStarted>) {
+  // A root that is ending has ended this listener itself. It does not answer any more, and ends this process next.
+  await whichChildren(self, state.root);
+  const text = `listener ${id} is down (${formatReason(reason)}); it takes no connections any more`;
+  self.logger.error({ listener: id }, text);
+  return noreply(state);
+}

@@ -5,9 +5,9 @@ import { ListenerExistsError, UnknownListenerError } from "./errors.ts";
 import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
 import { Listener } from "./listener-handle.ts";
 import { formatAddress, type ListenOn, parseListenOn } from "./listen-on.ts";
-import { ListenerRecord } from "./listener-record.ts";
+import { DEFAULT_ROOT, ListenerRecord, serverName } from "./listener-record.ts";
 import { type ListenerOptions, toListenerConfig } from "./options.ts";
-import type { ListenerTable, OpenListener, ServerCalls } from "./server.ts";
+import type { ListenerTable, ServerCalls } from "./server.ts";
 import type { Transport } from "./transport.ts";
 import { tcpTransport } from "./transports/tcp.ts";
 import { listenerChildSpec, listenerSupervisorId, socketServerTree } from "./tree.ts";
@@ -25,11 +25,10 @@ export interface SocketsOptions {
  * @throws when an actor is registered under the name already
  */
 export async function startSockets(system: System, options: SocketsOptions = {}): Promise<Sockets> {
-  const { name = "sockets", transport = tcpTransport() } = options;
+  const { name = DEFAULT_ROOT, transport = tcpTransport() } = options;
   const table: ListenerTable = new Map();
-  const serverName = `${name}.server`;
-  const started = await system.start(socketServerTree(table, serverName), undefined, { id: name, name });
-  if (started.ok) return new Sockets(system, started.ref, transport, table, serverName);
+  const started = await system.start(socketServerTree(table, name), undefined, { id: name, name });
+  if (started.ok) return new Sockets(system, started.ref, name, transport, table);
   if (started.error === "failed") throw startError(started.reason);
   throw new Error(`cannot start a socket server named "${name}": an actor has that name`);
 }
@@ -39,23 +38,17 @@ export class Sockets {
   /** The root supervisor. */
   readonly supervisor: SupervisorRef;
   readonly #system: System;
+  readonly #root: string;
   readonly #transport: Transport;
   readonly #table: ListenerTable;
-  readonly #serverName: string;
 
   /** @internal */
-  constructor(
-    system: System,
-    supervisor: SupervisorRef,
-    transport: Transport,
-    table: ListenerTable,
-    serverName: string,
-  ) {
+  constructor(system: System, supervisor: SupervisorRef, root: string, transport: Transport, table: ListenerTable) {
     this.supervisor = supervisor;
     this.#system = system;
+    this.#root = root;
     this.#transport = transport;
     this.#table = table;
-    this.#serverName = serverName;
   }
 
   /**
@@ -89,14 +82,14 @@ export class Sockets {
       listenOn: address,
       config: toListenerConfig(options),
       handler: toConnectionDefinition(handler),
+      root: this.#root,
     });
     const result = await startChild(this.#system, this.supervisor, listenerChildSpec(record));
-    if (result.ok && result.child !== undefined) {
-      const listener: OpenListener = { record, supervisor: result.child };
-      await this.#tell({ type: "opened", listener });
-      return this.#handle(listener);
+    if (result.ok) {
+      await this.#tell({ type: "opened", record });
+      return this.#handle(record);
     }
-    if (!result.ok && result.error === "startFailed") throw startError(result.reason);
+    if (result.error === "startFailed") throw startError(result.reason);
     throw new ListenerExistsError(record.id);
   }
 
@@ -107,20 +100,25 @@ export class Sockets {
    */
   async close(name: string, listenOn: ListenOn): Promise<void> {
     const id = listenerId(name, parseListenOn(listenOn));
-    if (!this.#table.has(id)) throw new UnknownListenerError(id);
-    await this.#close(id);
+    const record = this.#table.get(id);
+    if (record === undefined) throw new UnknownListenerError(id);
+    await this.#close(record);
   }
 
   /** All listeners that were opened and not closed, the oldest first. */
   listeners(): Listener[] {
-    return [...this.#table.values()].map((listener) => this.#handle(listener));
+    return [...this.#table.values()].map((record) => this.#handle(record));
   }
 
-  #handle(listener: OpenListener): Listener {
-    return new Listener(this.#system, listener, () => this.#close(listener.record.id));
+  #handle(record: ListenerRecord): Listener {
+    return new Listener(this.#system, record, () => this.#close(record));
   }
 
-  async #close(id: string): Promise<void> {
+  async #close(record: ListenerRecord): Promise<void> {
+    const { id } = record;
+    const isClosed = record.supervisor === undefined || !this.#system.isAlive(record.supervisor);
+    // By now another listener may have this id.
+    if (isClosed && this.#table.get(id) !== record) return;
     const childId = listenerSupervisorId(id);
     await this.#tell({ type: "closed", id });
     await terminateChild(this.#system, this.supervisor, childId);
@@ -128,7 +126,7 @@ export class Sockets {
   }
 
   #tell(request: ServerCalls): Promise<boolean> {
-    return this.#system.call<ServerCalls, ServerCalls>(this.#serverName, request);
+    return this.#system.call<ServerCalls, ServerCalls>(serverName(this.#root), request, { timeoutMs: "infinity" });
   }
 }
 

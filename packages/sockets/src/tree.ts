@@ -1,9 +1,15 @@
 import type { Definition } from "@espalier/actors";
-import { child, type ChildSpec, defineDynamicSupervisor, defineSupervisor, type SupervisorRef } from "@espalier/supervisor";
+import {
+  child,
+  type ChildSpec,
+  defineDynamicSupervisor,
+  defineSupervisor,
+  type SupervisorRef,
+} from "@espalier/supervisor";
 import { acceptor } from "./acceptor.ts";
 import { connectionSupervisor } from "./connection-supervisor.ts";
 import { listener } from "./listener.ts";
-import type { ListenerRecord } from "./listener-record.ts";
+import { type ListenerRecord, serverName } from "./listener-record.ts";
 import { type ListenerTable, server } from "./server.ts";
 import { starter } from "./starter.ts";
 
@@ -19,14 +25,14 @@ import { starter } from "./starter.ts";
  *        └─ starter          starts the acceptors, answers ignore
  */
 
-/** The root of a socket server. */
-export function socketServerTree(table: ListenerTable, serverName: string): Definition<void, SupervisorRef> {
+/** The root of a socket server, which is to be registered under this name. */
+export function socketServerTree(table: ListenerTable, root: string): Definition<void, SupervisorRef> {
   return defineSupervisor(
     {
       strategy: "oneForOne",
       intensity: 10,
       periodMs: 100_000,
-      children: [{ id: "server", start: child(server, table, { name: serverName }) }],
+      children: [{ id: "server", start: child(server, { table, root }, { name: serverName(root) }) }],
     },
     { name: "sockets" },
   );

@@ -54,11 +54,11 @@ export interface ChildSpec {
 export type CompleteChildSpec = Required<Omit<ChildSpec, "onExit">> & Pick<ChildSpec, "onExit">;
 
 /** Says how a child is started: a definition and what its `init` is given. */
-export function child(definition: Definition<void>, args?: undefined, options?: ChildOptions): Start;
+export function child(definition: Definition, args?: undefined, options?: ChildOptions): Start;
 export function child<Args>(definition: Definition<Args>, args: Args, options?: ChildOptions): Start;
 export function child(definition: Definition<never>, args?: unknown, options: ChildOptions = {}): Start {
   // The overloads have checked the arguments against the definition.
-  return { definition: definition as Definition<unknown>, args, name: options.name, label: options.label };
+  return { definition, args, name: options.name, label: options.label };
 }
 
 export interface ChildOptions {

@@ -48,7 +48,7 @@ export class SupervisorReport {
     const { count, id = "", pid = "", definition, restart, shutdown, type } = offender;
     const who = count > 1 ? `${count} children` : `${id} ${pid.toString()}`.trim();
     return [
-      `supervisor report: ${supervisor.path} ${supervisor.pid}`,
+      `supervisor report: ${supervisor.path} ${supervisor.pid.toString()}`,
       `  context:  ${errorContext}`,
       `  reason:   ${typeof reason === "string" ? reason : formatReason(reason)}`,
       `  offender: ${who} (${definition}, ${restart}, shutdown ${shutdown}, ${type})`,

@@ -2,7 +2,9 @@ import { Down, Exit, type ExitReason, kill, type Pid, type Process, shutdown, ty
 import { type Restart, type Shutdown } from "./child-spec.ts";
 
 /** The time that a child was given to end has run out. */
-class ShutdownTimeout {}
+class ShutdownTimeout {
+  readonly type = "shutdownTimeout";
+}
 
 /** Whether a child has ended as one that was told to should. OTP's rule in `supervisor:shutdown/1`. */
 export function isOrderlyEnd(reason: ExitReason, how: Shutdown, restart: Restart): boolean {
@@ -13,7 +15,10 @@ export function isOrderlyEnd(reason: ExitReason, how: Shutdown, restart: Restart
       return (reason.detail === undefined && how !== "brutalKill") || restart !== "permanent";
     case "normal":
       return restart !== "permanent";
-    default:
+    case "error":
+    case "kill":
+    case "noconnection":
+    case "noproc":
       return false;
   }
 }
@@ -50,11 +55,17 @@ export interface ParallelEnd {
 }
 
 /**
- * Ends many children at the same time, under one common time limit. Answers how each ended.
+ * Ends many children at the same time, under one common time limit. Answers how each ended, when the last has; `onEnd`
+ * is told of each at once.
  *
  * They are unlinked first: 100,000 exit messages in the mailbox would only have to be passed over, again and again.
  */
-export function* shutdownAll(process: Process, pids: readonly Pid[], how: Shutdown): Waiting<ParallelEnd[]> {
+export function* shutdownAll(
+  process: Process,
+  pids: readonly Pid[],
+  how: Shutdown,
+  onEnd?: (end: ParallelEnd) => void,
+): Waiting<ParallelEnd[]> {
   const ends: ParallelEnd[] = [];
   const waitingFor = new Map<unknown, Pid>();
   for (const pid of pids) {
@@ -82,7 +93,10 @@ export function* shutdownAll(process: Process, pids: readonly Pid[], how: Shutdo
     if (message instanceof Down) {
       const pid = waitingFor.get(message.ref);
       waitingFor.delete(message.ref);
-      if (pid !== undefined) ends.push({ pid, reason: earlier.get(pid) ?? message.reason });
+      if (pid === undefined) continue;
+      const end: ParallelEnd = { pid, reason: earlier.get(pid) ?? message.reason };
+      ends.push(end);
+      onEnd?.(end);
     } else {
       for (const pid of waitingFor.values()) process.exit(pid, kill);
     }

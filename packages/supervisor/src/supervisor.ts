@@ -372,7 +372,7 @@ class Supervisor {
     if (!added.ok) return added;
     const { child } = added;
     const failure = yield* this.#start(child);
-    if (failure === undefined) return { ok: true, child: typeof child.state === "object" ? child.state : undefined };
+    if (failure === undefined) return { ok: true, child: pidOf(child) };
     // OTP: a spec whose first start fails is not kept.
     this.#children.remove(child);
     return asResult(failure);
@@ -428,8 +428,7 @@ class Supervisor {
     if (child.state !== undefined) return { ok: false, error: "running" };
     const failure = yield* this.#start(child);
     if (failure !== undefined) return asResult(failure);
-    const { state } = child as Child;
-    return { ok: true, child: typeof state === "object" ? state : undefined };
+    return { ok: true, child: pidOf(child) };
   }
 
   #deleteChild(id: string): { ok: true } | { ok: false; error: "running" | "restarting" | "notFound" } {
@@ -461,9 +460,15 @@ class Supervisor {
     this.#process.report(new SupervisorReport(this.#process, context, reason, this.#offender(child)));
   }
 
-  #offender({ spec, state }: Child): Offender {
+  #offender(child: Child): Offender {
+    const { spec } = child;
     const { id, restart, shutdown: how, type, significant, start } = spec;
-    const pid = typeof state === "object" ? state : undefined;
+    const pid = pidOf(child);
     return { id, pid, count: 1, definition: start.definition.name, restart, shutdown: how, type, significant };
   }
+}
+
+/** The process of a child, if it has one. */
+function pidOf({ state }: Child): Pid | undefined {
+  return typeof state === "object" ? state : undefined;
 }

@@ -18,6 +18,10 @@ import { actorAt, childrenOf, keepJournal, startRoot, startSupervisor, worker } 
 import { createWorld } from "./support/world.ts";
 
 const boom = failure(new Error("boom"));
+function caught(answer: Promise<unknown>): Promise<unknown> {
+  return answer.catch((error: unknown) => error);
+}
+
 const ab = [worker("a", steady), worker("b", steady)];
 
 describe("startChild", () => {
@@ -318,7 +322,6 @@ describe("a call to a supervisor", () => {
   test("fails with noproc if the supervisor is dead, and with its reason if it dies meanwhile", async () => {
     const { clock, system } = createWorld();
     const sup = await startRoot(system, defineSupervisor({ children: [worker("a", slowToStop(100))] }));
-    const caught = (answer: Promise<unknown>): Promise<unknown> => answer.catch((error: unknown) => error);
     system.exit(sup, shutdown("enough"));
     const late = caught(countChildren(system, sup));
     await clock.advance(100);

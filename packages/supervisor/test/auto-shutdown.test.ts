@@ -148,17 +148,14 @@ describe("never", () => {
   });
 });
 
-describe("a dynamic supervisor", () => {
-  async function startPool(
-    world: World,
-    autoShutdown: AutoShutdown,
-    restart: "transient" | "temporary",
-  ): Promise<void> {
-    const template = { start: () => child(endsAsTold), restart, significant: true };
-    const sup = await startRoot(world.system, defineDynamicSupervisor({ autoShutdown, child: template }));
-    for (const id of ["a", "b"]) await startDynamicChild(world.system, sup, undefined, id);
-  }
+/** A dynamic supervisor with two significant children. */
+async function startPool(world: World, autoShutdown: AutoShutdown, restart: "transient" | "temporary"): Promise<void> {
+  const template = { start: () => child(endsAsTold), restart, significant: true };
+  const sup = await startRoot(world.system, defineDynamicSupervisor({ autoShutdown, child: template }));
+  for (const id of ["a", "b"]) await startDynamicChild(world.system, sup, undefined, id);
+}
 
+describe("a dynamic supervisor", () => {
   test("with anySignificant ends with the first child", async () => {
     const world = createWorld();
     await startPool(world, "anySignificant", "temporary");

@@ -28,6 +28,14 @@ function agree(rows: Model, children: Children, pids: readonly Pid[]): void {
   for (const pid of pids) expect(children.byPid(pid)?.spec.id).toBe(rows.find(({ state }) => state === pid)?.id);
 }
 
+function has(id: string): (rows: Model) => boolean {
+  return (rows) => rows.some((row) => row.id === id);
+}
+
+function lacks(id: string): (rows: Model) => boolean {
+  return (rows) => rows.every((row) => row.id !== id);
+}
+
 function found(children: Children, id: string): Child {
   const child = children.byId(id);
   if (child === undefined) throw new Error(`no child ${id}`);
@@ -55,9 +63,6 @@ describe("the children of a supervisor", () => {
     }
 
     const anyId = fc.constantFrom(...IDS);
-    const has = (id: string) => (rows: Model) => rows.some((row) => row.id === id);
-    const lacks = (id: string) => (rows: Model) => !has(id)(rows);
-
     const add = fc.tuple(anyId, fc.constantFrom(...restarts)).map(([id, restart]) =>
       command(`add(${id}, ${restart})`, lacks(id), (model, real) => {
         const child = real.add(completeChildSpec(worker(id, steady, { restart }), "never"));

@@ -30,6 +30,10 @@ function supervisor(init: SupervisorInit): Definition<never> {
   return defineSupervisor(init);
 }
 
+function steadyOnes(ids: readonly string[]): SupervisorInit {
+  return { children: ids.map((id) => worker(id, steady)) };
+}
+
 describe("a change of a supervisor's code", () => {
   test("keeps running children, adds new specs without starting them, and keeps what is not named", async () => {
     const { system } = createWorld();
@@ -55,10 +59,9 @@ describe("a change of a supervisor's code", () => {
 
   test("runs init again with the arguments of the start", async () => {
     const { system } = createWorld();
-    const children = (ids: readonly string[]): SupervisorInit => ({ children: ids.map((id) => worker(id, steady)) });
-    const started = await system.start(defineSupervisor(children), ["a"], { id: "sup" });
+    const started = await system.start(defineSupervisor(steadyOnes), ["a"], { id: "sup" });
     expect(started.ok).toBe(true);
-    const doubled = defineSupervisor((ids: readonly string[]) => children(ids.flatMap((id) => [id, `${id}2`])));
+    const doubled = defineSupervisor((ids: readonly string[]) => steadyOnes(ids.flatMap((id) => [id, `${id}2`])));
     await upgrade(system, doubled);
     await expect(childrenOf(system, actorAt(system, "sup"))).resolves.toBe("a#1 a2");
   });

@@ -1,17 +1,13 @@
-import { type ActorRef, type ExitReason, failure, kill, normal, shutdown } from "@espalier/actors";
+import { failure, kill, normal, shutdown } from "@espalier/actors";
 import {
   child,
   countChildren,
   defineDynamicSupervisor,
   deleteChild,
-  type DynamicChildSpec,
-  type DynamicSupervisorRef,
   getChildSpec,
   restartChild,
   type Start,
   startDynamicChild,
-  type StartChildResult,
-  type SupervisorFlags,
   terminateChild,
   whichChildren,
 } from "@espalier/supervisor";
@@ -21,32 +17,15 @@ import {
   failToStart,
   ignoresItsStart,
   slowToStart,
-  slowToStop,
   startsAs,
   steady,
   trapExitAndIgnore,
 } from "./support/actors.ts";
+import { startedPid, startPool } from "./support/pool.ts";
 import { actorAt, keepJournal, living, startRoot } from "./support/tree.ts";
-import { createWorld, type World } from "./support/world.ts";
+import { createWorld } from "./support/world.ts";
 
 const boom = failure(new Error("boom"));
-
-/** Starts a dynamic supervisor at the path `sup` whose children are what they are started with. */
-function startPool(
-  { system }: World,
-  options: Omit<DynamicChildSpec<Start>, "start"> = {},
-  flags: SupervisorFlags = {},
-): Promise<DynamicSupervisorRef<Start>> {
-  return startRoot(
-    system,
-    defineDynamicSupervisor<Start>({ ...flags, child: { ...options, start: (extra) => extra } }),
-  );
-}
-
-function pidOf(result: StartChildResult): ActorRef<ExitReason> {
-  if (!result.ok || result.child === undefined) throw new Error("it did not start");
-  return result.child;
-}
 
 describe("a dynamic supervisor", () => {
   test("starts with no children, and has one for each that is asked for", async () => {
@@ -97,7 +76,7 @@ describe("a dynamic supervisor", () => {
     const world = createWorld();
     const sup = await startPool(world);
     const pids = [];
-    for (const id of ["a", "b"]) pids.push(pidOf(await startDynamicChild(world.system, sup, child(steady), id)));
+    for (const id of ["a", "b"]) pids.push(startedPid(await startDynamicChild(world.system, sup, child(steady), id)));
     const listed = pids.map((pid) => ({ id: undefined, child: pid, type: "worker" }));
     await expect(whichChildren(world.system, sup)).resolves.toEqual(listed.toReversed());
   });
@@ -134,7 +113,7 @@ describe("a dynamic supervisor", () => {
   test("shows how many children and restarts it has", async () => {
     const world = createWorld();
     const sup = await startPool(world);
-    const pid = pidOf(await startDynamicChild(world.system, sup, child(endsAsTold)));
+    const pid = startedPid(await startDynamicChild(world.system, sup, child(endsAsTold)));
     world.system.send(pid, boom);
     await world.system.idle();
     expect(world.system.inspect().processes[0]?.state).toEqual({
@@ -225,7 +204,7 @@ describe("a dynamic child that ends", () => {
   ] as const)("and is %s is restarted or forgotten: %o", async (restart, reason, left) => {
     const world = createWorld();
     const sup = await startPool(world, { restart });
-    const pid = pidOf(await startDynamicChild(world.system, sup, child(endsAsTold), "a"));
+    const pid = startedPid(await startDynamicChild(world.system, sup, child(endsAsTold), "a"));
     world.system.send(pid, reason);
     await world.system.idle();
     expect(living(world.system)).toEqual(left);
@@ -246,7 +225,7 @@ describe("a dynamic child that ends", () => {
     const world = createWorld();
     const { system } = world;
     const sup = await startPool(world, {}, { intensity: 2 });
-    const pid = pidOf(await startDynamicChild(system, sup, child(startsAs("ok", "fail")), "a"));
+    const pid = startedPid(await startDynamicChild(system, sup, child(startsAs("ok", "fail")), "a"));
     const journal = keepJournal(system);
     system.send(pid, boom);
     while (!journal.take().some((line) => line.startsWith("fail"))) system.step();
@@ -263,7 +242,7 @@ describe("a dynamic child that ends", () => {
   test("and whose restart fails again and again ends the supervisor", async () => {
     const world = createWorld();
     const sup = await startPool(world, {}, { intensity: 2 });
-    const pid = pidOf(await startDynamicChild(world.system, sup, child(startsAs("ok", "fail", "fail")), "a"));
+    const pid = startedPid(await startDynamicChild(world.system, sup, child(startsAs("ok", "fail", "fail")), "a"));
     const ended = world.system.exited(sup);
     world.system.send(pid, boom);
     await expect(ended).resolves.toEqual(shutdown());
@@ -272,7 +251,7 @@ describe("a dynamic child that ends", () => {
   test("is forgotten when it ignores its new start", async () => {
     const world = createWorld();
     const sup = await startPool(world);
-    const pid = pidOf(await startDynamicChild(world.system, sup, child(startsAs("ok", "ignore")), "a"));
+    const pid = startedPid(await startDynamicChild(world.system, sup, child(startsAs("ok", "ignore")), "a"));
     world.system.send(pid, boom);
     await world.system.idle();
     await expect(whichChildren(world.system, sup)).resolves.toEqual([]);
@@ -284,7 +263,7 @@ describe("terminateChild of a dynamic supervisor", () => {
     const world = createWorld();
     const sup = await startPool(world);
     const pids = [];
-    for (const id of ["a", "b"]) pids.push(pidOf(await startDynamicChild(world.system, sup, child(steady), id)));
+    for (const id of ["a", "b"]) pids.push(startedPid(await startDynamicChild(world.system, sup, child(steady), id)));
     const [a] = pids;
     if (a === undefined) throw new Error("it was started");
     await expect(terminateChild(world.system, sup, a)).resolves.toEqual({ ok: true });
@@ -295,7 +274,7 @@ describe("terminateChild of a dynamic supervisor", () => {
   test("kills a child that ignores its shutdown after exactly its time", async () => {
     const world = createWorld();
     const sup = await startPool(world, { shutdown: 700 });
-    const pid = pidOf(await startDynamicChild(world.system, sup, child(trapExitAndIgnore)));
+    const pid = startedPid(await startDynamicChild(world.system, sup, child(trapExitAndIgnore)));
     const terminated = terminateChild(world.system, sup, pid);
     await world.clock.advance(699);
     expect(world.system.isAlive(pid)).toBe(true);
@@ -320,7 +299,7 @@ describe("terminateChild of a dynamic supervisor", () => {
     const world = createWorld();
     const { system } = world;
     const sup = await startPool(world, {}, { intensity: 5 });
-    const pid = pidOf(await startDynamicChild(system, sup, child(startsAs("ok", "fail", "fail")), "a"));
+    const pid = startedPid(await startDynamicChild(system, sup, child(startsAs("ok", "fail", "fail")), "a"));
     const journal = keepJournal(system);
     system.send(pid, boom);
     while (!journal.take().some((line) => line.startsWith("fail"))) system.step();
@@ -333,7 +312,7 @@ describe("terminateChild of a dynamic supervisor", () => {
   test("stops a child that has died a moment ago from being restarted", async () => {
     const world = createWorld();
     const sup = await startPool(world);
-    const pid = pidOf(await startDynamicChild(world.system, sup, child(steady)));
+    const pid = startedPid(await startDynamicChild(world.system, sup, child(steady)));
     const terminated = terminateChild(world.system, sup, pid);
     world.system.kill(pid);
     await expect(terminated).resolves.toEqual({ ok: true });
@@ -360,7 +339,7 @@ describe("getChildSpec of a dynamic supervisor", () => {
   test("answers the template with the id and start of the child", async () => {
     const world = createWorld();
     const sup = await startPool(world, { restart: "transient", shutdown: 100 });
-    const pid = pidOf(await startDynamicChild(world.system, sup, child(steady), "a"));
+    const pid = startedPid(await startDynamicChild(world.system, sup, child(steady), "a"));
     await expect(getChildSpec(world.system, sup, pid)).resolves.toEqual({
       id: "a",
       start: child(steady),
@@ -370,87 +349,5 @@ describe("getChildSpec of a dynamic supervisor", () => {
       significant: false,
     });
     await expect(getChildSpec(world.system, sup, sup)).resolves.toBeUndefined();
-  });
-});
-
-describe("a dynamic supervisor that is stopped", () => {
-  test("stops all its children at the same time", async () => {
-    const world = createWorld();
-    const sup = await startPool(world);
-    for (const ms of [300, 100, 200]) await startDynamicChild(world.system, sup, child(slowToStop(ms)), `${ms}`);
-    world.system.exit(sup, shutdown());
-    await world.clock.advance(100);
-    expect(living(world.system)).toEqual(["sup#1", "sup/300#1", "sup/200#1"]);
-    await world.clock.advance(100);
-    expect(living(world.system)).toEqual(["sup#1", "sup/300#1"]);
-    await world.clock.advance(100);
-    expect(living(world.system)).toEqual([]);
-  });
-
-  test("kills those that are not done when the one time for all is over", async () => {
-    const world = createWorld();
-    const sup = await startPool(world, { shutdown: 1000 });
-    const journal = keepJournal(world.system);
-    for (const ms of [999, 2000, 3000]) await startDynamicChild(world.system, sup, child(slowToStop(ms)), `${ms}`);
-    await startDynamicChild(world.system, sup, child(trapExitAndIgnore), "never");
-    journal.take();
-    world.system.exit(sup, shutdown());
-    await world.clock.advance(999);
-    expect(journal.take()).toEqual(["stop sup/999#1 shutdown"]);
-    expect(world.system.inspect().timers).toBe(3);
-    await world.clock.advance(1);
-    expect(journal.take()).toEqual([
-      "stop sup/2000#1 killed",
-      "stop sup/3000#1 killed",
-      "stop sup/never#1 killed",
-      "stop sup#1 shutdown",
-    ]);
-  });
-
-  test("arms one timer, however many children it stops", async () => {
-    const world = createWorld();
-    const sup = await startPool(world);
-    for (let count = 0; count < 100; count += 1) await startDynamicChild(world.system, sup, child(trapExitAndIgnore));
-    world.system.exit(sup, shutdown());
-    await world.clock.advance(0);
-    expect(world.system.inspect()).toMatchObject({ timers: 1, nextTimer: 5000 });
-    await world.clock.advance(5000);
-    expect(living(world.system)).toEqual([]);
-  });
-
-  test.each(["brutalKill", "infinity"] as const)("with shutdown %s arms none", async (how) => {
-    const world = createWorld();
-    const sup = await startPool(world, { shutdown: how });
-    await startDynamicChild(world.system, sup, child(slowToStop(10)));
-    world.system.exit(sup, shutdown());
-    await world.clock.advance(0);
-    // The child's own, if it was told and not killed.
-    expect(world.system.inspect().timers).toBe(how === "infinity" ? 1 : 0);
-    await world.clock.advance(10);
-    expect(living(world.system)).toEqual([]);
-  });
-
-  test("forgets a child that is being restarted", async () => {
-    const world = createWorld();
-    const { system } = world;
-    const fails = Array.from({ length: 50 }, () => "fail" as const);
-    const sup = await startPool(world, {}, { intensity: 1000 });
-    const pid = pidOf(await startDynamicChild(system, sup, child(startsAs("ok", ...fails))));
-    const journal = keepJournal(system);
-    system.send(pid, boom);
-    while (!journal.take().some((line) => line.startsWith("fail"))) system.step();
-    system.exit(sup, shutdown());
-    await system.idle();
-    expect(journal.take().at(-1)).toBe("stop sup#1 shutdown");
-  });
-
-  test("by a kill takes its children along as killed", async () => {
-    const world = createWorld();
-    const sup = await startPool(world);
-    for (const id of ["a", "b"]) await startDynamicChild(world.system, sup, child(steady), id);
-    const journal = keepJournal(world.system);
-    world.system.kill(sup);
-    await world.system.idle();
-    expect(journal.take().toSorted()).toEqual(["stop sup#1 killed", "stop sup/a#1 killed", "stop sup/b#1 killed"]);
   });
 });

@@ -70,15 +70,16 @@ describe("a child that crashes again and again", () => {
   });
 });
 
-describe("a supervisor that has given up", () => {
-  async function giveUp(world: World, restart: ChildSpec["restart"]): Promise<string> {
-    const options = restart === undefined ? {} : { restart };
-    const low = supervisor("low", { intensity: 0, children: [worker("leaf", crashOn("boom"))] }, options);
-    const sup = await startSupervisor(world.system, { children: [low, worker("b", steady)] });
-    await crash(world, "sup/low/leaf");
-    return childrenOf(world.system, sup);
-  }
+/** Has a supervisor with this restart type give up, and answers what is left of it. */
+async function giveUp(world: World, restart: ChildSpec["restart"]): Promise<string> {
+  const options = restart === undefined ? {} : { restart };
+  const low = supervisor("low", { intensity: 0, children: [worker("leaf", crashOn("boom"))] }, options);
+  const sup = await startSupervisor(world.system, { children: [low, worker("b", steady)] });
+  await crash(world, "sup/low/leaf");
+  return childrenOf(world.system, sup);
+}
 
+describe("a supervisor that has given up", () => {
   test("is restarted if it is permanent", async () => {
     await expect(giveUp(createWorld(), "permanent")).resolves.toBe("low#2 b#1");
   });

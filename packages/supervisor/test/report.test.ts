@@ -1,4 +1,4 @@
-import { failure, killed, type Logger, normal, shutdown, type System, type TraceEvent } from "@espalier/actors";
+import { failure, killed, type Logger, normal, type Report, shutdown } from "@espalier/actors";
 import {
   child,
   defineDynamicSupervisor,
@@ -20,21 +20,11 @@ import {
   steady,
   trapExitAndIgnore,
 } from "./support/actors.ts";
-import { actorAt, startRoot, startSupervisor, worker } from "./support/tree.ts";
+import { actorAt, collectReports, startRoot, startSupervisor, worker } from "./support/tree.ts";
 import { createWorld, leavesNothing } from "./support/world.ts";
 
 const error = new Error("boom");
 const boom = failure(error);
-
-type Report = Extract<TraceEvent, { type: "report" }>["report"];
-
-/** The reports from now on, oldest first. */
-function collectReports(system: System): Report[] {
-  const reports: Report[] = [];
-  const note = (event: TraceEvent): unknown => event.type === "report" && reports.push(event.report);
-  system.trace(note, { detail: "life" });
-  return reports;
-}
 
 /** The supervisor reports in short, as in `childTerminated a normal`. */
 function inShort(reports: readonly Report[]): string[] {
@@ -214,16 +204,16 @@ describe("a supervisor report", () => {
     await system.idle();
     expect(reports.filter(({ type }) => type === "supervisor").map(({ text }) => text)).toEqual([
       [
-        `supervisor report: sup ${sup}`,
+        `supervisor report: sup ${String(sup)}`,
         "  context:  childTerminated",
         "  reason:   error: boom",
-        `  offender: a ${a} (endsAsTold, permanent, shutdown 5000, worker)`,
+        `  offender: a ${String(a)} (endsAsTold, permanent, shutdown 5000, worker)`,
       ].join("\n"),
       [
-        `supervisor report: sup ${sup}`,
+        `supervisor report: sup ${String(sup)}`,
         "  context:  shutdown",
         "  reason:   reachedMaxRestartIntensity",
-        `  offender: a ${a} (endsAsTold, permanent, shutdown 5000, worker)`,
+        `  offender: a ${String(a)} (endsAsTold, permanent, shutdown 5000, worker)`,
       ].join("\n"),
     ]);
   });
@@ -238,7 +228,7 @@ describe("a supervisor report", () => {
     await system.idle();
     expect(reports.find(({ type }) => type === "supervisor")?.text).toBe(
       [
-        `supervisor report: sup ${sup}`,
+        `supervisor report: sup ${String(sup)}`,
         "  context:  shutdownError",
         "  reason:   error: boom",
         "  offender: 7 children (crashInCleanup, permanent, shutdown 5000, worker)",
@@ -265,13 +255,13 @@ describe("a progress report", () => {
     const [a, b] = ["sup/a", "sup/b"].map((path) => String(actorAt(system, path)));
     system.send(actorAt(system, "sup/a"), boom);
     await system.idle();
-    const progress = reports.filter((report) => report instanceof ProgressReport);
-    expect(progress.map(({ text }) => text)).toEqual([
+    const started = reports.filter((report) => report instanceof ProgressReport);
+    expect(started.map(({ text }) => text)).toEqual([
       `progress: sup started a ${a}`,
       `progress: sup started b ${b}`,
-      `progress: sup started a ${actorAt(system, "sup/a")}`,
+      `progress: sup started a ${String(actorAt(system, "sup/a"))}`,
     ]);
-    expect(progress[1]).toMatchObject({
+    expect(started[1]).toMatchObject({
       level: "info",
       supervisor: { pid: sup },
       started: { id: "b", definition: "steady" },
@@ -287,26 +277,30 @@ describe("a progress report", () => {
   });
 });
 
-describe("the log", () => {
-  /** The lines of a log by level, for a tree whose child crashes once and is then one too many. */
-  async function logOf(isTraced: boolean): Promise<string[]> {
-    const lines: string[] = [];
-    const at = (level: string) => (fields: object, text: string) =>
-      void lines.push(`${level} ${JSON.stringify(fields)} ${text.split("\n")[0]}`);
-    const logger: Logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
-    const world = createWorld({ logger });
-    const { system } = world;
-    if (isTraced) system.trace(() => undefined, { detail: "life" });
-    await startSupervisor(system, { children: [worker("a", endsAsTold)] });
-    for (let round = 0; round < 2; round += 1) {
-      // What is thrown is no Error here, so that the lines have no stack in them.
-      system.send(actorAt(system, "sup/a"), failure("boom"));
-      await system.idle();
-    }
-    await leavesNothing(world);
-    return lines;
+/** The lines of a log by level, for a tree whose child crashes once and is then one too many. */
+async function logOf(isTraced: boolean): Promise<string[]> {
+  const lines: string[] = [];
+  const at = (level: string) => (fields: object, text: string) =>
+    void lines.push(`${level} ${JSON.stringify(fields)} ${text.split("\n")[0]}`);
+  const logger: Logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  const world = createWorld({ logger });
+  const { system } = world;
+  if (isTraced) system.trace(() => undefined, { detail: "life" });
+  await startSupervisor(system, { children: [worker("a", endsAsTold)] });
+  for (let round = 0; round < 2; round += 1) {
+    // What is thrown is no Error here, so that the lines have no stack in them.
+    system.send(actorAt(system, "sup/a"), failure("boom"));
+    await system.idle();
   }
+  await leavesNothing(world);
+  return lines;
+}
 
+function progress(pid: string): string {
+  return `info {"report":"progress","pid":"<0.1>","path":"sup"} progress: sup started a ${pid}`;
+}
+
+describe("the log", () => {
   const crash = 'error {"report":"crash","pid":"<0.2>","path":"sup/a","err":"boom"} crash in sup/a <0.2>: error: boom';
   const report = 'error {"report":"supervisor","pid":"<0.1>","path":"sup"} supervisor report: sup <0.1>';
   const again = crash.replaceAll("<0.2>", "<0.3>");
@@ -316,8 +310,6 @@ describe("the log", () => {
   });
 
   test("has one for each progress report too while somebody traces", async () => {
-    const progress = (pid: string): string =>
-      `info {"report":"progress","pid":"<0.1>","path":"sup"} progress: sup started a ${pid}`;
     await expect(logOf(true)).resolves.toEqual([
       progress("<0.2>"),
       crash,

@@ -46,10 +46,9 @@ async function terminate(world: World, timeoutMs: number): Promise<{ reason: str
   const { clock, system } = world;
   const end = { reason: "", ms: Number.NaN };
   const start = clock.now();
-  void system.exited(actorAt(system, "sup/a")).then((reason) => {
-    end.reason = formatReason(reason);
-    end.ms = clock.now() - start;
-  });
+  void system
+    .exited(actorAt(system, "sup/a"))
+    .then((reason) => Object.assign(end, { reason: formatReason(reason), ms: clock.now() - start }));
   const terminated = terminateChild(system, actorAt(system, "sup"), "a");
   await clock.advance(timeoutMs);
   // It has been answered when the child is gone, and not before.

@@ -1,4 +1,4 @@
-import { failure, normal, shutdown, sys } from "@espalier/actors";
+import { type Definition, failure, normal, shutdown, silentLogger, sys } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
 import { child, defineSupervisor, type FailedToStart, type SupervisorInit, whichChildren } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
@@ -110,6 +110,11 @@ describe("a supervisor that starts", () => {
   });
 });
 
+/** A supervisor with one child of this id behind another. */
+function level(id: string, definition: Definition): Definition {
+  return defineSupervisor({ children: [worker("before", steady), worker(id, definition)] });
+}
+
 describe("a supervisor whose child fails to start", () => {
   test("stops those that had started, the last first, and fails with the child's id and reason", async () => {
     const { system } = createWorld();
@@ -130,20 +135,16 @@ describe("a supervisor whose child fails to start", () => {
   test("waits for those that had started and take their time", async () => {
     const { clock, system } = createWorld();
     const children = [worker("a", slowToStop(300)), worker("b", trapExitAndIgnore), worker("c", failToStart("no"))];
-    const start = { endedAt: Number.NaN };
-    void system.start(defineSupervisor({ children })).then(() => {
-      start.endedAt = clock.now();
-    });
+    const ended = { at: Number.NaN };
+    void system.start(defineSupervisor({ children })).then(() => Object.assign(ended, { at: clock.now() }));
     await clock.advance(5299);
-    expect(start.endedAt).toBeNaN();
+    expect(ended.at).toBeNaN();
     await clock.advance(1);
-    expect(start.endedAt).toBe(5300);
+    expect(ended.at).toBe(5300);
   });
 
   test("fails all supervisors above it, each of which names the one below", async () => {
     const { system } = createWorld();
-    const level = (id: string, definition: Parameters<typeof worker>[1]): Parameters<typeof worker>[1] =>
-      defineSupervisor({ children: [worker("before", steady), worker(id, definition)] });
     const tree = level("outer", level("inner", level("leaf", failToStart("no"))));
     const result = await system.start(tree);
     const leaf = failedToStart("leaf", failure(new Error("no")));
@@ -265,13 +266,7 @@ describe("a supervisor that runs", () => {
 
   test("drops a message that it does not know, with a warning", async () => {
     const warnings: string[] = [];
-    const ignored = (): void => undefined;
-    const logger = {
-      debug: ignored,
-      info: ignored,
-      error: ignored,
-      warn: (_: object, text: string) => warnings.push(text),
-    };
+    const logger = { ...silentLogger, warn: (_: object, text: string) => void warnings.push(text) };
     const { system } = createWorld({ logger });
     const sup = await startSupervisor(system, { children: abc });
     system.send(sup as never, { type: "hello" } as never);

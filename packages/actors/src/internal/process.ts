@@ -742,9 +742,9 @@ export class ActorProcess implements Process {
     >;
   }
 
-  sendRequest<Calls, const Request extends RequestOf<Calls>>(
+  sendRequest<Calls>(
     target: Callable<Calls> | string,
-    request: Request,
+    request: RequestOf<Calls>,
     options: RequestOptions = {},
   ): RequestId {
     this.assertAlive();

@@ -33,17 +33,19 @@ export function startTask<Value>(
   toMessage: ((value: Value) => unknown) | undefined,
 ): void {
   const task = new Task(process);
-  promise.then(
-    (value) => {
-      if (!task.end() || toMessage === undefined) return;
-      try {
-        process.accept(toMessage(value), process.pid);
-      } catch (error) {
-        process.crash(error);
-      }
-    },
-    (error: unknown) => {
-      if (task.end()) process.crash(error);
-    },
-  );
+
+  function fulfilled(value: Value): void {
+    if (!task.end() || toMessage === undefined) return;
+    try {
+      process.accept(toMessage(value), process.pid);
+    } catch (error) {
+      process.crash(error);
+    }
+  }
+
+  function rejected(error: unknown): void {
+    if (task.end()) process.crash(error);
+  }
+
+  promise.then(fulfilled, rejected);
 }

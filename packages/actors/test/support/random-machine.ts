@@ -152,7 +152,7 @@ const plainMove = anyMove(maybe(anyGuard, 1));
 
 const anyNode: fc.Arbitrary<Node> = fc.record({
   parent: fc.nat(15),
-  leaf: fc.constantFrom("atomic", "atomic", "atomic", "final", "shallow", "deep"),
+  leaf: fc.constantFrom("atomic", "atomic", "atomic", "final", "shallow", "shallow", "deep", "deep"),
   isParallel: fc.boolean(),
   initial: fc.nat(15),
   tags: someOf(fc.constantFrom("busy", "idle", "loud"), 0, 2),

@@ -10,7 +10,7 @@ export const echo: AnyStateMachine = connectionMachine({ onData: (connection, da
 /** Sends back each packet, and crashes at `boom`. */
 export const fragileEcho: AnyStateMachine = connectionMachine({
   onData(connection, data) {
-    if (Buffer.from(data).toString() === "boom") throw new Error("boom");
+    if (Buffer.from(data).toString().trim() === "boom") throw new Error("boom");
     connection.send(data);
   },
 });
@@ -39,6 +39,33 @@ export const ignorant: AnyStateMachine = setup({ types: typesOf<ConnectionTypes>
         context.connection.activate();
       },
     },
+  },
+});
+
+/** When its listener closes it says goodbye, and it ends when the client has answered. Until then it echoes. */
+export const polite: AnyStateMachine = setup({
+  types: typesOf<ConnectionTypes>(),
+  actions: {
+    activate: ({ context }) => context.connection.activate(),
+    echo({ context, event }) {
+      if (event.type === "data") context.connection.send(event.data);
+    },
+    sayGoodbye: ({ context }) => void context.connection.send("goodbye"),
+  },
+}).createMachine({
+  id: "polite",
+  context: ({ input }) => input,
+  initial: "open",
+  states: {
+    open: {
+      on: {
+        socketReady: { actions: "activate" },
+        data: { actions: ["echo", "activate"] },
+        shutdown: { target: "leaving", actions: "sayGoodbye" },
+      },
+    },
+    leaving: { on: { data: "gone" } },
+    gone: { type: "final" },
   },
 });
 

@@ -16,7 +16,7 @@ import {
   type MemoryTransport,
   type MemoryTransportOptions,
 } from "../../src/testing/memory-transport.ts";
-import { type ListenEvents, type Transport } from "../../src/transport.ts";
+import { type ListenEvents, type ListenSocket, type Transport } from "../../src/transport.ts";
 import { tcpTransport } from "../../src/transports/tcp.ts";
 import { type Reaction, SocketRecorder } from "./socket-recorder.ts";
 
@@ -34,6 +34,8 @@ export interface ConnectOptions {
   readonly react?: Reaction;
   /** The client's own address; on the memory transport only. @defaultValue "127.0.0.1" */
   readonly from?: string;
+  /** The server's address. @defaultValue "127.0.0.1" */
+  readonly host?: string;
 }
 
 export interface OpenOptions extends ListenerOptions {
@@ -53,6 +55,8 @@ export type EventOf<Type extends TraceEvent["type"]> = Extract<TraceEvent, { rea
 export class ServerWorld {
   readonly system: System;
   readonly transport: Transport;
+  /** The transport for servers: what they accept is counted. */
+  readonly watched: Transport;
   /** Time that stands still; with real sockets it is real. */
   readonly clock: ManualClock | undefined;
   /** What the log has of level warn and error. A test takes out what it expects; the rest fails it. */
@@ -60,6 +64,8 @@ export class ServerWorld {
   readonly events: TraceEvent[] = [];
   readonly listeners: Listener[] = [];
   readonly clients: SocketRecorder[] = [];
+  /** The server's listening sockets, those that are gone included. */
+  readonly listening: ListenSocket[] = [];
   /** Sockets that the transport has accepted. */
   accepted = 0;
   /** Accepted sockets that went down with an actor that was killed, before they could be counted. */
@@ -72,11 +78,24 @@ export class ServerWorld {
   #barrier: Promise<SocketRecorder> | undefined;
 
   constructor(kind: "memory" | "tcp", options: WorldOptions = {}) {
-    const note = (level: string) => (_fields: object, text: string) => void this.logged.push(`${level} ${text}`);
+    const note = (level: string) => (_fields: object, text: string) => {
+      this.logged.push(`${level} ${text}`);
+      this.changed();
+    };
     const logger: Logger = { ...silentLogger, warn: note("warn"), error: note("error") };
     this.clock = kind === "memory" ? new ManualClock({ logger }) : undefined;
     this.#memory = kind === "memory" ? memoryTransport(options.memory) : undefined;
     this.transport = this.#memory ?? tcpTransport();
+    const { transport } = this;
+    this.watched = {
+      name: transport.name,
+      connect: (to, events) => transport.connect(to, events),
+      listen: (on, events) => {
+        const socket = transport.listen(on, this.#counting(events));
+        this.listening.push(socket);
+        return socket;
+      },
+    };
     this.#handlesBefore = tcpHandles();
     this.system = createSystem({ host: this.clock ?? nodeHost({ logger }) });
     this.system.trace(
@@ -104,13 +123,7 @@ export class ServerWorld {
   }
 
   async start(): Promise<this> {
-    const { transport } = this;
-    const counting: Transport = {
-      name: transport.name,
-      connect: (options, events) => transport.connect(options, events),
-      listen: (options, events) => transport.listen(options, this.#counting(events)),
-    };
-    this.#sockets = await startSockets(this.system, { transport: counting });
+    this.#sockets = await startSockets(this.system, { transport: this.watched });
     return this;
   }
 
@@ -121,16 +134,6 @@ export class ServerWorld {
       closed: () => events.closed(),
       accepted: (socket) => {
         this.accepted += 1;
-        // TEMP: until the memory transport lets receivers keep what they get
-        const setEvents = socket.setEvents.bind(socket);
-        socket.setEvents = (inner) =>
-          setEvents({
-            connected: () => inner.connected(),
-            data: (bytes) => inner.data(Uint8Array.from(bytes)),
-            end: () => inner.end(),
-            drain: () => inner.drain(),
-            closed: (code) => inner.closed(code),
-          });
         events.accepted(socket);
       },
     };
@@ -146,7 +149,7 @@ export class ServerWorld {
 
   /** Without waiting for the outcome. */
   startConnecting(to: Listener | number, options: ConnectOptions = {}): SocketRecorder {
-    const { reads = true, lingers = false, react, from } = options;
+    const { reads = true, lingers = false, react, from, host = "127.0.0.1" } = options;
     const recorder = new SocketRecorder((name, client, bytes) => {
       if (name === "connected") this.#ports.set(client, client.socket.local?.port);
       react?.(name, client, bytes);
@@ -155,7 +158,7 @@ export class ServerWorld {
     });
     const port = typeof to === "number" ? to : to.port;
     const transport = from === undefined ? this.transport : this.memory.from(from);
-    recorder.attach(transport.connect({ host: "127.0.0.1", port, noDelay: true }, recorder.events));
+    recorder.attach(transport.connect({ host, port, noDelay: true }, recorder.events));
     this.clients.push(recorder);
     if (reads) recorder.resume();
     return recorder;

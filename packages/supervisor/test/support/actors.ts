@@ -13,9 +13,9 @@ import {
 
 interface Character {
   readonly trapExit?: boolean;
-  start?(process: Process): Progress;
-  receive?(process: Process, message: unknown): Progress;
-  terminate?(process: Process, reason: ExitReason): Progress;
+  readonly start?: (process: Process) => Progress;
+  readonly receive?: (process: Process, message: unknown) => Progress;
+  readonly terminate?: (process: Process, reason: ExitReason) => Progress;
 }
 
 /** An actor whose behaviour is all that is to be known of it. What it does not say is done as a server does it. */
@@ -38,7 +38,9 @@ function isExit(message: unknown): message is { readonly from: unknown; readonly
 }
 
 /** Wakes an actor that waits. */
-class Alarm {}
+class Alarm {
+  readonly type = "alarm";
+}
 
 function* pass(process: Process, ms: number): Waiting {
   const alarm = new Alarm();
@@ -59,13 +61,13 @@ export function crashOn(message: string): Definition<void, ActorRef<string>> {
 }
 
 /** Ends for the reason that it is sent: throws what is an error, exits with the rest. */
-export const endsAsTold: Definition<void, ActorRef<ExitReason>> = character("endsAsTold", {
-  receive(process, message) {
-    const reason = message as ExitReason;
-    if (reason.type === "error") throw reason.error;
-    process.exit(reason);
-  },
-});
+export const endsAsTold: Definition<void, ActorRef<ExitReason>> = character("endsAsTold", { receive: endAsTold });
+
+function endAsTold(process: Process, message: unknown): void {
+  const reason = message as ExitReason;
+  if (reason.type === "error") throw reason.error;
+  process.exit(reason);
+}
 
 /** Its init takes so long. */
 export function slowToStart(ms: number): Definition<void, ActorRef> {
@@ -135,6 +137,6 @@ export function startsAs(...outcomes: Outcome[]): Definition<void, ActorRef<Exit
       if (outcome === "ignore") process.ignore();
       if (outcome === "fail") throw new Error(`start ${process.incarnation} failed`);
     },
-    receive: endsAsTold.behaviour.receive,
+    receive: endAsTold,
   });
 }

@@ -248,7 +248,7 @@ export class SupervisorModel {
 
   /** start_children/2: one after the other, as far as it goes; answers the one that failed. */
   #startChildren(rows: readonly Row[]): Row | undefined {
-    for (const row of [...rows]) {
+    for (const row of rows) {
       const outcome = this.#doStartChild(row);
       if (outcome === "fail") return row;
       if (outcome === "ignore") this.#delChild(row);

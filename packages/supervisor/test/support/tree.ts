@@ -1,4 +1,4 @@
-import { type Definition, formatReason, type Pid, type System, type TraceEvent } from "@espalier/actors";
+import { type Definition, formatReason, type Pid, type Report, type System, type TraceEvent } from "@espalier/actors";
 import {
   child,
   type ChildSpec,
@@ -77,19 +77,13 @@ export function keepJournal(system: System): Journal {
   };
 }
 
-/** The supervisor reports and progress reports from now on, oldest first. */
-export function collectReports(system: System): ReportEvent[] {
-  const reports: ReportEvent[] = [];
-  system.trace(
-    (event) => {
-      if (event.type === "report") reports.push(event.report);
-    },
-    { detail: "life" },
-  );
+/** The reports of the whole system from now on, oldest first. */
+export function collectReports(system: System): Report[] {
+  const reports: Report[] = [];
+  const note = (event: TraceEvent): unknown => event.type === "report" && reports.push(event.report);
+  system.trace(note, { detail: "life" });
   return reports;
 }
-
-type ReportEvent = Extract<TraceEvent, { type: "report" }>["report"];
 
 /** A spec made short: the id, the definition and what is not default. */
 export function worker(id: string, definition: Definition, options: Omit<ChildSpec, "id" | "start"> = {}): ChildSpec {

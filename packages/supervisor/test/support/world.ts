@@ -23,9 +23,11 @@ export async function leavesNothing(world: World): Promise<void> {
   worlds.delete(world);
   const { clock, system } = world;
   const state = { isOver: false };
-  const stopped = system.shutdown().then(() => {
+  async function stop(): Promise<void> {
+    await system.shutdown();
     state.isOver = true;
-  });
+  }
+  const stopped = stop();
   // Whoever refuses to go is killed when its time is over, one after the other.
   while (!state.isOver) await clock.advance(5000);
   await stopped;
