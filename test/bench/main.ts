@@ -6,7 +6,7 @@ import { placement } from "./processes.ts";
 import { socketFigures } from "./sockets.ts";
 
 /*
- * `npx -y pnpm@12 bench`: what Espalier costs, beside what it stands on, measured side by side in one run. Single figures
+ * `npx -y pnpm@12 bench`: what Espalier costs, as it is when built and installed, beside what it stands on, measured side by side in one run. Single figures
  * depend on the machine and the hour; the ratios are what can be compared.
  */
 

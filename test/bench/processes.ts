@@ -15,7 +15,7 @@ export class Helper {
   #waiting: { resolve: (message: unknown) => void; reject: (error: Error) => void } | undefined;
 
   constructor(file: string, ...args: string[]) {
-    const node = [process.execPath, "--expose-gc", "--import", "tsx", "--conditions=espalier-source"];
+    const node = [process.execPath, "--expose-gc", "--import", "tsx"];
     const command = [...(canPin ? ["taskset", "-c", "0"] : []), ...node, `${import.meta.dirname}/${file}`, ...args];
     const [program = process.execPath, ...rest] = command;
     this.#child = spawn(program, rest, { stdio: ["ignore", "ignore", "inherit", "ipc"] });

@@ -202,6 +202,16 @@ describe("a call", () => {
     expect(clock.timers).toBe(0);
   });
 
+  test("that was answered is kept by nobody, neither by the caller nor by the callee", async () => {
+    const { system } = createWorld();
+    const probe = createProbe(system);
+    const ref = system.spawn(counter, 1);
+    await probe.self.call(ref, { type: "get" });
+    expect(system.inspect().processes[0]?.resources).toEqual([]);
+    // Inspection shows watchers by their owners, and this one has none any more.
+    expect((ref as unknown as { process: { watchers: unknown } }).process.watchers).toBeNull();
+  });
+
   test("that timed out drops a late answer", async () => {
     const { system, clock } = createWorld();
     const probe = createProbe(system);

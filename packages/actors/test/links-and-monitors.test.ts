@@ -119,6 +119,7 @@ function agree(model: Model, real: Real): void {
   expect(links).toBe(model.actors.reduce((sum, actor) => sum + actor.links.size, 0));
   const monitors = processes.reduce((sum, process) => sum + process.monitors.length, 0);
   expect(monitors).toBe(model.monitors.filter(({ isActive }) => isActive).length);
+  expect(processes.flatMap(({ resources }) => resources).length).toBe(monitors);
 }
 
 type GraphCommand = fc.AsyncCommand<Model, Real>;
@@ -241,7 +242,7 @@ describe("links and monitors of random actors", () => {
           await leavesNothing(real.world);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
     expect.hasAssertions();
   });
@@ -281,7 +282,7 @@ describe("links and monitors of random actors", () => {
         }
         await leavesNothing(real.world);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });

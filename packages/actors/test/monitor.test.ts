@@ -59,6 +59,17 @@ describe("a monitor", () => {
     expect(probe.messages).toEqual([new Down(monitor, doomed, undefined, noproc)]);
   });
 
+  test("that has told is kept by nobody", async () => {
+    const { system } = createWorld();
+    const probe = createProbe(system);
+    const actor = system.spawn(puppet());
+    probe.self.monitor(actor);
+    expect(system.inspect().processes[0]).toMatchObject({ monitors: [actor], resources: [{ kind: "monitor" }] });
+    system.kill(actor);
+    await system.idle();
+    expect(system.inspect().processes[0]).toMatchObject({ monitors: [], resources: [] });
+  });
+
   test("is counted: each of several gives its own Down", async () => {
     const { system } = createWorld();
     const probe = createProbe(system);

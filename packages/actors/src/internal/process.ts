@@ -57,6 +57,9 @@ const TERMINATING = 2;
 const DEAD = 3;
 type Phase = typeof STARTING | typeof RUNNING | typeof TERMINATING | typeof DEAD;
 
+/** For how many waiting messages an actor keeps the room when none waits any more. */
+const MOST_KEPT_CAPACITY = 8;
+
 /** How many of those who go down with it a crash report names. */
 const MOST_NEIGHBOURS = 10;
 
@@ -260,7 +263,7 @@ export class ActorProcess implements Process {
     else {
       this.#head = EMPTY;
       // An actor that was flooded once does not keep the room for it.
-      this.#queue = null;
+      if (queue.capacity > MOST_KEPT_CAPACITY) this.#queue = null;
     }
     return entry;
   }

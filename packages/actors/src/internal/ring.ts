@@ -1,14 +1,18 @@
-/** The smallest array that is allocated; most queues never grow past it. */
-const INITIAL_CAPACITY = 8;
 
 /** A queue in a circular array whose length is a power of two: O(1) at both ends, nothing moved, nothing allocated. */
 export class Ring<Item> {
-  #items: Array<Item | undefined> = Array.from({ length: INITIAL_CAPACITY });
+  // A literal, since it is made for each actor that ever has two messages waiting; most never need more room.
+  #items: Array<Item | undefined> = [undefined, undefined, undefined, undefined];
   #head = 0;
   #length = 0;
 
   get length(): number {
     return this.#length;
+  }
+
+  /** For how many items there is room already. */
+  get capacity(): number {
+    return this.#items.length;
   }
 
   push(item: Item): void {
@@ -50,8 +54,9 @@ export class Ring<Item> {
   }
 
   #grow(): void {
-    const items: Array<Item | undefined> = Array.from({ length: this.#items.length * 2 });
-    for (let place = 0; place < this.#length; place += 1) items[place] = this.at(place);
+    const items: Array<Item | undefined> = [];
+    for (let place = 0; place < this.#length; place += 1) items.push(this.at(place));
+    while (items.length < this.#length * 2) items.push(undefined);
     this.#items = items;
     this.#head = 0;
   }
