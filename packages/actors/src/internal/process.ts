@@ -55,6 +55,13 @@ const STARTING = 0;
 const RUNNING = 1;
 const TERMINATING = 2;
 const DEAD = 3;
+// What is true of an actor.
+const QUEUED = 1;
+const BUSY = 2;
+const BEGUN = 4;
+const TRAPPING_EXITS = 8;
+const SUSPENDED = 16;
+
 type Phase = typeof STARTING | typeof RUNNING | typeof TERMINATING | typeof DEAD;
 
 /** For how many waiting messages an actor keeps the room when none waits any more. */
@@ -112,15 +119,12 @@ export class ActorProcess implements Process {
   reductions = 0;
   /** How many actors this one has started, for their paths. */
   spawned = 0;
-  isTrappingExits: boolean;
-  isSuspended = false;
 
   #phase: Phase = STARTING;
   /** The event that leads to the next step when no message does: a spawn, an exit signal, what a promise was begun by. */
   #cause = 0;
-  #isQueued = false;
-  #isBusy = false;
-  #hasBegun = false;
+  /** What is true of it, a bit each: five booleans would take as much room as five pids. */
+  #flags = 0;
 
   #head: unknown = EMPTY;
   #queue: Ring<unknown> | null = null;
@@ -175,6 +179,53 @@ export class ActorProcess implements Process {
 
   get parentPid(): Pid {
     return this.parent === null ? this.kernel.rootPid : this.parent.pid;
+  }
+
+  #set(flag: number, isSet: boolean): void {
+    this.#flags = isSet ? this.#flags | flag : this.#flags & ~flag;
+  }
+
+  get isTrappingExits(): boolean {
+    return (this.#flags & TRAPPING_EXITS) !== 0;
+  }
+
+  set isTrappingExits(isTrapping: boolean) {
+    this.#set(TRAPPING_EXITS, isTrapping);
+  }
+
+  get isSuspended(): boolean {
+    return (this.#flags & SUSPENDED) !== 0;
+  }
+
+  set isSuspended(isSuspended: boolean) {
+    this.#set(SUSPENDED, isSuspended);
+  }
+
+  /** It stands in the run queue. */
+  get #isQueued(): boolean {
+    return (this.#flags & QUEUED) !== 0;
+  }
+
+  set #isQueued(isQueued: boolean) {
+    this.#set(QUEUED, isQueued);
+  }
+
+  /** It waits for a promise of user code. */
+  get #isBusy(): boolean {
+    return (this.#flags & BUSY) !== 0;
+  }
+
+  set #isBusy(isBusy: boolean) {
+    this.#set(BUSY, isBusy);
+  }
+
+  /** Its start has run, at least to its first wait. */
+  get #hasBegun(): boolean {
+    return (this.#flags & BEGUN) !== 0;
+  }
+
+  set #hasBegun(hasBegun: boolean) {
+    this.#set(BEGUN, hasBegun);
   }
 
   get isDead(): boolean {

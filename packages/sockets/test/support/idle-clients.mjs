@@ -3,7 +3,6 @@
 //   { type: "connect", port, count }  → { type: "connected" }         all are up
 //   { type: "echo" }                  → { type: "echoed", right }      so many got back what they sent
 //   { type: "leave" }                 → the process ends               all have ended, and the server has too
-import { once } from "node:events";
 import { connect } from "node:net";
 
 /** So many are dialling or talking at a time. */
@@ -13,53 +12,57 @@ const PER_ADDRESS = 4000;
 
 const sockets = [];
 
-async function inTurns(count, work) {
-  let next = 0;
-  async function take() {
-    while (next < count) {
+/** Has each of so many do its work, a limited number at a time. */
+function inTurns(count, work) {
+  return new Promise((resolve) => {
+    let next = 0;
+    let done = 0;
+    const take = () => {
+      if (next === count) return;
       next += 1;
-      await work(next - 1);
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, take));
+      work(next - 1, () => {
+        done += 1;
+        if (done === count) resolve();
+        else take();
+      });
+    };
+    for (let turn = 0; turn < Math.min(AT_ONCE, count); turn += 1) take();
+  });
 }
 
-async function dial(port, index) {
+function dial(port, index, done) {
   const localAddress = `127.0.1.${1 + Math.floor(index / PER_ADDRESS)}`;
-  const socket = connect({ host: "127.0.0.1", port, localAddress, noDelay: true });
-  await once(socket, "connect");
-  sockets[index] = socket;
+  sockets[index] = connect({ host: "127.0.0.1", port, localAddress, noDelay: true }, done);
 }
 
-async function isEchoed(index) {
+function echo(index, done) {
   const sent = `client ${index}`;
-  const socket = sockets[index];
-  socket.write(sent);
   let received = "";
-  while (received.length < sent.length) {
-    const [bytes] = await once(socket, "data");
+  const hear = (bytes) => {
     received += bytes.toString();
-  }
-  return received === sent;
+    if (received.length < sent.length) return;
+    sockets[index].off("data", hear);
+    done(received === sent);
+  };
+  sockets[index].on("data", hear).write(sent);
 }
 
-async function leave(index) {
-  const socket = sockets[index];
-  const closed = once(socket, "close");
-  socket.resume();
-  socket.end();
-  await closed;
+function leave(index, done) {
+  sockets[index].once("close", done).resume().end();
 }
 
 process.on("message", async (message) => {
   if (message.type === "connect") {
-    await inTurns(message.count, (index) => dial(message.port, index));
+    await inTurns(message.count, (index, done) => dial(message.port, index, done));
     process.send({ type: "connected" });
   } else if (message.type === "echo") {
     let right = 0;
-    await inTurns(sockets.length, async (index) => {
-      if (await isEchoed(index)) right += 1;
-    });
+    await inTurns(sockets.length, (index, done) =>
+      echo(index, (isRight) => {
+        if (isRight) right += 1;
+        done();
+      }),
+    );
     process.send({ type: "echoed", right });
   } else {
     await inTurns(sockets.length, leave);
