@@ -13,10 +13,12 @@ test("the public surface of the package is this", () => {
       "CallTimeoutError",
       "CallingSelfError",
       "CastMessage",
+      "CodeChangeError",
       "CrashReport",
       "Down",
       "Exit",
       "InvalidOptionError",
+      "MailboxFullError",
       "MissingCallbackError",
       "NoProcessError",
       "Pid",
@@ -60,11 +62,18 @@ test("the public surface of the package is this", () => {
 test("the public surface of sys is this", () => {
   expect(Object.keys(actors.sys).toSorted()).toMatchInlineSnapshot(`
     [
+      "changeCode",
+      "countStatistics",
+      "getLog",
       "getState",
+      "getStatistics",
+      "getStatus",
+      "log",
       "replaceState",
       "resume",
       "stopActor",
       "suspend",
+      "trace",
     ]
   `);
 });

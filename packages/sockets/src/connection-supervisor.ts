@@ -249,21 +249,13 @@ class ConnectionSupervisor {
     this.#process.observe("connectionStopped", facts);
   }
 
-  /**
-   * What is still to be accounted for when the supervisor is gone: sockets that came too late, and, if it was killed,
-   * its connections, which go down with it by their links.
-   */
+  /** It was killed if it has children left. They go down with it by their links, and nobody else will tell. */
   #settle(): void {
     for (const [pid, { connection, acceptor }] of this.#children) {
       if (acceptor === undefined) this.#account(pid, connection, killed);
-      else this.#refuse(connection, "closedOther");
     }
     this.#children.clear();
     this.#publish();
-    this.#process.takeMessages(
-      (message) => message instanceof StartConnection,
-      (message) => message instanceof StartConnection && this.#refuse(message.connection, "closedOther"),
-    );
   }
 
   #forget(pid: Pid): void {

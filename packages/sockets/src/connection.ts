@@ -9,9 +9,9 @@ import type { Address, SocketEvents, TransportSocket } from "./transport.ts";
 /** How much a handler lets in: one packet, so many, all, or nothing. As `active` of Erlang's `inet`. */
 export type Activity = "once" | number | true | false;
 
-/** Sees to it that what a dead handler has sent still reaches its client. */
+/** Sees to what is left of a connection whose owner has died: what it has sent should still reach the client. */
 export interface Undertaker {
-  /** Takes the connection over. The answer is to be called when its socket is gone; undefined: nobody can take it. */
+  /** Takes the connection over. The answer is to be called when its socket is gone; undefined: it is not taken. */
   bury(connection: Connection): (() => void) | undefined;
 }
 
@@ -50,17 +50,27 @@ export class Connection extends Resource implements SocketEvents {
   #sending: Deadline | undefined;
   /** As many bytes must have been handed to the system when `#sending` runs out. 0: nothing is unsent. */
   #sendingUpTo = 0;
-  #undertaker: Undertaker | null = null;
+  #undertaker: Undertaker | null;
   #buried: (() => void) | null = null;
 
-  /** @internal */
-  constructor(system: System, socket: TransportSocket, peer: Address, local: Address, config: ListenerConfig) {
+  /**
+   * @param loss - sees to it if its owner dies before the handler has it
+   * @internal
+   */
+  constructor(
+    system: System,
+    socket: TransportSocket,
+    ends: { readonly peer: Address; readonly local: Address },
+    config: ListenerConfig,
+    loss: Undertaker,
+  ) {
     super();
     this.#system = system;
     this.#socket = socket;
     this.#config = config;
-    this.peername = peer;
-    this.sockname = local;
+    this.#undertaker = loss;
+    this.peername = ends.peer;
+    this.sockname = ends.local;
     this.#decoder = createDecoder(config.packet, config);
     socket.setEvents(this);
   }
@@ -168,13 +178,13 @@ export class Connection extends Resource implements SocketEvents {
     this.#pump();
   }
 
-  /** The owner is dead. What it has sent still goes out, for as long as the undertaker allows. */
+  /** The owner is dead. What a handler has sent still goes out, for as long as the undertaker allows. */
   release(): void {
     this.#finish();
     const undertaker = this.#undertaker;
     this.#undertaker = null;
     this.#buried = null;
-    if (this.#isGone) return;
+    if (this.#isGone && this.#hasBegun) return;
     const buried = undertaker?.bury(this);
     if (buried !== undefined) this.#buried = buried;
     this.#socket.close(buried === undefined ? "now" : "flush");

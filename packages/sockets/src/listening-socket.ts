@@ -32,6 +32,8 @@ export class ListeningSocket extends Resource implements ListenEvents {
   readonly #socket: ListenSocket;
   readonly #acceptors: Pid[] = [];
   readonly #waiting: Connection[] = [];
+  /** For connections whose owner dies before a handler has them: they are closed, and counted like any refusal. */
+  readonly #loss = { bury: (connection: Connection) => this.#count(connection) };
   #isReleased = false;
 
   constructor(record: ListenerRecord, listener: Process) {
@@ -79,7 +81,7 @@ export class ListeningSocket extends Resource implements ListenEvents {
       socket.close("reset");
       return;
     }
-    const connection = new Connection(system, socket, peer, local, config);
+    const connection = new Connection(system, socket, { peer, local }, config, this.#loss);
     this.#listener.own(connection);
     for (let acceptor = this.#acceptors.shift(); acceptor !== undefined; acceptor = this.#acceptors.shift()) {
       if (this.#hand(connection, acceptor)) return;
@@ -88,13 +90,20 @@ export class ListeningSocket extends Resource implements ListenEvents {
       this.#waiting.push(connection);
       return;
     }
-    stats.increment("closedOther");
+    this.#count(connection);
     this.#listener.disown(connection);
     connection.abort();
   }
 
   closed(): void {
     if (!this.#isReleased) this.#tell({ type: "listenClosed" });
+  }
+
+  #count({ peername: peer }: Connection): undefined {
+    const { id, stats } = this.#record;
+    const counter = "closedOther";
+    stats.increment(counter);
+    this.#listener.observe("connectionRefused", { listener: id, peer, counter });
   }
 
   #hand(connection: Connection, acceptor: Pid): boolean {

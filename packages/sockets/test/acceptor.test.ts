@@ -1,4 +1,4 @@
-import { type ActorRef, defineServer, ignore, type Pid, shutdown, stop } from "@espalier/actors";
+import { type ActorRef, defineServer, ignore, type Pid, shutdown, stop, sys } from "@espalier/actors";
 import { type Connection, type ConnectionEvent, type ConnectionInput } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
@@ -120,6 +120,38 @@ describe.each(transports)("%s", (transport) => {
       expect(await client.text(5)).toBe("alive");
     }
     world.logged.splice(0);
+  });
+});
+
+describe("sockets that nobody takes", () => {
+  useWorld("memory");
+
+  test("wait for an acceptor, up to 1024; the others are refused, and all are counted in the end", async () => {
+    const { handler, puppets } = puppetry({ init: () => new Promise<void>(() => undefined) });
+    const listener = await world.open(handler, { acceptors: 1 });
+    const clients = Array.from({ length: 1 + 1024 + 3 }, () => world.startConnecting(listener));
+    await world.settle();
+    expect([puppets.length, listener.stats.closedOther]).toEqual([1, 3]);
+    expect(clients.filter(({ isClosed }) => isClosed)).toHaveLength(3);
+    await listener.close();
+    await world.settle();
+    expect(clients.filter(({ isClosed }) => isClosed)).toHaveLength(1028);
+    expect(listener.stats).toMatchObject({ accepted: 0, closedOther: 1028 });
+    expect(world.of("connectionRefused")).toHaveLength(1028);
+  });
+
+  test("because their acceptor is killed are closed and counted, and its successor takes the next", async () => {
+    const listener = await world.open(echo, { acceptors: 1 });
+    const [acceptor] = (await listener.acceptors()) as [Pid];
+    await sys.suspend(world.system, acceptor);
+    const lost = await world.connect(listener);
+    await world.settle();
+    expect(listener.stats).toMatchObject({ accepted: 0, closedOther: 0 });
+    await world.kill(acceptor);
+    expect(await lost.next("closed")).toBeUndefined();
+    await world.connectMany(listener, 1);
+    expect(listener.stats).toMatchObject({ accepted: 1, closedOther: 1 });
+    world.logged.length = 0;
   });
 });
 

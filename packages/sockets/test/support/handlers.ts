@@ -78,7 +78,7 @@ export interface Puppet {
 }
 
 /** A connection's event, or an order: something to do as a step of the handler. */
-export type Told = ConnectionEvent | ((puppet: Puppet) => void);
+type Told = ConnectionEvent | ((puppet: Puppet) => void);
 
 export interface PuppetOptions {
   /** Its ends are its own: it hears of the parent's exit by `terminate` only. */

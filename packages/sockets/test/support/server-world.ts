@@ -68,8 +68,6 @@ export class ServerWorld {
   readonly listening: ListenSocket[] = [];
   /** Sockets that the transport has accepted. */
   accepted = 0;
-  /** Accepted sockets that went down with an actor that was killed, before they could be counted. */
-  killed = 0;
   readonly #memory: MemoryTransport | undefined;
   readonly #ports = new Map<SocketRecorder, number | undefined>();
   readonly #waiting = new Set<() => void>();
@@ -309,7 +307,7 @@ export class ServerWorld {
     }
     if (stops.size > starts.length) faults.push(`${starts.length} connections started, ${stops.size} stopped`);
     const counted = this.listeners.flatMap(({ stats }) => Object.values(stats)).reduce((sum, count) => sum + count, 0);
-    if (counted + this.killed !== this.accepted) faults.push(`${this.accepted} sockets accepted, ${counted} counted`);
+    if (counted !== this.accepted) faults.push(`${this.accepted} sockets accepted, ${counted} counted`);
     const ends = this.listeners.flatMap(({ shutdownCounts }) => Object.values(shutdownCounts));
     const ended = ends.reduce((sum, count) => sum + count, 0);
     if (ended !== starts.length) faults.push(`${starts.length} connections started, ${ended} ends counted`);
