@@ -19,7 +19,17 @@ import type { Deadline } from "./timer.ts";
 export type Progress = void | PromiseLike<void | (() => Progress)> | Waiting;
 
 /** A callback that blocks in selective receives. */
-export type Waiting<Result = void> = Generator<Match, Result, unknown>;
+export type Waiting<Result = void> = Generator<Match | FreshMatch, Result, unknown>;
+
+/**
+ * A match that need not look at the messages which waited when it was made, since none of them can be meant: an answer
+ * cannot be older than its question. It keeps a blocked actor with a long mailbox linear; OTP's receive marker.
+ */
+export interface FreshMatch {
+  readonly match: Match;
+  /** The `mailboxLength` before the question was asked. */
+  readonly skip: number;
+}
 
 /** Which messages a blocked actor accepts. */
 export type Match = (message: unknown) => boolean;
@@ -94,8 +104,12 @@ export interface Process extends Context<never> {
   readonly isTraced: boolean;
   /** Reports to the trace and the log. */
   report(report: Report): void;
-  /** Takes the first message that matches out of the mailbox, whoever waits for it; undefined if there is none. */
-  takeMessage(match: Match): unknown;
+  /**
+   * Takes the first message that matches out of the mailbox, whoever waits for it; undefined if there is none.
+   *
+   * @param skip - so many messages at the front are not looked at; default 0
+   */
+  takeMessage(match: Match, skip?: number): unknown;
   /** Takes all messages that match out of the mailbox, in order. */
   takeMessages(match: Match, taken: (message: unknown) => void): void;
   /** Puts back a message that was received, at the front of the mailbox. */

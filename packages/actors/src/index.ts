@@ -10,6 +10,7 @@ export { type Caller, type Context, type MailboxOptions, type Spawner, type Spaw
 export {
   type Behaviour,
   type Definition,
+  type FreshMatch,
   type Match,
   type Process,
   type Progress,

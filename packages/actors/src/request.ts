@@ -1,4 +1,4 @@
-import { type Process, type Waiting } from "./behaviour.ts";
+import type { Match, Process, Waiting } from "./behaviour.ts";
 import { CallMessage, type From } from "./call.ts";
 import { type ExitReason } from "./exit-reason.ts";
 import { Down } from "./monitor.ts";
@@ -25,6 +25,7 @@ export type Outcome =
  * until the target answers or dies.
  */
 export function* request(process: Process, target: Pid, message: unknown): Waiting<Outcome> {
+  const skip = process.mailboxLength;
   const monitor = process.monitor(target);
   let isOver = false;
   const from: From = {
@@ -36,9 +37,10 @@ export function* request(process: Process, target: Pid, message: unknown): Waiti
     },
   };
   process.send<CallMessage>(target, new CallMessage(message, from));
-  const received = yield (candidate) =>
+  const match: Match = (candidate) =>
     (candidate instanceof Answer && candidate.from === from) ||
     (candidate instanceof Down && candidate.ref === monitor);
+  const received = yield { match, skip };
   isOver = true;
   process.demonitor(monitor, { flush: true });
   if (received instanceof Answer) return { ok: true, value: received.value };

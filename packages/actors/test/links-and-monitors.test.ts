@@ -234,7 +234,7 @@ describe("links and monitors of random actors", () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.boolean(), { minLength: ACTORS, maxLength: ACTORS }),
-        fc.commands([link, link, link, monitor, monitor, unlink, demonitor, die], { maxCommands: 40 }),
+        fc.commands([link, link, link, monitor, monitor, unlink, demonitor, die], { maxCommands: 40, size: "max" }),
         async (trapping, commands) => {
           const real = new Real(trapping);
           await real.world.system.idle();
@@ -242,7 +242,7 @@ describe("links and monitors of random actors", () => {
           await leavesNothing(real.world);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
     expect.hasAssertions();
   });
@@ -250,8 +250,8 @@ describe("links and monitors of random actors", () => {
   test("hold when all die at once", async () => {
     const graph = fc.record({
       trapping: fc.array(fc.boolean(), { minLength: ACTORS, maxLength: ACTORS }),
-      links: fc.array(two, { maxLength: 20 }),
-      monitors: fc.array(two, { maxLength: 20 }),
+      links: fc.array(two, { maxLength: 20, size: "max" }),
+      monitors: fc.array(two, { maxLength: 20, size: "max" }),
       deaths: fc.uniqueArray(actor, { minLength: 1, maxLength: ACTORS }),
     });
     await fc.assert(

@@ -43,8 +43,8 @@ describe("a selective receive", () => {
   test("keeps the order of what it leaves, however often it looks", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.nat(5), { maxLength: 30 }),
-        fc.array(fc.nat(5), { maxLength: 6 }),
+        fc.array(fc.nat(5), { maxLength: 30, size: "max" }),
+        fc.array(fc.nat(5), { maxLength: 6, size: "max" }),
         fc.integer({ min: 1, max: 8 }),
         async (messages, wanted, chunk) => {
           const world = createWorld();
@@ -265,7 +265,7 @@ describe("messages between two actors", () => {
       readonly number: number;
       readonly route: readonly number[];
     }
-    const routes = fc.array(fc.tuple(fc.nat(4), fc.array(fc.nat(4), { maxLength: 6 })), { maxLength: 40 });
+    const routes = fc.array(fc.tuple(fc.nat(4), fc.array(fc.nat(4), { maxLength: 6, size: "max" })), { maxLength: 40 });
     await fc.assert(
       fc.asyncProperty(routes, fc.integer({ min: 1, max: 12 }), async (starts, signals) => {
         const world = createWorld({ budget: { signals } });

@@ -242,7 +242,7 @@ describe("the registry", () => {
   test("is a map from names to the living", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.commands([register, register, register, unregister, kill, spawnNamed], { maxCommands: 40 }),
+        fc.commands([register, register, register, unregister, kill, spawnNamed], { maxCommands: 40, size: "max" }),
         async (commands) => {
           const world = createWorld();
           const registrar = world.system.spawn(puppet());
@@ -251,7 +251,7 @@ describe("the registry", () => {
           await leavesNothing(world);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
     expect.hasAssertions();
   });

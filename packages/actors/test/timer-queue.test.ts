@@ -96,16 +96,18 @@ function taking(now: number): QueueCommand {
 const takeDue = time.map(taking);
 
 /** Arms without looking at the queue in between, so that several lazy moves pile up. */
-const rearm = fc.array(fc.tuple(name, time), { minLength: 1, maxLength: 6 }).map((moves): QueueCommand => ({
-  check: () => true,
-  run(model, real) {
-    for (const [timer, due] of moves) {
-      model.arm(timer, due);
-      real.queue.arm(real.timer(timer), due);
-    }
-  },
-  toString: () => `rearm(${JSON.stringify(moves)})`,
-}));
+const rearm = fc
+  .array(fc.tuple(name, time), { minLength: 1, maxLength: 6, size: "max" })
+  .map((moves): QueueCommand => ({
+    check: () => true,
+    run(model, real) {
+      for (const [timer, due] of moves) {
+        model.arm(timer, due);
+        real.queue.arm(real.timer(timer), due);
+      }
+    },
+    toString: () => `rearm(${JSON.stringify(moves)})`,
+  }));
 
 function fire(queue: TimerQueue, now: number): number[] {
   const names: number[] = [];
@@ -118,7 +120,7 @@ function fire(queue: TimerQueue, now: number): number[] {
 describe("a timer queue", () => {
   test("fires what a sorted list would fire", () => {
     fc.assert(
-      fc.property(fc.commands([arm, rearm, cancel, takeDue, takeDue], { maxCommands: 80 }), (commands) => {
+      fc.property(fc.commands([arm, rearm, cancel, takeDue, takeDue], { maxCommands: 80, size: "max" }), (commands) => {
         fc.modelRun(() => ({ model: new Model(), real: new Real() }), commands);
       }),
       { numRuns: 300 },
@@ -128,7 +130,7 @@ describe("a timer queue", () => {
 
   test("gives out everything in order of time, and of arming where the time is the same", () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(name, time), { maxLength: 60 }), (moves) => {
+      fc.property(fc.array(fc.tuple(name, time), { maxLength: 60, size: "max" }), (moves) => {
         const model = new Model();
         const real = new Real();
         for (const [timer, due] of moves) {
@@ -144,7 +146,7 @@ describe("a timer queue", () => {
 
   test("keeps its order when timers are cancelled out of the middle", () => {
     // Ten times as many timers as elsewhere: a heap must be deep before a gap in it is filled from another branch.
-    const timers = fc.array(fc.tuple(fc.nat(1000), fc.boolean()), { maxLength: 120 });
+    const timers = fc.array(fc.tuple(fc.nat(1000), fc.boolean()), { maxLength: 120, size: "max" });
     fc.assert(
       fc.property(timers, (all) => {
         const queue = new TimerQueue();

@@ -84,7 +84,10 @@ describe("a trace", () => {
   });
 
   test("has exactly one exit for each spawn, whatever happened", async () => {
-    const ops = fc.array(fc.tuple(fc.constantFrom("spawn", "kill", "crash", "leave"), fc.nat(20)), { maxLength: 40 });
+    const ops = fc.array(fc.tuple(fc.constantFrom("spawn", "kill", "crash", "leave"), fc.nat(20)), {
+      maxLength: 40,
+      size: "max",
+    });
     await fc.assert(
       fc.asyncProperty(ops, async (run) => {
         const world = createWorld();

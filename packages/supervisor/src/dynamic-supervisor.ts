@@ -23,7 +23,7 @@ import {
 } from "./api.ts";
 import { backoffDelay } from "./backoff.ts";
 import { type ChildSpec, completeChildSpec, type CompleteChildSpec, type Start } from "./child-spec.ts";
-import { InvalidSupervisorFlagsError } from "./errors.ts";
+import { InvalidChildSpecError, InvalidSupervisorFlagsError } from "./errors.ts";
 import { type CompleteFlags, completeFlags, type SupervisorFlags } from "./flags.ts";
 import { decide } from "./on-exit.ts";
 import { type ErrorContext, type Offender, ProgressReport, SupervisorReport } from "./report.ts";
@@ -281,7 +281,6 @@ class DynamicSupervisor<Extra> {
       // Also when the new start was ignored: a dynamic child is nothing but its process.
       this.#children.delete(previous);
     } else {
-      child.pid = previous;
       this.#report("startError", reasonOf(failed), child);
       if (this.#flags.backoff !== undefined) {
         this.#restartWhenDue(child);
@@ -309,13 +308,14 @@ class DynamicSupervisor<Extra> {
   *#start(child: DynamicChild<Extra>): Waiting<StartFailure | undefined> {
     const { id, start } = child;
     child.incarnation += 1;
+    const skip = this.#process.mailboxLength;
     const pid = this.#process.startChild(start.definition, start.args, {
       id,
       incarnation: child.incarnation,
       ...(start.name === undefined ? {} : { name: start.name }),
       ...(start.label === undefined ? {} : { label: start.label }),
     });
-    const started = yield (message) => message instanceof Started && message.pid === pid;
+    const started = yield { match: (message) => message instanceof Started && message.pid === pid, skip };
     const { result } = started as Started;
     if (result.ok) {
       child.pid = pid;
@@ -344,6 +344,9 @@ class DynamicSupervisor<Extra> {
         return from.reply(this.#whichChildren());
       case "countChildren":
         return from.reply(this.#countChildren());
+      default:
+        // By name, a request for the other kind of supervisor gets past the types.
+        return from.reply({ ok: false, error: "badSpec", problem: wrongKind(request) });
     }
   }
 
@@ -450,4 +453,12 @@ function groupByReason(ends: ReadonlyArray<{ pid: Pid; reason: ExitReason }>): M
     else group.pids.push(pid);
   }
   return new Map([...groups.values()].map(({ reason, pids }) => [reason, pids]));
+}
+
+function wrongKind(request: unknown): InvalidChildSpecError {
+  return new InvalidChildSpecError(
+    "invalidChildSpec",
+    request,
+    "this is a dynamic supervisor: startDynamicChild starts a child of its template",
+  );
 }

@@ -1,4 +1,14 @@
-import { Down, Exit, type ExitReason, kill, type Pid, type Process, shutdown, type Waiting } from "@espalier/actors";
+import {
+  Down,
+  Exit,
+  type ExitReason,
+  kill,
+  type Match,
+  type Pid,
+  type Process,
+  shutdown,
+  type Waiting,
+} from "@espalier/actors";
 import { type Restart, type Shutdown } from "./child-spec.ts";
 
 /** The time that a child was given to end has run out. */
@@ -28,22 +38,27 @@ export function isOrderlyEnd(reason: ExitReason, how: Shutdown, restart: Restart
  * since a child that has unlinked itself would otherwise hang its supervisor for ever.
  */
 export function* shutdownChild(process: Process, pid: Pid, how: Shutdown): Waiting<ExitReason> {
+  // All that this is about comes behind what waits already, but for the exit of a child that is dead before.
+  const skip = process.mailboxLength;
+  const wasAlive = process.isAlive(pid);
   const monitor = process.monitor(pid);
   process.exit(pid, how === "brutalKill" ? kill : shutdown());
   const timeout = new ShutdownTimeout();
   const timer = typeof how === "number" ? process.sendAfter<ShutdownTimeout>(process.pid, timeout, how) : undefined;
-  let message = yield (candidate) => (candidate instanceof Down && candidate.ref === monitor) || candidate === timeout;
+  const isDown: Match = (candidate) => candidate instanceof Down && candidate.ref === monitor;
+  let message = yield { match: (candidate) => candidate === timeout || isDown(candidate), skip };
   if (message === timeout) {
     process.exit(pid, kill);
-    message = yield (candidate) => candidate instanceof Down && candidate.ref === monitor;
+    message = yield { match: isDown, skip };
   } else if (timer !== undefined) {
     process.cancelTimer(timer);
     // It may have fired already, behind the notice of the death.
-    process.takeMessage((candidate) => candidate === timeout);
+    process.takeMessage((candidate) => candidate === timeout, skip);
   }
   process.unlink(pid);
   // The link's own notice tells the true reason also when the child was dead before the monitor was set.
-  const exit = process.takeMessage((candidate) => candidate instanceof Exit && candidate.from === pid);
+  const isExit: Match = (candidate) => candidate instanceof Exit && candidate.from === pid;
+  const exit = process.takeMessage(isExit, wasAlive ? skip : 0);
   if (exit instanceof Exit) return exit.reason;
   return message instanceof Down ? message.reason : shutdown();
 }
@@ -68,6 +83,7 @@ export function* shutdownAll(
 ): Waiting<ParallelEnd[]> {
   const ends: ParallelEnd[] = [];
   const waitingFor = new Map<unknown, Pid>();
+  const waitingBefore = process.mailboxLength;
   for (const pid of pids) {
     waitingFor.set(process.monitor(pid), pid);
     // One that is dead, or as good as dead, tells the true reason by its link.
@@ -82,12 +98,16 @@ export function* shutdownAll(
     );
   }
   takeEarlierEnds();
+  // All else that this is about comes behind what waits already.
+  const skip = waitingBefore - earlier.size;
   for (const pid of pids) process.exit(pid, how === "brutalKill" ? kill : shutdown());
   const timeout = new ShutdownTimeout();
   const timer = typeof how === "number" ? process.sendAfter<ShutdownTimeout>(process.pid, timeout, how) : undefined;
   while (waitingFor.size > 0) {
-    const message = yield (candidate) =>
-      candidate === timeout || (candidate instanceof Down && waitingFor.has(candidate.ref));
+    const message = yield {
+      match: (candidate) => candidate === timeout || (candidate instanceof Down && waitingFor.has(candidate.ref)),
+      skip,
+    };
     // By now those that were as good as dead are dead.
     if (ends.length === 0) takeEarlierEnds();
     if (message instanceof Down) {

@@ -306,13 +306,14 @@ class Supervisor {
   *#start(child: Child): Waiting<StartFailure | undefined> {
     const { id, start } = child.spec;
     child.incarnation += 1;
+    const skip = this.#process.mailboxLength;
     const pid = this.#process.startChild(start.definition, start.args, {
       id,
       incarnation: child.incarnation,
       ...(start.name === undefined ? {} : { name: start.name }),
       ...(start.label === undefined ? {} : { label: start.label }),
     });
-    const started = yield (message) => message instanceof Started && message.pid === pid;
+    const started = yield { match: (message) => message instanceof Started && message.pid === pid, skip };
     const { result } = started as Started;
     if (result.ok) {
       this.#children.setState(child, result.ref);
@@ -355,6 +356,9 @@ class Supervisor {
         return from.reply(this.#whichChildren());
       case "countChildren":
         return from.reply(this.#countChildren());
+      default:
+        // By name, a request for the other kind of supervisor gets past the types.
+        return from.reply({ ok: false, error: "badSpec", problem: wrongKind(request) });
     }
   }
 
@@ -471,4 +475,12 @@ class Supervisor {
 /** The process of a child, if it has one. */
 function pidOf({ state }: Child): Pid | undefined {
   return typeof state === "object" ? state : undefined;
+}
+
+function wrongKind(request: unknown): InvalidChildSpecError {
+  return new InvalidChildSpecError(
+    "invalidChildSpec",
+    request,
+    "startDynamicChild is for dynamic supervisors; this one has static children",
+  );
 }

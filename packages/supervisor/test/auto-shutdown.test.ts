@@ -101,6 +101,19 @@ describe("allSignificant", () => {
   });
 });
 
+describe("allSignificant while a significant child is being restarted", () => {
+  test("counts it as one that is left", async () => {
+    const world = createWorld();
+    const restarting = worker("a", startsAs("ok", "fail"), { restart: "transient", significant: true });
+    const children = [restarting, significant("b", "transient")];
+    const sup = await startSupervisor(world.system, { autoShutdown: "allSignificant", intensity: 2, children });
+    // The end of the one is handled between the two attempts to restart the other.
+    world.system.send(actorAt(world.system, "sup/a"), boom);
+    await end(world, "b", normal);
+    await expect(childrenOf(world.system, sup)).resolves.toBe("a#3 b");
+  });
+});
+
 describe.each(["anySignificant", "allSignificant"] as const)("%s", (autoShutdown) => {
   test("has nothing to do with terminateChild", async () => {
     const world = createWorld();

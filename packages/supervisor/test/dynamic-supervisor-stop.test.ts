@@ -3,7 +3,7 @@ import { child, startDynamicChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
 import { slowToStop, startsAs, steady, trapExitAndIgnore } from "./support/actors.ts";
 import { startedPid, startPool } from "./support/pool.ts";
-import { keepJournal, living } from "./support/tree.ts";
+import { collectReports, keepJournal, living } from "./support/tree.ts";
 import { createWorld } from "./support/world.ts";
 
 const boom = failure(new Error("boom"));
@@ -74,8 +74,13 @@ describe("a dynamic supervisor that is stopped", () => {
     const journal = keepJournal(system);
     system.send(pid, boom);
     while (!journal.take().some((line) => line.startsWith("fail"))) system.step();
+    const reports = collectReports(system);
     system.exit(sup, shutdown());
     await system.idle();
+    // Nothing is to be said of how it ended: it had no process that could have.
+    expect(reports.filter((report) => report.type === "supervisor" && report.errorContext === "shutdownError")).toEqual(
+      [],
+    );
     expect(journal.take().at(-1)).toBe("stop sup#1 shutdown");
   });
 

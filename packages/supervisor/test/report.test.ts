@@ -66,6 +66,17 @@ describe("a supervisor reports", () => {
     expect(inShort(reports)).toEqual(["childTerminated a error", "shutdown a reachedMaxRestartIntensity"]);
   });
 
+  test("the same of a dynamic supervisor and its child", async () => {
+    const { system } = createWorld();
+    const reports = collectReports(system);
+    const pool = defineDynamicSupervisor({ intensity: 0, child: { start: () => child(endsAsTold) } });
+    const sup = await startRoot(system, pool);
+    await startDynamicChild(system, sup, undefined, "a");
+    system.send(actorAt(system, "sup/a"), boom);
+    await system.idle();
+    expect(inShort(reports)).toEqual(["childTerminated a error", "shutdown a reachedMaxRestartIntensity"]);
+  });
+
   test("a child that fails to start with it", async () => {
     const { system } = createWorld();
     const reports = collectReports(system);
@@ -126,6 +137,15 @@ describe("a supervisor reports", () => {
       "shutdownError crashing error",
       "shutdownError slow killed",
     ]);
+  });
+
+  test("a dynamic child that did not end as it was told to", async () => {
+    const { system } = createWorld();
+    const reports = collectReports(system);
+    const sup = await startRoot(system, defineDynamicSupervisor({ child: { start: () => child(endAs(normal)) } }));
+    await startDynamicChild(system, sup, undefined, "a");
+    await terminateChild(system, sup, actorAt(system, "sup/a"));
+    expect(inShort(reports)).toEqual(["shutdownError a normal"]);
   });
 
   test("as the reason of a child that had ended before it was told the true one", async () => {

@@ -319,10 +319,10 @@ export class ActorProcess implements Process {
     return entry;
   }
 
-  takeMessage(match: Match): unknown {
+  takeMessage(match: Match, skip = 0): unknown {
     this.#lookAgain();
     const length = this.mailboxLength;
-    for (let index = 0; index < length; index += 1) {
+    for (let index = skip; index < length; index += 1) {
       if (match(unwrap(this.#entryAt(index)))) return unwrap(this.#takeAt(index));
     }
     return undefined;
@@ -492,8 +492,13 @@ export class ActorProcess implements Process {
   #advance(waiting: Waiting, message: unknown, phase: Phase): void {
     const step = waiting.next(message);
     if (this.#phase !== phase) return;
-    if (step.done === true) this.#settled(phase);
-    else this.#blocked = { waiting, match: step.value, scanned: 0 };
+    if (step.done === true) {
+      this.#settled(phase);
+    } else if (typeof step.value === "function") {
+      this.#blocked = { waiting, match: step.value, scanned: 0 };
+    } else {
+      this.#blocked = { waiting, match: step.value.match, scanned: step.value.skip };
+    }
   }
 
   #await(promise: PromiseLike<void | (() => Progress)>, phase: Phase): void {

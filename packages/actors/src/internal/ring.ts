@@ -42,10 +42,18 @@ export class Ring<Item> {
     return this.#items[(this.#head + index) & (this.#items.length - 1)];
   }
 
-  /** Takes out the item at a place counted from the front; those behind it move up by one. */
+  /** Takes out the item at a place counted from the front. The shorter side closes the gap. */
   remove(index: number): Item | undefined {
     const mask = this.#items.length - 1;
     const item = this.#items[(this.#head + index) & mask];
+    if (index >= this.#length / 2) {
+      for (let place = index; place < this.#length - 1; place += 1) {
+        this.#items[(this.#head + place) & mask] = this.#items[(this.#head + place + 1) & mask];
+      }
+      this.#items[(this.#head + this.#length - 1) & mask] = undefined;
+      this.#length -= 1;
+      return item;
+    }
     for (let place = index; place > 0; place -= 1) {
       this.#items[(this.#head + place) & mask] = this.#items[(this.#head + place - 1) & mask];
     }
