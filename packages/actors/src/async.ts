@@ -1,6 +1,7 @@
 import type { Behaviour, Definition, Match, Process, Progress, Waiting } from "./behaviour.ts";
 import { type CallMessage, type CastMessage, type RequestId, Response } from "./call.ts";
 import type { Context } from "./context.ts";
+import { ReceiveInProgressError } from "./errors.ts";
 import { normal } from "./exit-reason.ts";
 import type { ActorProcess } from "./internal/process.ts";
 import { handleSystemMessage, SystemMessage } from "./internal/system-message.ts";
@@ -113,6 +114,8 @@ class Body extends Resource {
   receive(options: { readonly match?: Match; readonly timeoutMs?: number } = {}): Promise<unknown> {
     const process = this.#process;
     process.assertAlive();
+    // The one before would never be answered: a process waits for one thing at a time.
+    if (this.#want !== null) throw new ReceiveInProgressError(process.path);
     const { match = () => true, timeoutMs } = options;
     return new Promise((resolve) => {
       const timeout = timeoutMs === undefined ? undefined : new ReceiveTimeout();

@@ -163,6 +163,17 @@ export class CodeChangeError extends ActorsError {
   }
 }
 
+/** An async function called `receive` while it was waiting in another one. */
+export class ReceiveInProgressError extends ActorsError {
+  readonly code = "ERR_RECEIVE_IN_PROGRESS";
+  readonly path: string;
+
+  constructor(path: string) {
+    super(`${path} is waiting in a receive already; await that one first`);
+    this.path = path;
+  }
+}
+
 /** The system has been shut down. */
 export class SystemStoppedError extends ActorsError {
   readonly code = "ERR_SYSTEM_STOPPED";

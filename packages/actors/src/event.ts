@@ -33,7 +33,9 @@ export interface TraceEvents {
   timerSet: { readonly dueIn: number };
   timerFired: object;
   timerCancelled: object;
+  /** A resource has its first owner: a timer, a monitor, a call, a socket. */
   acquire: { readonly resource: string };
+  /** The owner of a resource has died, and it is given back. */
   release: { readonly resource: string };
   report: { readonly report: Report };
 }

@@ -105,6 +105,7 @@ export {
   MailboxFullError,
   MissingCallbackError,
   NoProcessError,
+  ReceiveInProgressError,
   RegistrationError,
   SystemStoppedError,
   UnsupportedMachineError,

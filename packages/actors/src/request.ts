@@ -1,8 +1,8 @@
 import type { Match, Process, Waiting } from "./behaviour.ts";
 import { CallMessage, type From } from "./call.ts";
-import { type ExitReason } from "./exit-reason.ts";
+import type { ExitReason } from "./exit-reason.ts";
 import { Down } from "./monitor.ts";
-import { type Pid } from "./pid.ts";
+import type { Pid } from "./pid.ts";
 
 /** The answer to one request, as it arrives in the mailbox of who asked. */
 class Answer {

@@ -360,3 +360,22 @@ describe("a suspended async function", () => {
     expect(log).toEqual(["before", "while suspended"]);
   });
 });
+
+test("a second receive while one is waiting is refused", async () => {
+  const { system } = createWorld();
+  const ref = system.spawn(
+    fromAsync(
+      async (self) => {
+        void self.receive();
+        await self.receive();
+      },
+      { name: "hasty" },
+    ),
+  );
+  await expect(system.exited(ref)).resolves.toMatchObject({
+    error: {
+      code: "ERR_RECEIVE_IN_PROGRESS",
+      message: "hasty-1 is waiting in a receive already; await that one first",
+    },
+  });
+});

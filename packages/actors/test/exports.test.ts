@@ -22,6 +22,7 @@ test("the public surface of the package is this", () => {
       "MissingCallbackError",
       "NoProcessError",
       "Pid",
+      "ReceiveInProgressError",
       "RegistrationError",
       "Resource",
       "Response",

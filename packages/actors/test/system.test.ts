@@ -85,6 +85,18 @@ describe("a system", () => {
     expect(system.step()).toBe(false);
     expect(system.inspect().steps).toBe(3);
   });
+
+  test("gives each actor that has work one step, in turn", async () => {
+    const { system } = createWorld();
+    const log: string[] = [];
+    const [a, b, c] = [system.spawn(puppet()), system.spawn(puppet()), system.spawn(puppet())];
+    await system.idle();
+    for (const name of ["a1", "a2", "a3"]) system.send(a, () => log.push(name));
+    system.send(b, () => log.push("b1"));
+    for (const name of ["c1", "c2"]) system.send(c, () => log.push(name));
+    await system.idle();
+    expect(log).toEqual(["a1", "b1", "c1", "a2", "c2", "a3"]);
+  });
 });
 
 describe("idle", () => {

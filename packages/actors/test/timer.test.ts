@@ -162,3 +162,11 @@ describe("a timer", () => {
     expect(received).toEqual(["first"]);
   });
 });
+
+test.each([Number.NaN, -1, Number.POSITIVE_INFINITY])("sendAfter refuses to wait for %d ms", (afterMs) => {
+  const { system } = createWorld();
+  const probe = createProbe(system);
+  expect(() => probe.self.sendAfter(probe.ref, "never", afterMs)).toThrow(
+    `afterMs is ${afterMs}; expected milliseconds of at least 0`,
+  );
+});

@@ -1,5 +1,5 @@
-import { type Deadline } from "../timer.ts";
-import { type ActorProcess } from "./process.ts";
+import type { Deadline } from "../timer.ts";
+import type { ActorProcess } from "./process.ts";
 import { Timer } from "./timer-queue.ts";
 
 /** A deadline of one actor: it runs when nobody has pushed it back in time. */

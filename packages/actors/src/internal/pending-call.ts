@@ -4,7 +4,7 @@ import { type ExitReason, failure, noproc } from "../exit-reason.ts";
 import type { Destination, Pid } from "../pid.ts";
 import type { Kernel } from "./kernel.ts";
 import type { ActorProcess } from "./process.ts";
-import { Timer, type TimerQueue } from "./timer-queue.ts";
+import { Timer } from "./timer-queue.ts";
 import { Watch } from "./watch.ts";
 
 /** OTP's default for every call. */
@@ -37,9 +37,10 @@ class PendingCall extends Watch implements From, RequestId {
     caller?.own(this);
   }
 
-  limit(timers: TimerQueue, due: number, timeoutMs: number): void {
-    this.#timer = new CallTimer(timers, () => this.#fail(new CallTimeoutError(this.#targetName, timeoutMs)));
-    timers.arm(this.#timer, due);
+  limit(kernel: Kernel, timeoutMs: number): void {
+    this.#timer = new CallTimer(kernel, () => this.#fail(new CallTimeoutError(this.#targetName, timeoutMs)));
+    kernel.timers.arm(this.#timer, kernel.host.now() + timeoutMs);
+    this.#timer.tellHost();
   }
 
   reply(value: unknown): void {
@@ -64,7 +65,10 @@ class PendingCall extends Watch implements From, RequestId {
     this.#isOver = true;
     this.unwatch();
     this.owner?.disown(this);
-    this.#timer?.release();
+    if (this.#timer !== null) {
+      this.#timer.release();
+      this.#timer.tellHost();
+    }
     return true;
   }
 
@@ -74,15 +78,22 @@ class PendingCall extends Watch implements From, RequestId {
 }
 
 class CallTimer extends Timer {
+  readonly #kernel: Kernel;
   readonly #expired: () => void;
 
-  constructor(queue: TimerQueue, expired: () => void) {
-    super(queue);
+  constructor(kernel: Kernel, expired: () => void) {
+    super(kernel.timers);
+    this.#kernel = kernel;
     this.#expired = expired;
   }
 
   fire(): void {
     this.#expired();
+  }
+
+  /** Outside a drain nobody else would tell the host of a change: not of a deadline, nor that there is none any more. */
+  tellHost(): void {
+    if (!this.#kernel.isDraining) this.#kernel.wake();
   }
 }
 
@@ -124,10 +135,7 @@ export function startCall(
     return id;
   }
   const call = new PendingCall(process, caller, settle);
-  if (timeoutMs !== "infinity") {
-    call.limit(kernel.timers, kernel.host.now() + timeoutMs, timeoutMs);
-    if (!kernel.isDraining) kernel.wake();
-  }
+  if (timeoutMs !== "infinity") call.limit(kernel, timeoutMs);
   const request = message(call);
   const from = caller?.pid ?? kernel.rootPid;
   // System messages are not what a mailbox's limit is for: a flooded actor must still be reachable.

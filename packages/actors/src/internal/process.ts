@@ -22,6 +22,7 @@ import { CrashReport, type Report, type Subject, type TraceEvents } from "../eve
 import {
   ActorDeadError,
   BadReturnError,
+  InvalidOptionError,
   MailboxFullError,
   NoProcessError,
   RegistrationError,
@@ -734,6 +735,9 @@ export class ActorProcess implements Process {
 
   own(resource: Resource): void {
     this.assertAlive();
+    if (this.kernel.tracer !== null && resource.owner === null) {
+      this.kernel.trace("acquire", this, { resource: resource.describe() });
+    }
     resource.owner?.disown(resource);
     resource.owner = this;
     const first = this.owned;
@@ -1000,9 +1004,12 @@ export class ActorProcess implements Process {
 
   sendAfter(target: Destination, message: unknown, afterMs: number): TimerRef {
     this.assertAlive();
+    if (!Number.isFinite(afterMs) || afterMs < 0) {
+      throw new InvalidOptionError("afterMs", afterMs, "milliseconds of at least 0");
+    }
     const timer = new MessageTimer(this.kernel.timers, target, message);
     this.own(timer);
-    this.kernel.timers.arm(timer, this.kernel.host.now() + Math.max(0, afterMs));
+    this.kernel.timers.arm(timer, this.kernel.host.now() + afterMs);
     // Outside a drain nobody else would tell the host of the new deadline.
     if (!this.kernel.isDraining) this.kernel.wake();
     if (this.kernel.tracer !== null) timer.cause = this.kernel.trace("timerSet", this, { dueIn: afterMs });

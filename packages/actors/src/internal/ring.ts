@@ -1,4 +1,3 @@
-
 /** A queue in a circular array whose length is a power of two: O(1) at both ends, nothing moved, nothing allocated. */
 export class Ring<Item> {
   // A literal, since it is made for each actor that ever has two messages waiting; most never need more room.
