@@ -172,7 +172,7 @@ export class Connection extends Resource implements SocketEvents {
       this.#idle?.arm(idleTimeoutMs);
     }
     if (sendTimeoutMs !== "infinity") this.#sending = this.deadline(() => this.#checkSending());
-    if (this.#sendingUpTo > 0 || this.#isOver) this.#watchSending();
+    if (this.#sendingUpTo > 0 || (this.#isOver && !this.#isGone)) this.#watchSending();
     this.#hasBegun = true;
     if (!this.#isDeaf) this.#deliver({ type: "socketReady" });
     this.#pump();

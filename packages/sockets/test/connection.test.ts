@@ -1,17 +1,8 @@
-import { type ExitReason, fromAsync, isExpected, type Pid, shutdown } from "@espalier/actors";
-import { encodeFrame, type ListenerOptions } from "@espalier/sockets";
+import { type ExitReason, isExpected, type Pid, shutdown } from "@espalier/actors";
+import { encodeFrame } from "@espalier/sockets";
 import { terminateChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { setup } from "xstate";
-import {
-  type ConnectionTypes,
-  echo,
-  fragileEcho,
-  ignorant,
-  type Puppet,
-  puppetry,
-  typesOf,
-} from "./support/handlers.ts";
+import { echo, fragileEcho, type Puppet, puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
 import { pattern } from "./support/transport-world.ts";
 
@@ -27,28 +18,6 @@ function gate() {
       for (const open of opens) open();
     },
   };
-}
-
-/** Ends as the test says, after it has sent something. */
-const farewells: ReadonlyArray<readonly [string, (puppet: Puppet) => void, ExitReason["type"]]> = [
-  ["ends by itself", ({ self }) => self.exit({ type: "normal" }), "normal"],
-  ["shuts down with a detail", ({ self }) => self.exit(shutdown("done")), "shutdown"],
-  [
-    "crashes",
-    () => {
-      throw new Error("boom");
-    },
-    "error",
-  ],
-  ["is killed", ({ self }) => self.exit(self.pid, { type: "kill" }), "killed"],
-];
-
-/** The only connection, once it has ended. */
-async function stopped() {
-  await world.until(() => world.of("connectionStopped").length === 1);
-  const [stop] = world.of("connectionStopped");
-  if (stop === undefined) throw new Error("no connection has stopped");
-  return stop;
 }
 
 describe.each(transports)("%s", (transport) => {
@@ -78,13 +47,14 @@ describe.each(transports)("%s", (transport) => {
       const { handler, puppets } = puppetry({
         init: ({ connection }) => {
           connection.activate(2);
+          connection.send(pattern(BIG));
           return wait();
         },
       });
       const listener = await world.open(handler, { packet: "line" });
       const client = await world.connect(listener);
       client.write("one\ntwo\nthree\n");
-      await world.until(() => puppets.length === 1);
+      await client.bytes(BIG);
       await world.settle();
       const [puppet] = puppets as [Puppet];
       expect([puppet.heard, puppet.connection.bytesReceived]).toEqual([[], 0]);
@@ -132,6 +102,33 @@ describe.each(transports)("%s", (transport) => {
     });
   });
 
+  test("a connection knows the addresses of both its ends, and shows its client's", async () => {
+    const { handler, one } = puppetry();
+    const listener = await world.open(handler);
+    const client = await world.connect(listener);
+    const { connection, self } = await one();
+    expect(connection.peername).toEqual({ host: "127.0.0.1", port: world.portOf(client) });
+    expect(connection.sockname).toEqual(listener.address);
+    const shown = `127.0.0.1:${world.portOf(client)}`;
+    expect(JSON.stringify({ connection })).toBe(`{"connection":"${shown}"}`);
+    const info = world.system.inspect().processes.find(({ pid }) => pid === self.pid);
+    expect(info?.label).toBe(shown);
+    expect(info?.resources).toContainEqual({ kind: "socket", description: shown });
+  });
+
+  test("a connection whose handler is dead takes nothing more", async () => {
+    const { handler, one } = puppetry();
+    const client = await world.connect(await world.open(handler));
+    const { connection, self } = await one();
+    world.system.exit(self.pid, shutdown());
+    await world.stopped();
+    expect([connection.isOpen, connection.send("from the grave")]).toEqual([false, false]);
+    connection.activate(true);
+    connection.close();
+    expect(await client.next("closed")).toBeUndefined();
+    expect(client.receivedBytes).toBe(0);
+  });
+
   describe("the client's end", () => {
     test("comes behind all that the client has sent, however slowly that is let in", async () => {
       const { handler, one } = puppetry();
@@ -157,7 +154,7 @@ describe.each(transports)("%s", (transport) => {
       client.end();
       await client.next("closed");
       expect(client.received.toString()).toBe("question");
-      expect((await stopped()).reason).toEqual(shutdown("peerClosed"));
+      expect((await world.stopped()).reason).toEqual(shutdown("peerClosed"));
     });
 
     test("closes one direction: a handler may go on sending until it ends", async () => {
@@ -192,90 +189,6 @@ describe.each(transports)("%s", (transport) => {
       await world.until(() => puppet.heard.length === 2);
       expect(puppet.heard).toEqual(["socketReady", "error ECONNRESET"]);
       expect(puppet.connection.send("?")).toBe(false);
-    });
-  });
-
-  describe("a machine that does not handle", () => {
-    test("the client's end, ends: shutdown peerClosed", async () => {
-      const listener = await world.open(ignorant);
-      const client = await world.connect(listener);
-      client.write("hello");
-      await client.bytes(5);
-      client.end();
-      expect((await stopped()).reason).toEqual(shutdown("peerClosed"));
-      expect(listener.shutdownCounts).toEqual({ peerClosed: 1 });
-    });
-
-    test("an error, ends: shutdown with its code", async () => {
-      const listener = await world.open(ignorant);
-      const client = await world.connect(listener);
-      client.write("hello");
-      await client.bytes(5);
-      client.close("reset");
-      expect((await stopped()).reason).toEqual(shutdown("ECONNRESET"));
-      expect(listener.shutdownCounts).toEqual({ ECONNRESET: 1 });
-    });
-
-    test("a packet that is too large, ends: shutdown frameTooLarge", async () => {
-      const listener = await world.open(ignorant, { packet: "line", maxPacketSize: 5 });
-      const client = await world.connect(listener);
-      client.write("too long");
-      expect((await stopped()).reason).toEqual(shutdown("frameTooLarge"));
-      expect(listener.shutdownCounts).toEqual({ frameTooLarge: 1 });
-    });
-
-    test("exits, ends with an actor that it is linked to, unless that ends normally", async () => {
-      const listener = await world.open(ignorant);
-      await world.connectMany(listener, 1);
-      const [connection] = (await listener.connections()) as [Pid];
-      for (const reason of [{ type: "normal" }, shutdown("together")] satisfies ExitReason[]) {
-        world.system.spawn(
-          fromAsync(async (self) => {
-            self.link(connection);
-            self.exit(reason);
-          }),
-        );
-        await world.settle();
-        expect(world.system.isAlive(connection)).toBe(reason.type === "normal");
-      }
-      expect((await stopped()).reason).toEqual(shutdown("together"));
-    });
-  });
-
-  describe("what a handler has sent when it", () => {
-    test.for(farewells)("%s still reaches its client", async ([, end, type]) => {
-      const { handler, one } = puppetry();
-      const client = await world.connect(await world.open(handler), { reads: false });
-      const puppet = await one();
-      world.system.send(puppet.self.ref, (told) => {
-        told.connection.send(pattern(BIG));
-        told.connection.send("goodbye");
-        end(told);
-      });
-      const { reason } = await stopped();
-      expect(reason.type).toBe(type);
-      client.resume();
-      expect(await client.next("closed")).toBeUndefined();
-      expect(client.received.subarray(0, BIG).equals(pattern(BIG))).toBe(true);
-      expect(client.received.subarray(BIG).toString()).toBe("goodbye");
-      world.logged.splice(0);
-    });
-
-    test("ends reaches also a client that goes on talking", async () => {
-      const { handler, one } = puppetry({ react: (_event, { connection }) => connection.activate() });
-      const client = await world.connect(await world.open(handler), {
-        react: (name, self) => name === "data" && self.write("and another thing"),
-      });
-      const puppet = await one();
-      client.write("question");
-      await world.until(() => puppet.heard.length === 2);
-      client.write("one that is never read");
-      world.system.send(puppet.self.ref, ({ connection, self }) => {
-        connection.send(pattern(1_000_000));
-        self.exit(shutdown("enough"));
-      });
-      expect(await client.next("closed")).toBeUndefined();
-      expect(client.received.equals(pattern(1_000_000))).toBe(true);
     });
   });
 
@@ -358,144 +271,5 @@ describe.each(transports)("%s", (transport) => {
     const reports = world.logged.splice(0).join("\n");
     expect(reports).toContain(`127.0.0.1:${world.portOf(victim)}`);
     expect(reports).toContain("boom");
-  });
-});
-
-describe("the time without data", () => {
-  useWorld("memory");
-  const options: ListenerOptions = { idleTimeoutMs: 120_000 };
-
-  test("ends a machine that does not handle timeout: shutdown idleTimeout", async () => {
-    const listener = await world.open(ignorant, options);
-    const client = await world.connect(listener);
-    await world.manual.advance(119_999);
-    expect(listener.currentClients).toBe(1);
-    await world.manual.advance(1);
-    expect(listener.currentClients).toBe(0);
-    expect(await client.next("closed")).toBeUndefined();
-    expect(listener.shutdownCounts).toEqual({ idleTimeout: 1 });
-  });
-
-  test("begins anew with each of the client's bytes", async () => {
-    const listener = await world.open(ignorant, { packet: 2, ...options });
-    const client = await world.connect(listener);
-    for (const byte of encodeFrame(2, "ab")) {
-      client.write(Buffer.from([byte]));
-      await world.manual.advance(119_999);
-    }
-    expect([listener.currentClients, client.receivedBytes]).toEqual([1, 4]);
-    await world.manual.advance(1);
-    expect(listener.currentClients).toBe(0);
-  });
-
-  test("is not moved by what the server sends", async () => {
-    const { handler, one } = puppetry();
-    const client = await world.connect(await world.open(handler, options));
-    const puppet = await one();
-    for (let minute = 0; minute < 2; minute += 1) {
-      puppet.connection.send("tick");
-      await world.manual.advance(59_999);
-    }
-    expect(puppet.heard).toEqual(["socketReady"]);
-    await world.manual.advance(2);
-    expect([client.receivedBytes, puppet.heard]).toEqual([8, ["socketReady", "timeout"]]);
-  });
-
-  test("comes again and again to a handler that lives on", async () => {
-    const { handler, one } = puppetry();
-    await world.connect(await world.open(handler, options));
-    const puppet = await one();
-    await world.manual.advance(360_000);
-    expect(puppet.heard).toEqual(["socketReady", "timeout", "timeout", "timeout"]);
-  });
-
-  test("ends with the socket", async () => {
-    const { handler, one } = puppetry();
-    const client = await world.connect(await world.open(handler, options));
-    const puppet = await one();
-    puppet.connection.activate();
-    client.end();
-    await world.manual.advance(1_000_000);
-    expect(puppet.heard).toEqual(["socketReady", "closed"]);
-  });
-
-  test("can be without end", async () => {
-    const { handler, one } = puppetry();
-    await world.connect(await world.open(handler, { idleTimeoutMs: "infinity" }));
-    await world.manual.advance(1e9);
-    expect((await one()).heard).toEqual(["socketReady"]);
-  });
-});
-
-describe("a machine that handles the ends of its socket", () => {
-  useWorld("memory");
-  const patient = setup({ types: typesOf<ConnectionTypes>() }).createMachine({
-    context: ({ input }) => input,
-    initial: "open",
-    states: {
-      open: {
-        on: {
-          socketReady: { actions: ({ context }) => context.connection.activate(true) },
-          timeout: { actions: ({ context }) => void context.connection.send("are you there?") },
-          closed: "over",
-          error: "over",
-        },
-      },
-      over: { after: { 1000: "done" } },
-      done: { type: "final" },
-    },
-  });
-
-  test("lives on until it ends by itself", async () => {
-    const listener = await world.open(patient, { idleTimeoutMs: 500 });
-    const [left, right] = [await world.connect(listener), await world.connect(listener)];
-    await world.manual.advance(500);
-    expect([left.received.toString(), right.received.toString()]).toEqual(["are you there?", "are you there?"]);
-    left.end();
-    right.close("reset");
-    await world.manual.advance(999);
-    expect(listener.currentClients).toBe(2);
-    await world.manual.advance(1);
-    expect([listener.currentClients, listener.shutdownCounts]).toEqual([0, { normal: 2 }]);
-  });
-});
-
-describe("a client that does not read", () => {
-  useWorld("memory");
-
-  test("keeps nobody waiting when its handler ends, and is buried within the time for sending", async () => {
-    const { handler, puppets } = puppetry();
-    const listener = await world.open(handler, { maxClients: 1, sendTimeoutMs: 1000 });
-    const client = await world.connect(listener, { reads: false });
-    await world.until(() => puppets[0]?.heard.length === 1);
-    world.system.send((puppets[0] as Puppet).self.ref, ({ connection, self }) => {
-      connection.send(Buffer.alloc(200_000));
-      self.exit(shutdown("done"));
-    });
-    await world.settle();
-    expect(listener.currentClients).toBe(0);
-    await world.connect(listener);
-    await world.until(() => puppets[1]?.heard.length === 1);
-    expect(listener.stats).toMatchObject({ accepted: 2, closedMaxLimit: 0 });
-    expect(world.memory.openSockets).toBe(4);
-    await world.manual.advance(999);
-    expect(world.memory.openSockets).toBe(4);
-    await world.manual.advance(1);
-    expect(world.memory.openSockets).toBe(3);
-    client.resume();
-    expect(await client.next("closed")).toBe("ECONNRESET");
-  });
-
-  test("nor does one that keeps its side open", async () => {
-    const listener = await world.open(fragileEcho, { sendTimeoutMs: 1000 });
-    const client = await world.connect(listener, { lingers: true });
-    client.write("boom");
-    await client.next("end");
-    expect(listener.currentClients).toBe(0);
-    await world.manual.advance(999);
-    expect(world.memory.openSockets).toBe(2);
-    await world.manual.advance(1);
-    expect(world.memory.openSockets).toBe(1);
-    world.logged.splice(0);
   });
 });

@@ -1,7 +1,8 @@
 import { type Pid, type ProcessInfo } from "@espalier/actors";
+import { residue } from "@espalier/actors/testing";
 import { type Listener } from "@espalier/sockets";
 import { beforeEach, describe, expect, test } from "vitest";
-import { fragileEcho } from "./support/handlers.ts";
+import { fragileEcho, polite } from "./support/handlers.ts";
 import { useWorld, world } from "./support/server-world.ts";
 import { type Chatter, chatter, fateOf } from "./support/traffic.ts";
 
@@ -141,6 +142,33 @@ describe("under live traffic", () => {
     // Whoever traps exits and loses its supervisor to a kill reports that, as in OTP. Nobody says that a listener is down.
     const lines = world.logged.splice(0).map((text) => /^error (crash|supervisor report)/.exec(text)?.[1] ?? text);
     expect(lines.filter((text) => text !== "supervisor report")).toEqual(role === "listener_sup" ? orphans : []);
+  });
+
+  test("the kill of the root takes everything along and leaves nothing, so that it can be started anew", async () => {
+    world.system.kill(world.sockets.supervisor);
+    expect(await fateOf([...chatters, ...bystanders])).toEqual({ echoing: 0, disconnected: CLIENTS + BYSTANDERS });
+    await world.until(() => world.system.inspect().processes.length === 0);
+    expect(residue(world.system)).toEqual({ actors: [], names: [], resources: [], timers: 0, tasks: 0 });
+    expect([listener.currentClients, listener.isRunning]).toEqual([0, false]);
+    await world.start();
+    const again = await world.open(fragileEcho, { packet: "line", on: `127.0.0.1:${port}` });
+    expect(await isFreshClientServed(again)).toBe(true);
+    world.logged.length = 0;
+  });
+
+  test("connections that take their time to end do not mix with those of the new tree", async () => {
+    const slow = await world.open(polite, { name: "slow" });
+    const before = await world.connectMany(slow, 3);
+    world.system.kill(treeOf(slow).listener_sup[0] as Pid);
+    for (const client of before) expect(await client.text(7)).toBe("goodbye");
+    await world.until(() => slow.isRunning);
+    await world.connectMany(slow, 2);
+    for (const client of before) client.write("bye");
+    for (const client of before) expect(await client.next("closed")).toBeUndefined();
+    await world.until(() => world.of("connectionStopped").length === 3);
+    expect(slow.currentClients).toBe(2);
+    expect(await slow.connections()).toHaveLength(2);
+    world.logged.length = 0;
   });
 
   test("the crash of a connection takes one client along", async () => {

@@ -2,6 +2,7 @@ import { encodeFrame, type Framing, type ListenerOptions } from "@espalier/socke
 import { describe, expect, test } from "vitest";
 import { echo, puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
+import { type Reaction } from "./support/socket-recorder.ts";
 import { pattern } from "./support/transport-world.ts";
 
 /** More than all buffers between two ends hold, on any transport. */
@@ -239,17 +240,16 @@ describe("the time for sending", () => {
     expect(puppet.heard).toEqual(["socketReady", "error sendTimeout"]);
   });
 
-  test("is not up for a client that is always behind, but reads", async () => {
+  test("up after the client's own end, resets the connection and says nothing more", async () => {
     const { client, puppet } = await puppetWithClient(options, false);
-    puppet.connection.send(Buffer.alloc(65_536));
-    for (let beat = 0; beat < 50; beat += 1) {
-      puppet.connection.send(Buffer.alloc(1000));
-      await world.manual.advance(100);
-      client.resume();
-      await client.next("data");
-      client.pause();
-    }
-    expect(puppet.heard).toEqual(["socketReady"]);
+    puppet.connection.activate();
+    client.end();
+    await world.settle();
+    expect(puppet.connection.send(Buffer.alloc(200_000))).toBe(false);
+    await world.manual.advance(1000);
+    expect(puppet.heard).toEqual(["socketReady", "closed"]);
+    client.resume();
+    expect(await client.next("closed")).toBe("ECONNRESET");
   });
 
   test("ends when all is taken", async () => {
@@ -282,5 +282,31 @@ describe("the time for sending", () => {
     client.resume();
     await client.bytes(100_000);
     expect(puppet.heard).toEqual(["socketReady"]);
+  });
+});
+
+const pausing: Reaction = (name, client) => name === "data" && client.pause();
+
+describe("a client that is always behind", () => {
+  const capacity = 65_536;
+  // It takes so much at a time.
+  useWorld("memory", { memory: { capacity, chunk: () => 2000 } });
+
+  test("but reads, has its time for each byte, and not for all together", async () => {
+    const { handler, one } = puppetry();
+    const listener = await world.open(handler, { sendTimeoutMs: 1000 });
+    const client = await world.connect(listener, { reads: false, react: pausing });
+    const puppet = await one();
+    puppet.connection.send(Buffer.alloc(capacity + 10_000));
+    for (let beat = 0; beat < 50; beat += 1) {
+      await world.manual.advance(100);
+      client.resume();
+      await client.next("data");
+      puppet.connection.send(Buffer.alloc(2000));
+      expect(puppet.connection.unsentBytes).toBe(10_000);
+    }
+    expect(puppet.heard).toEqual(["socketReady"]);
+    await world.manual.advance(2000);
+    expect(puppet.heard).toEqual(["socketReady", "error sendTimeout"]);
   });
 });

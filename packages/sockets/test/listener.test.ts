@@ -52,7 +52,7 @@ describe.each(transports)("%s", (transport) => {
     });
 
     test("has a place again as soon as a client has left", async () => {
-      const listener = await world.open(echo, { maxClients: 1 });
+      const listener = await world.open(echo, { maxClients: 1, acceptors: 1 });
       for (let round = 1; round <= 3; round += 1) {
         const client = await world.connect(listener);
         expect(await echoes(client)).toBe(true);
@@ -200,6 +200,7 @@ describe("access rules by address", () => {
 
   test("the first that matches decides, and no match allows", async () => {
     const listener = await world.open(echo, {
+      acceptors: 1,
       accessRules: [{ deny: "10.0.0.5" }, { allow: "10.0.0.0/24" }, { deny: "10.0.0.0/8" }, { deny: "2001:db8::/32" }],
     });
     const verdicts: Record<string, boolean> = {};

@@ -41,6 +41,15 @@ describe.each(transports)("%s", (transport) => {
       await expectEcho(await world.connect(port));
     });
 
+    test("asks the transport for what the options say, and for the defaults of what they do not", async () => {
+      await world.open(echo, { name: "asking", backlog: 7, noDelay: false, keepAlive: true });
+      await world.open(echo, { on: 0 });
+      expect(world.listenedOn).toEqual([
+        { host: "127.0.0.1", port: 0, backlog: 7, noDelay: false, keepAlive: true },
+        { port: 0, backlog: 1024, noDelay: true, keepAlive: false },
+      ]);
+    });
+
     test("several listeners serves each with its own handler, options and counts", async () => {
       const { handler, puppets } = puppetry();
       const listeners = [

@@ -16,7 +16,7 @@ import {
   type MemoryTransport,
   type MemoryTransportOptions,
 } from "../../src/testing/memory-transport.ts";
-import { type ListenEvents, type ListenSocket, type Transport } from "../../src/transport.ts";
+import { type ListenEvents, type ListenSocket, type ListenSocketOptions, type Transport } from "../../src/transport.ts";
 import { tcpTransport } from "../../src/transports/tcp.ts";
 import { type Reaction, SocketRecorder } from "./socket-recorder.ts";
 
@@ -64,6 +64,8 @@ export class ServerWorld {
   readonly events: TraceEvent[] = [];
   readonly listeners: Listener[] = [];
   readonly clients: SocketRecorder[] = [];
+  /** What the server asked of the transport, each time that it listened. */
+  readonly listenedOn: ListenSocketOptions[] = [];
   /** The server's listening sockets, those that are gone included. */
   readonly listening: ListenSocket[] = [];
   /** Sockets that the transport has accepted. */
@@ -89,6 +91,7 @@ export class ServerWorld {
       name: transport.name,
       connect: (to, events) => transport.connect(to, events),
       listen: (on, events) => {
+        this.listenedOn.push(on);
         const socket = transport.listen(on, this.#counting(events));
         this.listening.push(socket);
         return socket;
@@ -258,6 +261,14 @@ export class ServerWorld {
     const found = this.system.inspect().processes.findLast((process) => process.path === path);
     if (found === undefined) throw new Error(`there is no ${path}`);
     return found.pid;
+  }
+
+  /** The only connection, once it has ended. */
+  async stopped(): Promise<EventOf<"connectionStopped">> {
+    await this.until(() => this.of("connectionStopped").length === 1);
+    const [stop] = this.of("connectionStopped");
+    if (stop === undefined) throw new Error("no connection has stopped");
+    return stop;
   }
 
   /** Kills an actor of the server, and waits until what follows from that is done. */
