@@ -1,7 +1,7 @@
 import { type Definition, fromMachine } from "@espalier/actors";
 import { setup } from "xstate";
 import type { Connection } from "./connection.ts";
-import type { HandedOff } from "./connection-supervisor.ts";
+import type { Exhausted, HandedOff } from "./connection-supervisor.ts";
 import type { Accepted } from "./listening-socket.ts";
 
 /** What an acceptor can do; the machine says when. */
@@ -14,11 +14,7 @@ interface AcceptorActions {
   refuse(connection: Connection): void;
 }
 
-export type AcceptorEvent =
-  | Accepted
-  | HandedOff
-  /** The descriptors of the process are used up; the connection has been refused. */
-  | { readonly type: "exhausted" };
+export type AcceptorEvent = Accepted | HandedOff | Exhausted;
 
 export interface AcceptorInput {
   readonly actions: AcceptorActions;

@@ -45,6 +45,14 @@ export interface HandedOff {
   readonly type: "handedOff";
 }
 
+/** There are no descriptors left for the acceptor's connection, which has been refused. */
+export interface Exhausted {
+  readonly type: "exhausted";
+}
+
+/** How often the log says that descriptors are used up. */
+const WARN_EVERY_MS = 60_000;
+
 /** A connection and the handler that was started for it. */
 interface Child {
   readonly connection: Connection;
@@ -120,6 +128,7 @@ class ConnectionSupervisor {
   #buried = 0;
   #started = 0;
   #isWaitingForBurials = false;
+  #nextWarning = -Infinity;
   readonly #undertaker = { bury: (connection: Connection) => this.#bury(connection) };
 
   constructor(process: Process, record: ListenerRecord) {
@@ -167,7 +176,13 @@ class ConnectionSupervisor {
 
   /** eSockd's order: limit, access, start. A refusal closes the socket, counts one cause and costs nobody else. */
   #start({ connection, acceptor }: StartConnection): void {
-    const { config, handler } = this.#record;
+    const { config, handler, transport } = this.#record;
+    if (!transport.hasRoom) {
+      this.#warnOfExhaustion();
+      this.#refuse(connection, "closedSysLimit");
+      this.#process.send<Exhausted>(acceptor, { type: "exhausted" });
+      return;
+    }
     if (config.maxClients !== "infinity" && this.#children.size >= config.maxClients) {
       this.#refuse(connection, "closedMaxLimit");
       this.#release(acceptor);
@@ -212,6 +227,14 @@ class ConnectionSupervisor {
     this.#process.observe("connectionRefused", { listener: id, peer: connection.peername, counter });
     this.#process.disown(connection);
     connection.abort();
+  }
+
+  /** Once in a while: there may be thousands of refusals a second. */
+  #warnOfExhaustion(): void {
+    const now = this.#process.now();
+    if (now < this.#nextWarning) return;
+    this.#nextWarning = now + WARN_EVERY_MS;
+    this.#process.warn(`${this.#record.id}: the file descriptors of this process are used up; refusing connections`);
   }
 
   #release(acceptor: Pid): void {

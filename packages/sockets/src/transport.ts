@@ -7,6 +7,8 @@
  */
 export interface Transport {
   readonly name: string;
+  /** False: what sockets are made of, descriptors for one, is as good as used up; new connections should be refused. */
+  readonly hasRoom: boolean;
   /**
    * Opens a listening socket. `events.listening` or `events.failed` comes first, and exactly one of them. Sockets are
    * accepted paused.

@@ -29,6 +29,12 @@ export interface MemoryTransportOptions {
    * @defaultValue all of them, however they were written
    */
   readonly chunk?: (bytes: number) => number;
+  /**
+   * For how many ends of connections there is room, as descriptors are limited.
+   *
+   * @defaultValue Infinity
+   */
+  readonly room?: number;
 }
 
 /** A network inside this process: a transport for tests, without descriptors, timers or chance. */
@@ -51,12 +57,19 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
   const network = new Network(options);
   const transport = (host: string): Transport => ({
     name: "memory",
+    get hasRoom() {
+      return network.hasRoom;
+    },
     listen: (listenOptions, events) => new MemoryListenSocket(network, listenOptions, events),
     connect: (connectOptions, events) => MemorySocket.connect(network, host, connectOptions, events),
   });
   return {
     ...transport("127.0.0.1"),
     from: transport,
+    // Once more, since the spread above has read it only once.
+    get hasRoom() {
+      return network.hasRoom;
+    },
     get openSockets() {
       return network.openSockets;
     },
@@ -76,13 +89,24 @@ class Network {
   readonly listeners = new Map<number, MemoryListenSocket>();
   openSockets = 0;
   openListeners = 0;
+  readonly #room: number;
   readonly #defer: (run: () => void) => void;
   #port = FIRST_FREE_PORT - 1;
 
-  constructor({ capacity = 65536, defer = microtask, chunk = (bytes) => bytes }: MemoryTransportOptions) {
+  constructor({
+    capacity = 65536,
+    defer = microtask,
+    chunk = (bytes) => bytes,
+    room = Infinity,
+  }: MemoryTransportOptions) {
     this.capacity = capacity;
+    this.#room = room;
     this.chunk = chunk;
     this.#defer = defer;
+  }
+
+  get hasRoom(): boolean {
+    return this.openSockets <= this.#room;
   }
 
   /** A function that has `step` run later, once for all its calls until then. */

@@ -1,4 +1,5 @@
 import { createServer, Socket, type Server } from "node:net";
+import { descriptors } from "./descriptors.ts";
 import {
   type Address,
   type ConnectOptions,
@@ -30,6 +31,9 @@ import {
 export function tcpTransport(): Transport {
   return {
     name: "tcp",
+    get hasRoom() {
+      return descriptors.hasRoom;
+    },
     listen: (options, events) => new TcpListenSocket(options, events),
     connect,
   };
@@ -165,6 +169,7 @@ class TcpSocket implements TransportSocket {
 
   constructor(socket: Socket) {
     this.#socket = Object.assign(socket, { [OWNER]: this });
+    descriptors.sockets += 1;
     // There is an error listener before anything can fail, and as long as the socket lives.
     socket.on("error", onError).on("close", onClose).on("data", onData).on("end", onEnd);
   }
@@ -261,6 +266,7 @@ class TcpSocket implements TransportSocket {
   }
 
   onClose(): void {
+    descriptors.sockets -= 1;
     this.#events.closed(this.#code);
   }
 

@@ -89,6 +89,9 @@ export class ServerWorld {
     const { transport } = this;
     this.watched = {
       name: transport.name,
+      get hasRoom() {
+        return transport.hasRoom;
+      },
       connect: (to, events) => transport.connect(to, events),
       listen: (on, events) => {
         this.listenedOn.push(on);
