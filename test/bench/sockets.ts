@@ -1,4 +1,4 @@
-import { type Task } from "./load.ts";
+import type { Task } from "./load.ts";
 import { median } from "./measure.ts";
 import { Helper } from "./processes.ts";
 

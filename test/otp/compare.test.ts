@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compareTraces } from "./compare.ts";
-import { type EventList, type Trace, type TraceStep } from "./scenario.ts";
+import type { EventList, Trace, TraceStep } from "./scenario.ts";
 
 function traceOf(...steps: ReadonlyArray<Partial<TraceStep>>): Trace {
   return { format: 1, steps: steps.map((step, i) => Object.assign({ i, op: "act" }, step)), final: { alive: [] } };

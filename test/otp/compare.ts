@@ -1,4 +1,4 @@
-import { type EventList, type Leaf, type Parallel, type Trace, type TraceStep } from "./scenario.ts";
+import type { EventList, Leaf, Parallel, Trace, TraceStep } from "./scenario.ts";
 
 /** One way in which a trace is not the recorded one. */
 export interface Difference {

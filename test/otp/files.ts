@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Scenario, type ScenarioFile } from "./scenario.ts";
+import type { Scenario, ScenarioFile } from "./scenario.ts";
 
 /** The traces that were recorded from Erlang/OTP 25. */
 export const recordedTraces: string = join(import.meta.dirname, "traces");

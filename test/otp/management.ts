@@ -1,4 +1,4 @@
-import { type System } from "@espalier/actors";
+import type { System } from "@espalier/actors";
 import {
   countChildren,
   deleteChild,
@@ -13,10 +13,10 @@ import {
   type TerminateChildResult,
   whichChildren,
 } from "@espalier/supervisor";
-import { type Processes, type TreeProcess } from "./processes.ts";
+import type { Processes, TreeProcess } from "./processes.ts";
 import { fromExitReason, problemOf } from "./reason.ts";
-import { type SupervisionStep } from "./scenario.ts";
-import { type DynamicExtra, type Tree } from "./tree.ts";
+import type { SupervisionStep } from "./scenario.ts";
+import type { DynamicExtra, Tree } from "./tree.ts";
 
 /** A step that asks a supervisor something. */
 type ManagementStep = Extract<SupervisionStep, { sup: string }>;

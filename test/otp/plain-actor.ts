@@ -15,7 +15,7 @@ import {
   RegistrationError,
 } from "@espalier/actors";
 import { failureOfCall, fromExitReason, Raised, toExitReason } from "./reason.ts";
-import { type Leaf, type Op, type PlainActor, type ReplyPlan } from "./scenario.ts";
+import type { Leaf, Op, PlainActor, ReplyPlan } from "./scenario.ts";
 
 /** What one actor sends to another. */
 interface Note {

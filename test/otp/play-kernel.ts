@@ -1,8 +1,8 @@
-import { type Pid, type TraceEvent } from "@espalier/actors";
+import type { Pid, TraceEvent } from "@espalier/actors";
 import { type Acquaintances, order, plainActor, type PlainRef } from "./plain-actor.ts";
 import { fromExitReason } from "./reason.ts";
 import { Recorder } from "./record.ts";
-import { type KernelScenario, type KernelStep, type Leaf, type PlainActor, type Trace } from "./scenario.ts";
+import type { KernelScenario, KernelStep, Leaf, PlainActor, Trace } from "./scenario.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /** Plays a scenario of the family "kernel". */

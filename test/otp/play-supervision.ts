@@ -13,15 +13,7 @@ import { Management } from "./management.ts";
 import { Processes, type TreeProcess } from "./processes.ts";
 import { failureOfCall, fromExitReason, problemOf, toExitReason } from "./reason.ts";
 import { Recorder } from "./record.ts";
-import {
-  type Action,
-  type Kind,
-  type Leaf,
-  type SupervisionScenario,
-  type SupervisionStep,
-  type SupervisorBody,
-  type Trace,
-} from "./scenario.ts";
+import type { Action, Kind, Leaf, SupervisionScenario, SupervisionStep, SupervisorBody, Trace } from "./scenario.ts";
 import { Tree } from "./tree.ts";
 import { VirtualTime } from "./virtual-time.ts";
 import { type WorkerCalls, Workers } from "./workers.ts";

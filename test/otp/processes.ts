@@ -1,7 +1,7 @@
-import { type ExitReason, type Pid, type System, type TraceEvent } from "@espalier/actors";
+import type { ExitReason, Pid, System, TraceEvent } from "@espalier/actors";
 import { fromExitReason } from "./reason.ts";
-import { type Recorder } from "./record.ts";
-import { type InitOutcome, type Kind, type Reason } from "./scenario.ts";
+import type { Recorder } from "./record.ts";
+import type { InitOutcome, Kind, Reason } from "./scenario.ts";
 
 /** What one call of an init callback is to do, with everything filled in. */
 interface InitPlan {

@@ -11,7 +11,7 @@ import {
   shutdown,
 } from "@espalier/actors";
 import { type FailedToStart, InvalidChildSpecError, InvalidSupervisorFlagsError } from "@espalier/supervisor";
-import { type Reason } from "./scenario.ts";
+import type { Reason } from "./scenario.ts";
 
 /** What a scenario raises. Erlang tells an error from an exit by its stack trace; here the class does. */
 export class Raised extends Error {

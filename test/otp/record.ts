@@ -1,4 +1,4 @@
-import { type EventList, type Leaf, type Trace, type TraceStep } from "./scenario.ts";
+import type { EventList, Leaf, Trace, TraceStep } from "./scenario.ts";
 
 /** What a settled step says beside its events; what is empty or undefined is left out of the trace. */
 export interface StepFacts {

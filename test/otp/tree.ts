@@ -1,4 +1,4 @@
-import { type Definition } from "@espalier/actors";
+import type { Definition } from "@espalier/actors";
 import {
   child,
   type ChildSpec as RealChildSpec,
@@ -8,10 +8,10 @@ import {
   type SupervisorFlags,
   type SupervisorInit,
 } from "@espalier/supervisor";
-import { type Processes } from "./processes.ts";
+import type { Processes } from "./processes.ts";
 import { Raised } from "./reason.ts";
-import { type ChildSpec, type ChildTemplate, type SupervisorBody, type WorkerBody } from "./scenario.ts";
-import { type Workers } from "./workers.ts";
+import type { ChildSpec, ChildTemplate, SupervisorBody, WorkerBody } from "./scenario.ts";
+import type { Workers } from "./workers.ts";
 
 /** What a dynamic child is started with: the last part of its path, and what differs from the template's worker. */
 export interface DynamicExtra {

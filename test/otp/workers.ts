@@ -16,9 +16,9 @@ import {
   type Stop,
   stop,
 } from "@espalier/actors";
-import { type Processes, type TreeProcess } from "./processes.ts";
+import type { Processes, TreeProcess } from "./processes.ts";
 import { Raised, toExitReason } from "./reason.ts";
-import { type Action, type WorkerBody } from "./scenario.ts";
+import type { Action, WorkerBody } from "./scenario.ts";
 
 /** What a worker answers. */
 export type WorkerCalls = Call<"ping", "pong"> | Call<"act", "pong", { action: Action }>;

@@ -37,6 +37,29 @@ export function failure(error: unknown): ExitReason {
   return { type: "error", error };
 }
 
+const types: ReadonlySet<unknown> = new Set<ExitReason["type"]>([
+  "normal",
+  "shutdown",
+  "kill",
+  "killed",
+  "noproc",
+  "noconnection",
+  "error",
+]);
+
+/** Whether a value is an exit reason, by its shape. */
+export function isExitReason(value: unknown): value is ExitReason {
+  return typeof value === "object" && value !== null && "type" in value && types.has(value.type);
+}
+
+/**
+ * What untyped code has given as a reason, as a reason. Erlang takes any term; here a term that is no reason is an error
+ * with that term.
+ */
+export function toExitReason(value: ExitReason): ExitReason {
+  return isExitReason(value) ? value : failure(value);
+}
+
 /** True for the ends that are part of ordinary life and are not reported: `normal` and every `shutdown`. */
 export function isExpected(reason: ExitReason): boolean {
   return reason.type === "normal" || reason.type === "shutdown";

@@ -78,6 +78,7 @@ export {
   type ExitReason,
   failure,
   formatReason,
+  isExitReason,
   isExpected,
   kill,
   killed,

@@ -3,7 +3,7 @@ import type { Behaviour, Definition, Process, Progress } from "./behaviour.ts";
 import { CastMessage } from "./call.ts";
 import type { Context } from "./context.ts";
 import { ActorDeadError, describeValue } from "./errors.ts";
-import { type ExitReason, normal, shutdown } from "./exit-reason.ts";
+import { type ExitReason, isExitReason, normal, shutdown } from "./exit-reason.ts";
 import type { Kernel } from "./internal/kernel.ts";
 import { boundMicrosteps, checkMachine, formatStateValue } from "./internal/machine-check.ts";
 import { type Machine, type MachineHooks, MachineScope } from "./internal/machine-scope.ts";
@@ -233,20 +233,6 @@ function endReason({ snapshot, shutdownReason }: MachineSelf): ExitReason {
   if (shutdownReason?.type === "shutdown") return shutdownReason;
   if (snapshot.status === "stopped") return shutdown();
   return isExitReason(snapshot.output) ? snapshot.output : normal;
-}
-
-const REASONS: ReadonlySet<unknown> = new Set<ExitReason["type"]>([
-  "normal",
-  "shutdown",
-  "kill",
-  "killed",
-  "noproc",
-  "noconnection",
-  "error",
-]);
-
-function isExitReason(output: unknown): output is ExitReason {
-  return typeof output === "object" && output !== null && "type" in output && REASONS.has(output.type);
 }
 
 function isEvent(message: unknown): message is EventObject {

@@ -290,22 +290,26 @@ class ServerBehaviour implements Behaviour<unknown> {
         server.user = result.state;
         return this.#proceed(process, result.next);
       case "reply":
+        if (from === null) break;
         server.user = result.state;
-        if (from !== null) from.reply(result.value);
+        from.reply(result.value);
         return this.#proceed(process, result.next);
       case "stop":
         if (result.state !== undefined) server.user = result.state;
         process.stop(result.reason);
         return undefined;
       case "stopReply":
+        if (from === null) break;
         server.user = result.state;
         // OTP: the clean-up runs before the caller hears of it.
-        process.stop(result.reason, () => from?.reply(result.value));
+        process.stop(result.reason, () => from.reply(result.value));
         return undefined;
       case undefined:
       default:
-        throw new BadReturnError(`a callback of ${this.#name}`, result, "reply, noreply, stop or stopReply");
     }
+    // Nobody waits for an answer but the caller of a call.
+    const expected = from === null ? "noreply or stop" : "reply, noreply, stop or stopReply";
+    throw new BadReturnError(`a callback of ${this.#name}`, result, expected);
   }
 
   #proceed(process: Process, next: Next<AnyContinue>): Progress {

@@ -3,7 +3,7 @@ import { type CallOptions, CallMessage, CastMessage, type ReplyOf, type RequestO
 import type { Caller, SpawnOptions, Spawner } from "./context.ts";
 import { InvalidOptionError, NoProcessError } from "./errors.ts";
 import type { TraceDetail, Tracer } from "./event.ts";
-import { type ExitReason, kill, noproc, shutdown } from "./exit-reason.ts";
+import { type ExitReason, kill, noproc, shutdown, toExitReason } from "./exit-reason.ts";
 import type { Host } from "./host.ts";
 import { inspectKernel, type SystemInfo } from "./inspect.ts";
 import { Kernel } from "./internal/kernel.ts";
@@ -116,7 +116,7 @@ export class System implements Caller, Spawner {
 
   /** Sends an exit signal from outside. To an actor that was started from outside it is its parent's. */
   exit(target: Pid, reason: ExitReason): void {
-    target.process?.acceptExit(this.kernel.rootPid, reason, false);
+    target.process?.acceptExit(this.kernel.rootPid, toExitReason(reason), false);
   }
 
   /** Ends an actor at once; none of its code runs. */

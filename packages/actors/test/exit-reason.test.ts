@@ -2,6 +2,7 @@ import {
   type ExitReason,
   failure,
   formatReason,
+  fromAsync,
   isExpected,
   kill,
   killed,
@@ -10,6 +11,7 @@ import {
   shutdown,
 } from "@espalier/actors";
 import { describe, expect, test } from "vitest";
+import { createWorld } from "./support/world.ts";
 
 const noconnection: ExitReason = { type: "noconnection" };
 
@@ -58,4 +60,15 @@ describe("an exit reason", () => {
     cyclic.self = cyclic;
     expect(formatReason(shutdown(cyclic))).toBe("shutdown: [object Object]");
   });
+});
+
+test("whatever untyped code gives as a reason becomes one: any other term is an error", async () => {
+  const { system } = createWorld();
+  const given = "boom" as unknown as ExitReason;
+  const fromWithin = system.spawn(fromAsync(async (self) => self.exit(given)));
+  await expect(system.exited(fromWithin)).resolves.toEqual(failure("boom"));
+  const fromOutside = system.spawn(fromAsync(async (self) => void (await self.receive())));
+  const ended = system.exited(fromOutside);
+  system.exit(fromOutside, given);
+  await expect(ended).resolves.toEqual(failure("boom"));
 });

@@ -41,6 +41,7 @@ test("the public surface of the package is this", () => {
       "fromAsync",
       "fromMachine",
       "ignore",
+      "isExitReason",
       "isExpected",
       "kill",
       "killed",

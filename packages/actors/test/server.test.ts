@@ -662,3 +662,25 @@ describe("init", () => {
     await expect(system.start(broken)).resolves.toMatchObject({ reason: failure(new Error("boom")) });
   });
 });
+
+/** What a callback may only answer that was called. */
+function answersNobody(): never {
+  return reply("to whom?", undefined) as never;
+}
+
+test.each(["handleCast", "handleInfo"] as const)(
+  "an answer from %s is a bad return, since nobody waits for one",
+  async (callback) => {
+    const { system } = createWorld();
+    const ref = system.spawn(
+      defineServer<{ state: undefined; cast: string; info: string }>({
+        init: () => ok(undefined),
+        [callback]: answersNobody,
+      }),
+    );
+    const ended = system.exited(ref);
+    if (callback === "handleCast") system.cast(ref, "x");
+    else system.send(ref, "x");
+    await expect(ended).resolves.toMatchObject({ error: { code: "ERR_BAD_RETURN" } });
+  },
+);

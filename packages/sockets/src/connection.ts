@@ -1,6 +1,6 @@
 import { type Deadline, Resource, type System } from "@espalier/actors";
 import type { ConnectionEvent } from "./connection-event.ts";
-import { FrameTooLargeError } from "./errors.ts";
+import { FrameTooLargeError, InvalidOptionError } from "./errors.ts";
 import { createDecoder, encodeFrame, type PacketDecoder } from "./framing.ts";
 import { formatAddress } from "./listen-on.ts";
 import type { ListenerConfig } from "./options.ts";
@@ -80,13 +80,15 @@ export class Connection extends Resource implements SocketEvents {
   /**
    * Lets packets in: `"once"` the next one, a number that many more, `true` all, `false` none. Nothing is read from a
    * client whose packets are not let in, so it feels a slow handler.
+   *
+   * @throws InvalidOptionError (`ERR_INVALID_OPTION`) for anything else
    */
   activate(activity: Activity = "once"): void {
     if (this.#isDeaf) return;
     if (activity === "once") this.#credit = Math.max(this.#credit, 1);
     else if (activity === true) this.#credit = Infinity;
     else if (activity === false) this.#credit = 0;
-    else this.#credit += activity;
+    else this.#credit += checkCount(activity);
     this.#pump();
   }
 
@@ -323,4 +325,10 @@ export class Connection extends Resource implements SocketEvents {
     this.#held.length = 0;
     this.#idle?.cancel();
   }
+}
+
+function checkCount(count: number): number {
+  if (Number.isSafeInteger(count) && count >= 1) return count;
+  const expected = '"once", true, false or an integer of at least 1';
+  throw new InvalidOptionError([{ option: "activity", value: count, expected }]);
 }

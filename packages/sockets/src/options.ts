@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { type AccessRule, checkAccessRules, type CompiledAccessRules, compileAccessRules } from "./access-rules.ts";
 import { InvalidOptionError, type OptionIssue, unknownOption } from "./errors.ts";
-import { type Framing } from "./framing.ts";
+import type { Framing } from "./framing.ts";
 
 /** What may be said about a listener. All of it is optional. Durations are milliseconds and end in `Ms`. */
 export interface ListenerOptions {

@@ -84,7 +84,13 @@ export class Sockets {
       handler: toConnectionDefinition(handler),
       root: this.#root,
     });
-    const result = await startChild(this.#system, this.supervisor, listenerChildSpec(record));
+    const spec = listenerChildSpec(record);
+    let result = await startChild(this.#system, this.supervisor, spec);
+    if (!result.ok && result.error === "alreadyPresent") {
+      // A listener of this id has given up: what is left of it is its spec.
+      await deleteChild(this.#system, this.supervisor, spec.id);
+      result = await startChild(this.#system, this.supervisor, spec);
+    }
     if (result.ok) {
       await this.#tell({ type: "opened", record });
       return this.#handle(record);

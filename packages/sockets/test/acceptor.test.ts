@@ -1,9 +1,9 @@
 import { type ActorRef, defineServer, ignore, type Pid, shutdown, stop, sys } from "@espalier/actors";
-import { type Connection, type ConnectionEvent, type ConnectionInput } from "@espalier/sockets";
+import type { Connection, ConnectionEvent, ConnectionInput } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
 import { type AcceptorEvent, acceptorMachine } from "../src/acceptor-machine.ts";
-import { type ConnectionDefinition } from "../src/handler.ts";
+import type { ConnectionDefinition } from "../src/handler.ts";
 import { echo, puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
 

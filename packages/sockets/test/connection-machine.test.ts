@@ -5,7 +5,7 @@ import { toConnectionDefinition } from "../src/handler.ts";
 import { toListenerConfig } from "../src/options.ts";
 import { echo } from "./support/handlers.ts";
 import { useWorld, world } from "./support/server-world.ts";
-import { type SocketRecorder } from "./support/socket-recorder.ts";
+import type { SocketRecorder } from "./support/socket-recorder.ts";
 
 useWorld("memory");
 

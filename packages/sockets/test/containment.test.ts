@@ -1,6 +1,6 @@
-import { type Pid, type ProcessInfo } from "@espalier/actors";
+import type { Pid, ProcessInfo } from "@espalier/actors";
 import { residue } from "@espalier/actors/testing";
-import { type Listener } from "@espalier/sockets";
+import type { Listener } from "@espalier/sockets";
 import { beforeEach, describe, expect, test } from "vitest";
 import { fragileEcho, polite } from "./support/handlers.ts";
 import { useWorld, world } from "./support/server-world.ts";

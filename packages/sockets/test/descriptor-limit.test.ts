@@ -44,6 +44,16 @@ interface Counts {
   readonly current: number;
 }
 
+/** Says hello; answers the client if the server did too, undefined if it closed. */
+function hello(port: number): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const client = connect(port, "127.0.0.1", () => client.write("hello"));
+    client.on("data", () => resolve(client));
+    client.on("error", () => undefined);
+    client.on("close", () => resolve(undefined));
+  });
+}
+
 describe("a process that may open few files", () => {
   const CLIENTS = 150;
 
@@ -69,14 +79,4 @@ describe("a process that may open few files", () => {
     const [code] = await once(server, "exit");
     expect(code).toBe(0);
   });
-
-  /** Says hello; answers the client if the server did too, undefined if it closed. */
-  function hello(port: number): Promise<Socket | undefined> {
-    return new Promise((resolve) => {
-      const client = connect(port, "127.0.0.1", () => client.write("hello"));
-      client.on("data", () => resolve(client));
-      client.on("error", () => undefined);
-      client.on("close", () => resolve(undefined));
-    });
-  }
 });

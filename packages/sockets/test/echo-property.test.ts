@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { echo } from "./support/handlers.ts";
 import { ServerWorld, transports, useWorld, world } from "./support/server-world.ts";
-import { type SocketRecorder } from "./support/socket-recorder.ts";
+import type { SocketRecorder } from "./support/socket-recorder.ts";
 import { pattern } from "./support/transport-world.ts";
 
 const LINE_FEED = 10;

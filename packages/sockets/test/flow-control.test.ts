@@ -2,7 +2,7 @@ import { encodeFrame, type Framing, type ListenerOptions } from "@espalier/socke
 import { describe, expect, test } from "vitest";
 import { echo, puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
-import { type Reaction } from "./support/socket-recorder.ts";
+import type { Reaction } from "./support/socket-recorder.ts";
 import { pattern } from "./support/transport-world.ts";
 
 /** More than all buffers between two ends hold, on any transport. */

@@ -1,10 +1,10 @@
 import { type ExitReason, type Pid, shutdown } from "@espalier/actors";
-import { type AccessRule, type Listener, type ListenerOptions } from "@espalier/sockets";
+import type { AccessRule, Listener, ListenerOptions } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { setup } from "xstate";
 import { type ConnectionTypes, echo, polite, puppetry, typesOf } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
-import { type SocketRecorder } from "./support/socket-recorder.ts";
+import type { SocketRecorder } from "./support/socket-recorder.ts";
 import { pattern } from "./support/transport-world.ts";
 
 const nothing = { accepted: 0, closedMaxLimit: 0, closedForbidden: 0, closedSysLimit: 0, closedOther: 0 };
@@ -332,6 +332,22 @@ describe("a listener that cannot be healed", () => {
     squatter.close();
     await listener.close();
     expect(await echoes(await world.connect(await world.open(echo, { on: 6000 })))).toBe(true);
+  });
+
+  test("can be opened again without being closed first", async () => {
+    const listener = await world.open(echo, { on: 6000 });
+    world.listening[0]?.close();
+    const squatter = world.transport.listen(
+      { host: "127.0.0.1", port: 6000, backlog: 1, noDelay: true, keepAlive: false },
+      { listening() {}, failed() {}, accepted() {}, closed() {} },
+    );
+    await world.until(() => world.logged.at(-1)?.includes("takes no connections any more") === true);
+    world.logged.length = 0;
+    squatter.close();
+    const again = await world.open(echo, { on: 6000 });
+    expect(await echoes(await world.connect(again))).toBe(true);
+    await listener.close();
+    expect([listener.isRunning, again.isRunning]).toEqual([false, true]);
   });
 });
 

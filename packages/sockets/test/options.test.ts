@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileAccessRules, formatAccessRules } from "../src/access-rules.ts";
 import { InvalidOptionError } from "../src/errors.ts";
-import { type Framing } from "../src/framing.ts";
+import type { Framing } from "../src/framing.ts";
 import { type ListenerOptions, toListenerConfig } from "../src/options.ts";
 
 /** What is wrong with options as plain JavaScript may give them. */

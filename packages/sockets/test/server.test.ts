@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { createMachine, fromPromise } from "xstate";
 import { echo, puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
-import { type SocketRecorder } from "./support/socket-recorder.ts";
+import type { SocketRecorder } from "./support/socket-recorder.ts";
 
 /** Fails unless the client gets back what it sends. */
 async function expectEcho(client: SocketRecorder, text = "hello"): Promise<void> {

@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { type Server } from "node:net";
+import type { Server } from "node:net";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { memoryTransport, type MemoryTransportOptions } from "../src/testing/memory-transport.ts";
 import { tcpTransport } from "../src/transports/tcp.ts";
-import { type ListenRecorder, type Reaction } from "./support/socket-recorder.ts";
+import type { ListenRecorder, Reaction } from "./support/socket-recorder.ts";
 import { transportLaws } from "./support/transport-parity.ts";
 import { echo, pattern, type Subject, World } from "./support/transport-world.ts";
 

@@ -1,6 +1,6 @@
-import { type Call, type Callable, type Caller, type ExitReason, type Pid } from "@espalier/actors";
-import { type ChildSpec, type ChildState, type ChildType, type CompleteChildSpec } from "./child-spec.ts";
-import { type InvalidChildSpecError } from "./errors.ts";
+import type { Call, Callable, Caller, ExitReason, Pid } from "@espalier/actors";
+import type { ChildSpec, ChildState, ChildType, CompleteChildSpec } from "./child-spec.ts";
+import type { InvalidChildSpecError } from "./errors.ts";
 
 /** A child as `whichChildren` lists it. */
 export interface ChildInfo {

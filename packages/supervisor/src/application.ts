@@ -1,5 +1,5 @@
-import { type ExitReason, type Pid, type StartResult, type System } from "@espalier/actors";
-import { type Start } from "./child-spec.ts";
+import type { ExitReason, Pid, StartResult, System } from "@espalier/actors";
+import type { Start } from "./child-spec.ts";
 
 /** What the end of an application's tree means for the system it runs in. Source: OTP's `application:start/2`. */
 export type ApplicationType =

@@ -1,7 +1,7 @@
 import { type Definition, describeValue, type Pid } from "@espalier/actors";
 import { type ChildSpecProblem, InvalidChildSpecError } from "./errors.ts";
-import { type AutoShutdown } from "./flags.ts";
-import { type ChildExit, type ExitDecision } from "./on-exit.ts";
+import type { AutoShutdown } from "./flags.ts";
+import type { ChildExit, ExitDecision } from "./on-exit.ts";
 
 /** How to start a child: what `start => {M, F, A}` is in OTP. Made by `child`. */
 export interface Start {

@@ -1,5 +1,5 @@
-import { type Pid } from "@espalier/actors";
-import { type CompleteChildSpec, type ChildState } from "./child-spec.ts";
+import type { Pid } from "@espalier/actors";
+import type { CompleteChildSpec, ChildState } from "./child-spec.ts";
 
 /** A child of a static supervisor: its spec, and where it is in its life. */
 export interface Child {

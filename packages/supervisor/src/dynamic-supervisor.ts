@@ -14,13 +14,7 @@ import {
   Started,
   type Waiting,
 } from "@espalier/actors";
-import {
-  type ChildCounts,
-  type ChildInfo,
-  type DynamicSupervisorCalls,
-  type DynamicSupervisorRef,
-  type StartChildResult,
-} from "./api.ts";
+import type { ChildCounts, ChildInfo, DynamicSupervisorCalls, DynamicSupervisorRef, StartChildResult } from "./api.ts";
 import { backoffDelay } from "./backoff.ts";
 import { type ChildSpec, completeChildSpec, type CompleteChildSpec, type Start } from "./child-spec.ts";
 import { InvalidChildSpecError, InvalidSupervisorFlagsError } from "./errors.ts";

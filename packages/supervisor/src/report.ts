@@ -1,5 +1,5 @@
 import { type ExitReason, formatReason, type Pid, type Subject } from "@espalier/actors";
-import { type ChildType, type Restart, type Shutdown } from "./child-spec.ts";
+import type { ChildType, Restart, Shutdown } from "./child-spec.ts";
 
 /** When a supervisor reports a child. */
 export type ErrorContext =

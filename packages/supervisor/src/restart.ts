@@ -1,5 +1,5 @@
 import { type ExitReason, isExpected } from "@espalier/actors";
-import { type Restart } from "./child-spec.ts";
+import type { Restart } from "./child-spec.ts";
 
 /** Whether a child that ended by itself is started again. OTP's table of restart types. */
 export function shouldRestart(restart: Restart, reason: ExitReason): boolean {

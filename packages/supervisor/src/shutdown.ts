@@ -9,7 +9,7 @@ import {
   shutdown,
   type Waiting,
 } from "@espalier/actors";
-import { type Restart, type Shutdown } from "./child-spec.ts";
+import type { Restart, Shutdown } from "./child-spec.ts";
 
 /** The time that a child was given to end has run out. */
 class ShutdownTimeout {

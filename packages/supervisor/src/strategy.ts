@@ -1,4 +1,4 @@
-import { type Strategy } from "./flags.ts";
+import type { Strategy } from "./flags.ts";
 
 /**
  * The children that are stopped and started anew when one of them has to be restarted, in start order, itself included.

@@ -12,14 +12,14 @@ import {
   Started,
   type Waiting,
 } from "@espalier/actors";
-import {
-  type AdoptChildResult,
-  type ChildInfo,
-  type ChildCounts,
-  type RestartChildResult,
-  type StartChildResult,
-  type SupervisorCalls,
-  type SupervisorRef,
+import type {
+  AdoptChildResult,
+  ChildInfo,
+  ChildCounts,
+  RestartChildResult,
+  StartChildResult,
+  SupervisorCalls,
+  SupervisorRef,
 } from "./api.ts";
 import { backoffDelay } from "./backoff.ts";
 import { type ChildSpec, completeChildSpec, completeChildSpecs, type CompleteChildSpec } from "./child-spec.ts";

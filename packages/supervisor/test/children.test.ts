@@ -1,4 +1,4 @@
-import { type Pid } from "@espalier/actors";
+import type { Pid } from "@espalier/actors";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ChildState, completeChildSpec, type Restart } from "../src/child-spec.ts";

@@ -1,7 +1,7 @@
 import { failure } from "@espalier/actors";
 import { startChild, terminateChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { type Strategy } from "../src/flags.ts";
+import type { Strategy } from "../src/flags.ts";
 import { endsAsTold, slowToStop, startsAs, steady } from "./support/actors.ts";
 import { actorAt, childrenOf, keepJournal, living, startSupervisor, worker } from "./support/tree.ts";
 import { createWorld, type World } from "./support/world.ts";

@@ -10,7 +10,7 @@ import {
   shutdown,
 } from "@espalier/actors";
 import { describe, expect, test } from "vitest";
-import { type Restart } from "../src/child-spec.ts";
+import type { Restart } from "../src/child-spec.ts";
 import { shouldReport, shouldRestart } from "../src/restart.ts";
 import { endsAsTold } from "./support/actors.ts";
 import { actorAt, childrenOf, startSupervisor, worker } from "./support/tree.ts";

@@ -1,7 +1,7 @@
 import { type ExitReason, failure, formatReason, kill, killed, noproc, normal, shutdown } from "@espalier/actors";
 import { type Shutdown, terminateChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { type Restart } from "../src/child-spec.ts";
+import type { Restart } from "../src/child-spec.ts";
 import { isOrderlyEnd } from "../src/shutdown.ts";
 import {
   endAs,

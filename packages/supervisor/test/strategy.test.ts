@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Strategy } from "../src/flags.ts";
+import type { Strategy } from "../src/flags.ts";
 import { restartGroup } from "../src/strategy.ts";
 
 const strategies: Strategy[] = ["oneForOne", "oneForAll", "restForOne"];

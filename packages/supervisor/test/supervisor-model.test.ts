@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Outcome } from "./support/actors.ts";
+import type { Outcome } from "./support/actors.ts";
 import {
   type Ending,
   type ModelCall,

@@ -28,7 +28,7 @@ import {
   RegistrationError,
   SystemStoppedError,
 } from "../errors.ts";
-import { type ExitReason, failure, isExpected, killed, normal, noproc } from "../exit-reason.ts";
+import { type ExitReason, failure, isExpected, killed, normal, noproc, toExitReason } from "../exit-reason.ts";
 import { Down, Exit, type MonitorRef } from "../monitor.ts";
 import type { Logger } from "../logger.ts";
 import type { ActorRef, Callable, Castable, Destination, Pid } from "../pid.ts";
@@ -545,7 +545,8 @@ export class ActorProcess implements Process {
 
   // — Ends ———————————————————————————————————————————————————————————————————————————————————————————————————————
 
-  stop(reason: ExitReason, beforeExit?: () => void): void {
+  stop(given: ExitReason, beforeExit?: () => void): void {
+    const reason = toExitReason(given);
     if (this.#phase === STARTING) {
       if (!isExpected(reason)) this.#reportCrash(reason);
       this.#die(reason);
@@ -949,12 +950,12 @@ export class ActorProcess implements Process {
   exit(first: ExitReason | Pid, second?: ExitReason): void {
     this.assertAlive();
     if (second === undefined) {
-      const reason = first as ExitReason;
+      const reason = toExitReason(first as ExitReason);
       this.#exiting = reason;
       throw new ActorExit(reason);
     }
     const target = first as Pid;
-    target.process?.acceptExit(this.pid, second, false, this);
+    target.process?.acceptExit(this.pid, toExitReason(second), false, this);
     // As in Erlang, a signal to oneself has taken effect when `exit` returns.
     if (target === this.pid && this.#doom !== null) throw new ActorExit(this.#doom);
   }

@@ -99,7 +99,10 @@ function changeCode(process: ActorProcess, definition: Definition<never>, extra:
   if (definition.behaviour.kind !== kind) {
     throw new CodeChangeError(process.path, `it is of kind ${kind}, the new code of kind ${definition.behaviour.kind}`);
   }
-  definition.behaviour.changeCode?.(process, extra);
+  if (definition.behaviour.changeCode === undefined) {
+    throw new CodeChangeError(process.path, `an actor of kind ${kind} cannot take on new code`);
+  }
+  definition.behaviour.changeCode(process, extra);
   process.definition = definition;
   return undefined;
 }

@@ -181,7 +181,7 @@ export function sendsToItself(chart: Chart): boolean {
 }
 
 /** What `self` is to a machine. */
-export interface Self {
+interface Self {
   send(event: { type: string }): void;
   getSnapshot(): unknown;
 }

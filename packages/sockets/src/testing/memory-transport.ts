@@ -1,12 +1,12 @@
-import {
-  type Address,
-  type ConnectOptions,
-  type ListenEvents,
-  type ListenSocket,
-  type ListenSocketOptions,
-  type SocketEvents,
-  type Transport,
-  type TransportSocket,
+import type {
+  Address,
+  ConnectOptions,
+  ListenEvents,
+  ListenSocket,
+  ListenSocketOptions,
+  SocketEvents,
+  Transport,
+  TransportSocket,
 } from "../transport.ts";
 
 export interface MemoryTransportOptions {

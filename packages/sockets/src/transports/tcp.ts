@@ -1,14 +1,14 @@
 import { createServer, Socket, type Server } from "node:net";
 import { descriptors } from "./descriptors.ts";
-import {
-  type Address,
-  type ConnectOptions,
-  type ListenEvents,
-  type ListenSocket,
-  type ListenSocketOptions,
-  type SocketEvents,
-  type Transport,
-  type TransportSocket,
+import type {
+  Address,
+  ConnectOptions,
+  ListenEvents,
+  ListenSocket,
+  ListenSocketOptions,
+  SocketEvents,
+  Transport,
+  TransportSocket,
 } from "../transport.ts";
 
 /**

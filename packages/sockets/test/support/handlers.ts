@@ -1,7 +1,7 @@
 import { type Context, defineServer, noreply, ok } from "@espalier/actors";
 import { type Connection, type ConnectionEvent, type ConnectionInput, connectionMachine } from "@espalier/sockets";
 import { type AnyStateMachine, setup } from "xstate";
-import { type ConnectionDefinition } from "../../src/handler.ts";
+import type { ConnectionDefinition } from "../../src/handler.ts";
 import { world } from "./server-world.ts";
 
 /** Sends back each packet. */

@@ -10,13 +10,13 @@ import {
 import { ManualClock, residue } from "@espalier/actors/testing";
 import { type Listener, type ListenerOptions, type ListenOn, type Sockets, startSockets } from "@espalier/sockets";
 import { afterEach, beforeEach } from "vitest";
-import { type ConnectionDefinition } from "../../src/handler.ts";
+import type { ConnectionDefinition } from "../../src/handler.ts";
 import {
   memoryTransport,
   type MemoryTransport,
   type MemoryTransportOptions,
 } from "../../src/testing/memory-transport.ts";
-import { type ListenEvents, type ListenSocket, type ListenSocketOptions, type Transport } from "../../src/transport.ts";
+import type { ListenEvents, ListenSocket, ListenSocketOptions, Transport } from "../../src/transport.ts";
 import { tcpTransport } from "../../src/transports/tcp.ts";
 import { type Reaction, SocketRecorder } from "./socket-recorder.ts";
 

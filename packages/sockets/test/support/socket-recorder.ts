@@ -1,10 +1,4 @@
-import {
-  type Address,
-  type ListenEvents,
-  type ListenSocket,
-  type SocketEvents,
-  type TransportSocket,
-} from "../../src/transport.ts";
+import type { Address, ListenEvents, ListenSocket, SocketEvents, TransportSocket } from "../../src/transport.ts";
 
 export type SocketEventName = keyof SocketEvents;
 

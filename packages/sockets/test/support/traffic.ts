@@ -1,6 +1,6 @@
-import { type Listener } from "@espalier/sockets";
+import type { Listener } from "@espalier/sockets";
 import { world } from "./server-world.ts";
-import { type SocketRecorder } from "./socket-recorder.ts";
+import type { SocketRecorder } from "./socket-recorder.ts";
 
 /** A client that never rests: it sends a line, and when it has it back, the next. */
 export class Chatter {

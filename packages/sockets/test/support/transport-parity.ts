@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Reaction, type SocketRecorder } from "./socket-recorder.ts";
+import type { Reaction, SocketRecorder } from "./socket-recorder.ts";
 import { echo, pattern, type Subject, World } from "./transport-world.ts";
 
 const pausing: Reaction = (name, recorder) => {

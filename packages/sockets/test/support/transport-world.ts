@@ -1,4 +1,4 @@
-import { type ListenSocketOptions, type Transport } from "../../src/transport.ts";
+import type { ListenSocketOptions, Transport } from "../../src/transport.ts";
 import { calling, ListenRecorder, type Reaction, SocketRecorder } from "./socket-recorder.ts";
 
 /** A transport under test. */

@@ -1,12 +1,4 @@
-import {
-  type ActorRef,
-  type Behaviour,
-  type Definition,
-  type ExitReason,
-  type Process,
-  type Progress,
-  type Waiting,
-} from "@espalier/actors";
+import type { ActorRef, Behaviour, Definition, ExitReason, Process, Progress, Waiting } from "@espalier/actors";
 
 // Behaviours and not servers: a generator blocks for exactly so many milliseconds of the clock, and no promise is
 // involved, so a whole tree has come to rest when `advance` or `idle` has.

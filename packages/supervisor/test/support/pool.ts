@@ -1,4 +1,4 @@
-import { type ActorRef, type ExitReason } from "@espalier/actors";
+import type { ActorRef, ExitReason } from "@espalier/actors";
 import {
   defineDynamicSupervisor,
   type DynamicChildSpec,
@@ -8,7 +8,7 @@ import {
   type SupervisorFlags,
 } from "@espalier/supervisor";
 import { startRoot } from "./tree.ts";
-import { type World } from "./world.ts";
+import type { World } from "./world.ts";
 
 /** Starts a dynamic supervisor at the path `sup` whose children are what they are started with. */
 export function startPool(

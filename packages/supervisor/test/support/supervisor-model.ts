@@ -1,5 +1,5 @@
-import { type AutoShutdown, type Restart, type Strategy } from "@espalier/supervisor";
-import { type Outcome } from "./actors.ts";
+import type { AutoShutdown, Restart, Strategy } from "@espalier/supervisor";
+import type { Outcome } from "./actors.ts";
 
 /*
  * A supervisor on paper, written from the rules of OTP's supervisor.erl and not from our own: no processes, no time, no

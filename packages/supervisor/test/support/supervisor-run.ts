@@ -17,7 +17,7 @@ import {
   whichChildren,
 } from "@espalier/supervisor";
 import { startsAs } from "./actors.ts";
-import { type Ending, type ModelCall, type ModelFlags, type ModelSpec } from "./supervisor-model.ts";
+import type { Ending, ModelCall, ModelFlags, ModelSpec } from "./supervisor-model.ts";
 import { type Journal, keepJournal } from "./tree.ts";
 import { createWorld, type World } from "./world.ts";
 
