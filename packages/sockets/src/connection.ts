@@ -23,7 +23,6 @@ export interface Undertaker {
 export class Connection extends Resource implements SocketEvents {
   readonly kind = "socket";
   readonly peername: Address;
-  readonly sockname: Address;
 
   readonly #system: System;
   readonly #socket: TransportSocket;
@@ -57,20 +56,13 @@ export class Connection extends Resource implements SocketEvents {
    * @param loss - sees to it if its owner dies before the handler has it
    * @internal
    */
-  constructor(
-    system: System,
-    socket: TransportSocket,
-    ends: { readonly peer: Address; readonly local: Address },
-    config: ListenerConfig,
-    loss: Undertaker,
-  ) {
+  constructor(system: System, socket: TransportSocket, peer: Address, config: ListenerConfig, loss: Undertaker) {
     super();
     this.#system = system;
     this.#socket = socket;
     this.#config = config;
     this.#undertaker = loss;
-    this.peername = ends.peer;
-    this.sockname = ends.local;
+    this.peername = peer;
     this.#decoder = createDecoder(config.packet, config);
     socket.setEvents(this);
   }
@@ -126,6 +118,11 @@ export class Connection extends Resource implements SocketEvents {
   abort(): void {
     this.#finish();
     this.#socket.close("reset");
+  }
+
+  /** This end's address; undefined when it is first asked for after the end of the connection. */
+  get sockname(): Address | undefined {
+    return this.#socket.local;
   }
 
   /** Bytes sent and not yet handed to the system. */

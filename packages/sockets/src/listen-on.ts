@@ -42,9 +42,11 @@ export function parseListenOn(value: ListenOn): ListenAddress {
  */
 export function formatAddress(address: PrintableAddress): string {
   const host = "address" in address ? address.address : (address.host ?? "");
+  // Most are IPv4 and stay as they are; this is done for each connection.
+  if (!host.includes(":")) return `${host}:${address.port}`;
   const ip = parseAddress(host);
   const plain = ip?.family === "ipv4" ? formatIpAddress(ip) : host;
-  return `${plain.includes(":") ? `[${plain}]` : plain}:${address.port}`;
+  return `${plain === host ? `[${plain}]` : plain}:${address.port}`;
 }
 
 function parseText(text: string): ListenAddress {

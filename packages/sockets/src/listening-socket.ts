@@ -74,14 +74,14 @@ export class ListeningSocket extends Resource implements ListenEvents {
 
   accepted(socket: TransportSocket): void {
     const { system, config, stats } = this.#record;
-    const { peer, local } = socket;
-    if (this.#isReleased || peer === undefined || local === undefined) {
+    const { peer } = socket;
+    if (this.#isReleased || peer === undefined) {
       // The peer is gone already: a load balancer's health check, or a scan.
       stats.increment("closedOther");
       socket.close("reset");
       return;
     }
-    const connection = new Connection(system, socket, { peer, local }, config, this.#loss);
+    const connection = new Connection(system, socket, peer, config, this.#loss);
     this.#listener.own(connection);
     for (let acceptor = this.#acceptors.shift(); acceptor !== undefined; acceptor = this.#acceptors.shift()) {
       if (this.#hand(connection, acceptor)) return;

@@ -16,7 +16,7 @@ function openFilesLimit(): number {
 
 useWorld("tcp");
 
-test("18,000 idle connections are held, and each is answered", { timeout: 120_000 }, async () => {
+test("18,000 idle connections are held, and each is answered", { timeout: 60_000 }, async () => {
   const count = Math.min(WANTED, openFilesLimit() - RESERVE);
   const echo = connectionMachine({ onData: (connection, data) => void connection.send(data) });
   const listener = await world.open(echo, { maxClients: "infinity", backlog: 4096 });

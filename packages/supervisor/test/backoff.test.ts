@@ -36,13 +36,35 @@ describe("the pause before a restart", () => {
     );
   });
 
+  test("is at most half a minute or the first pause, doubles, and is half left to chance, unless it says otherwise", () => {
+    expect(completeBackoff({ initialMs: 100 })).toEqual({ initialMs: 100, maxMs: 30_000, factor: 2, jitter: 0.5 });
+    expect(completeBackoff({ initialMs: 40_000 })).toMatchObject({ initialMs: 40_000, maxMs: 40_000 });
+  });
+
   test.each([
-    [{ initialMs: 0 }, "backoff.initialMs is 0; expected milliseconds above 0"],
-    [{ initialMs: 10, maxMs: 5 }, "backoff.maxMs is 5; expected milliseconds of at least initialMs (10)"],
-    [{ initialMs: 10, factor: 0.5 }, "backoff.factor is 0.5; expected a number of at least 1"],
-    [{ initialMs: 10, jitter: 2 }, "backoff.jitter is 2; expected a number from 0 to 1"],
-  ])("cannot be made of %j", (given, message) => {
-    expect(() => completeBackoff(given)).toThrow(message);
+    { initialMs: Number.MIN_VALUE, maxMs: Number.MIN_VALUE, factor: 1, jitter: 0 },
+    { initialMs: 5, maxMs: 5, factor: 1, jitter: 1 },
+  ])("may be made of what is barely allowed: %j", (given) => {
+    expect(completeBackoff(given)).toEqual(given);
+  });
+
+  test.each([
+    [{ initialMs: 0 }, 0, "backoff.initialMs is 0; expected milliseconds above 0"],
+    [{ initialMs: Infinity }, Infinity, "backoff.initialMs is Infinity; expected milliseconds above 0"],
+    [{ initialMs: 10, maxMs: 5 }, 5, "backoff.maxMs is 5; expected milliseconds of at least initialMs (10)"],
+    [
+      { initialMs: 10, maxMs: Infinity },
+      Infinity,
+      "backoff.maxMs is Infinity; expected milliseconds of at least initialMs (10)",
+    ],
+    [{ initialMs: 10, factor: 0.5 }, 0.5, "backoff.factor is 0.5; expected a number of at least 1"],
+    [{ initialMs: 10, factor: Infinity }, Infinity, "backoff.factor is Infinity; expected a number of at least 1"],
+    [{ initialMs: 10, jitter: 2 }, 2, "backoff.jitter is 2; expected a number from 0 to 1"],
+    [{ initialMs: 10, jitter: -0.5 }, -0.5, "backoff.jitter is -0.5; expected a number from 0 to 1"],
+    [{ initialMs: 10, jitter: NaN }, NaN, "backoff.jitter is NaN; expected a number from 0 to 1"],
+  ])("cannot be made of %o", (given, value, message) => {
+    const expected = { code: "ERR_INVALID_SUPERVISOR_FLAGS", problem: "invalidBackoff", value, message };
+    expect(() => completeBackoff(given)).toThrow(expect.objectContaining(expected));
   });
 });
 

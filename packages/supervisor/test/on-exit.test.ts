@@ -94,15 +94,37 @@ describe("what a child's onExit decides", () => {
     expect(world.system.inspect().processes).toEqual([]);
   });
 
-  test("that is no decision crashes the supervisor with an error that names it", async () => {
+  test("to restart after no time at all is a decision too", async () => {
     const world = createWorld();
-    // What TypeScript would refuse, JavaScript may still answer.
-    const { sup } = await start(world, "restrat" as ExitDecision);
+    const { sup } = await start(world, { restartAfterMs: 0 });
+    await end(world);
+    await world.clock.advance(0);
+    await expect(childrenOf(world.system, sup)).resolves.toBe("a#2 b#1");
+  });
+
+  // What TypeScript would refuse, JavaScript may still answer.
+  test.each<[unknown, string]>([
+    ["restrat", '"restrat"'],
+    [undefined, "undefined"],
+    [null, "null"],
+    [0, "0"],
+    [{}, "{}"],
+    [{ restartAfterMs: -1 }, "{ restartAfterMs }"],
+    [{ restartAfterMs: NaN }, "{ restartAfterMs }"],
+    [{ restartAfterMs: Infinity }, "{ restartAfterMs }"],
+    [{ restartAfterMs: "50" }, "{ restartAfterMs }"],
+  ])("as %o, which is no decision, crashes the supervisor with an error that names it", async (decision, shown) => {
+    const world = createWorld();
+    const { sup } = await start(world, decision as ExitDecision);
     const ended = world.system.exited(sup);
     await end(world);
+    const expected = '"default", "restart", { restartAfterMs }, "keep", "delete", "stop" or { stop: reason }';
     await expect(ended).resolves.toMatchObject({
       type: "error",
-      error: { code: "ERR_BAD_RETURN", message: expect.stringContaining('onExit of child "a" returned "restrat"') },
+      error: {
+        code: "ERR_BAD_RETURN",
+        message: expect.stringContaining(`onExit of child "a" returned ${shown}; expected ${expected}`),
+      },
     });
   });
 });
