@@ -8,3 +8,8 @@ export class Traced {
     this.sent = sent;
   }
 }
+
+/** The message itself. */
+export function unwrap(entry: unknown): unknown {
+  return entry instanceof Traced ? entry.message : entry;
+}
