@@ -97,6 +97,24 @@ describe("an exit signal", () => {
     expect(probe.messages).toEqual([]);
   });
 
+  test("to an actor whose resources are being released vanishes", async () => {
+    const { system } = createWorld();
+    const trace = collectTrace(system);
+    const actor = system.spawn({
+      name: "owner",
+      behaviour: {
+        kind: "owner",
+        start: (process) => process.own(new SelfSignalling(() => system.exit(process.pid, shutdown()))),
+        receive: (process) => process.exit(normal),
+      },
+    });
+    const ended = system.exited(actor);
+    await system.idle();
+    system.send(actor, "end");
+    await expect(ended).resolves.toEqual(normal);
+    expect(trace.of("exitSignal")).toEqual([]);
+  });
+
   test("has taken effect for whoever asks after sending it", async () => {
     const { system } = createWorld();
     const actor = system.spawn(puppet());
@@ -104,6 +122,16 @@ describe("an exit signal", () => {
     probe.self.exit(actor, kill);
     expect(probe.self.isAlive(actor)).toBe(false);
     expect(system.isAlive(actor)).toBe(false);
+  });
+
+  test("is one step, though a message waits that would have been another", async () => {
+    const { system } = createWorld();
+    const actor = system.spawn(puppet());
+    await system.idle();
+    system.send(actor, "unread");
+    system.exit(actor, shutdown());
+    expect([system.step(), system.step()]).toEqual([true, false]);
+    expect(system.inspect().processes).toEqual([]);
   });
 
   test("that came first gives the reason, even if a kill follows before the actor runs", async () => {
@@ -151,6 +179,21 @@ describe("an exit signal", () => {
     expect(probe.messages.length).toBe(1);
   });
 });
+
+/** Does something as it is released. */
+class SelfSignalling extends Resource {
+  readonly kind = "selfSignalling";
+  readonly #onRelease: () => void;
+
+  constructor(onRelease: () => void) {
+    super();
+    this.#onRelease = onRelease;
+  }
+
+  release(): void {
+    this.#onRelease();
+  }
+}
 
 describe("trapExit", () => {
   test("answers the setting before", async () => {
@@ -214,6 +257,24 @@ describe("exit to oneself", () => {
     });
     expect(log).toEqual([]);
     expect(cleanedUp).toEqual([]);
+  });
+});
+
+describe("exit to another", () => {
+  test("returns, even in an actor that has been killed in the same step", async () => {
+    const { system } = createWorld();
+    const log: string[] = [];
+    const other = system.spawn(puppet());
+    const ended = system.exited(other);
+    const actor = system.spawn(puppet());
+    await tell(system, actor, (self) => {
+      system.kill(self.pid);
+      self.exit(other, shutdown());
+      log.push("returned");
+    });
+    expect(log).toEqual(["returned"]);
+    await expect(ended).resolves.toEqual(shutdown());
+    expect(system.isAlive(actor)).toBe(false);
   });
 });
 
@@ -335,6 +396,23 @@ describe("a kill", () => {
     await system.idle();
     expect(log).toEqual(["init"]);
     expect(system.inspect().processes).toEqual([]);
+  });
+
+  test("in the middle of a step comes before the exit that the step swallows, and no clean-up runs", async () => {
+    const { system } = createWorld();
+    const cleanedUp: ExitReason[] = [];
+    const actor = system.spawn(puppet({ cleanedUp }));
+    const ended = system.exited(actor);
+    await tell(system, actor, (self) => {
+      system.kill(self.pid);
+      try {
+        self.exit(shutdown());
+      } catch {
+        // Code that catches everything is common in JavaScript.
+      }
+    });
+    await expect(ended).resolves.toEqual(killed);
+    expect(cleanedUp).toEqual([]);
   });
 
   test("cuts a clean-up short that is under way", async () => {

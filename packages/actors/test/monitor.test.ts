@@ -49,6 +49,16 @@ describe("a monitor", () => {
     expect(probe.messages).toEqual([new Down(monitor, dead, undefined, noproc)]);
   });
 
+  test("has a ref that is called one, whether or not there is somebody to watch", async () => {
+    const { system } = createWorld();
+    const dead = system.spawn(puppet());
+    system.kill(dead);
+    await system.idle();
+    const probe = createProbe(system);
+    const refs = [dead, "nobody", probe.ref].map((target) => probe.self.monitor(target));
+    expect(refs.map(({ kind }) => kind)).toEqual(["monitor", "monitor", "monitor"]);
+  });
+
   test("made after one's own exit signal is noproc, for the signal came first", async () => {
     const { system } = createWorld();
     const doomed = system.spawn(puppet());

@@ -148,6 +148,21 @@ describe("a trace", () => {
     expect(new Set(trace.events.map(({ subject }) => subject.pid))).toEqual(new Set([probe.ref]));
   });
 
+  test("names the other end of a link and the target of a monitor", async () => {
+    const { system } = createWorld();
+    const probe = createProbe(system);
+    const ref = system.spawn(puppet());
+    await system.idle();
+    const trace = collectTrace(system);
+    probe.self.link(ref);
+    probe.self.unlink(ref);
+    probe.self.demonitor(probe.self.monitor(ref));
+    expect(trace.of("link")).toMatchObject([{ with: ref }]);
+    expect(trace.of("unlink")).toMatchObject([{ with: ref }]);
+    expect(trace.of("monitor")).toMatchObject([{ target: ref }]);
+    expect(trace.of("demonitor")).toMatchObject([{ target: ref }]);
+  });
+
   test("shows exit signals, by link or by exit, with their reasons", async () => {
     const { system } = createWorld();
     const trace = collectTrace(system);

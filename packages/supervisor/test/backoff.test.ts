@@ -36,6 +36,17 @@ describe("the pause before a restart", () => {
     );
   });
 
+  test.each([
+    [0, 0, 100],
+    [0, 0.5, 75],
+    [0, 0.75, 62.5],
+    [2, 0, 400],
+    [2, 0.5, 300],
+    [9, 0.5, 750],
+  ])("after %i restarts, with the chance %f, is %f milliseconds", (earlier, chance, delay) => {
+    expect(backoffDelay({ initialMs: 100, maxMs: 1000, factor: 2, jitter: 0.5 }, earlier, chance)).toBe(delay);
+  });
+
   test("is at most half a minute or the first pause, doubles, and is half left to chance, unless it says otherwise", () => {
     expect(completeBackoff({ initialMs: 100 })).toEqual({ initialMs: 100, maxMs: 30_000, factor: 2, jitter: 0.5 });
     expect(completeBackoff({ initialMs: 40_000 })).toMatchObject({ initialMs: 40_000, maxMs: 40_000 });

@@ -1,4 +1,4 @@
-import { failure, shutdown } from "@espalier/actors";
+import { Down, Exit, failure, killed, shutdown } from "@espalier/actors";
 import { child, startDynamicChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
 import { slowToStop, startsAs, steady, trapExitAndIgnore } from "./support/actors.ts";
@@ -40,6 +40,40 @@ describe("a dynamic supervisor that is stopped", () => {
       "stop sup/never#1 killed",
       "stop sup#1 shutdown",
     ]);
+  });
+
+  test("gives them their time, whatever it gets before or meanwhile", async () => {
+    const world = createWorld();
+    const { clock, system } = world;
+    const sup = await startPool(world);
+    await startDynamicChild(system, sup, child(slowToStop(300)), "a");
+    const journal = keepJournal(system);
+    const strays = [null, undefined, "stray", new Down({ kind: "monitor" }, sup, "a", boom), new Exit(sup, boom)];
+    system.exit(sup, shutdown());
+    for (const stray of strays) system.send(sup, stray);
+    await clock.advance(100);
+    for (const stray of strays) system.send(sup, stray);
+    await clock.advance(199);
+    expect(journal.take()).toEqual([]);
+    await clock.advance(1);
+    expect(journal.take()).toEqual(["stop sup/a#1 shutdown", "stop sup#1 shutdown"]);
+  });
+
+  test("does not wait for those that have died just before, and tells how they did", async () => {
+    const world = createWorld();
+    const { system } = world;
+    const sup = await startPool(world);
+    const pids = [];
+    for (let count = 0; count < 5; count += 1) {
+      pids.push(startedPid(await startDynamicChild(system, sup, child(steady))));
+    }
+    const reports = collectReports(system);
+    // The notices of the deaths stand behind the order to stop when that is received.
+    for (const pid of pids.slice(0, 3)) system.kill(pid);
+    system.exit(sup, shutdown());
+    await system.idle();
+    expect(living(system)).toEqual([]);
+    expect(reports).toMatchObject([{ errorContext: "shutdownError", reason: killed, offender: { count: 3 } }]);
   });
 
   test("arms one timer, however many children it stops", async () => {

@@ -20,8 +20,13 @@ class NaiveIntensity {
   add(nowMs: number): { readonly isAllowed: boolean; readonly count: number } {
     const now = Math.floor(nowMs / 1000);
     this.#all.push(now);
-    const count = this.#all.filter((then) => (now - then) * 1000 <= this.#periodMs).length;
+    const count = this.countAt(nowMs);
     return { isAllowed: count <= this.#intensity, count };
+  }
+
+  countAt(nowMs: number): number {
+    const now = Math.floor(nowMs / 1000);
+    return this.#all.filter((then) => (now - then) * 1000 <= this.#periodMs).length;
   }
 }
 
@@ -50,6 +55,7 @@ describe("the restart intensity", () => {
           let now = startMs;
           for (const gap of gaps) {
             now += gap;
+            expect(real.countAt(now)).toBe(naive.countAt(now));
             const { isAllowed, count } = naive.add(now);
             expect(real.add(now)).toBe(isAllowed);
             expect(real.count).toBe(count);
@@ -102,6 +108,25 @@ describe("the restart intensity", () => {
     expect(intensity.count).toBe(10_000);
     expect(intensity.add(0)).toBe(false);
     expect(intensity.add(2000)).toBe(true);
+    expect(intensity.count).toBe(1);
+  });
+
+  test("that changes applies to the restarts so far too", () => {
+    const intensity = new RestartIntensity(1, 1000);
+    intensity.add(0);
+    intensity.change(2, 5000);
+    expect(intensity.countAt(5999)).toBe(1);
+    expect(intensity.countAt(6000)).toBe(0);
+    expect(intensity.add(5000)).toBe(true);
+    expect(intensity.add(5000)).toBe(false);
+  });
+
+  test("does not count again what has left the window, even if the period grows", () => {
+    const intensity = new RestartIntensity(1, 1000);
+    intensity.add(0);
+    intensity.add(3000);
+    intensity.change(1, 10_000);
+    expect(intensity.countAt(3000)).toBe(1);
     expect(intensity.count).toBe(1);
   });
 });

@@ -1,10 +1,24 @@
-import { type ExitReason, failure, formatReason, kill, killed, noproc, normal, shutdown } from "@espalier/actors";
-import { type Shutdown, terminateChild } from "@espalier/supervisor";
+import {
+  type Definition,
+  Down,
+  Exit,
+  type ExitReason,
+  failure,
+  formatReason,
+  kill,
+  killed,
+  noproc,
+  normal,
+  type Pid,
+  shutdown,
+} from "@espalier/actors";
+import { type ParallelEnd, type Shutdown, shutdownAll, terminateChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
 import type { Restart } from "../src/child-spec.ts";
 import { isOrderlyEnd } from "../src/shutdown.ts";
 import {
   endAs,
+  endsAsTold,
   slowToStop,
   steady,
   trapExitAndIgnore,
@@ -35,6 +49,7 @@ describe("an end after being told to", () => {
     [boom, 5000, "temporary", false],
     [boom, "brutalKill", "transient", false],
     [noproc, 5000, "temporary", false],
+    [{ type: "noconnection" }, 5000, "temporary", false],
     [kill, "brutalKill", "temporary", false],
   ])("as %o, told by %s, of a %s child is orderly: %s", (reason, how, restart, isOrderly) => {
     expect(isOrderlyEnd(reason, how, restart)).toBe(isOrderly);
@@ -156,6 +171,35 @@ describe("while a child is being stopped", () => {
     expect(answers).toEqual(["terminated at 500", "listed at 500"]);
   });
 
+  test("its supervisor waits for that child's end, whatever else it gets", async () => {
+    const { clock, system } = createWorld();
+    const sup = await startSupervisor(system, { children: [worker("a", slowToStop(500)), worker("b", steady)] });
+    const b = actorAt(system, "sup/b");
+    const answers: string[] = [];
+    void terminateChild(system, sup, "a").then(() => answers.push(`terminated at ${clock.now()}`));
+    await clock.advance(100);
+    const strays = [null, undefined, "stray", new Down({ kind: "monitor" }, b, undefined, boom), new Exit(sup, boom)];
+    for (const stray of strays) system.send(sup, stray);
+    await clock.advance(399);
+    expect(answers).toEqual([]);
+    await clock.advance(1);
+    expect(answers).toEqual(["terminated at 500"]);
+    await expect(childrenOf(system, sup)).resolves.toBe("a b#1");
+  });
+
+  test("nothing is lost of what its supervisor gets: a sibling's end, a call", async () => {
+    const { clock, system } = createWorld();
+    const sup = await startSupervisor(system, { children: [worker("a", slowToStop(500)), worker("b", endsAsTold)] });
+    const terminated = terminateChild(system, sup, "a");
+    await clock.advance(100);
+    system.send(actorAt(system, "sup/b"), boom);
+    await system.idle();
+    const listed = childrenOf(system, sup);
+    await clock.advance(400);
+    await expect(terminated).resolves.toEqual({ ok: true });
+    await expect(listed).resolves.toBe("a b#2");
+  });
+
   test("its supervisor can be killed, and the child is killed with it", async () => {
     const { clock, system } = createWorld();
     const sup = await startSupervisor(system, { children: [worker("a", steady), worker("b", slowToStop(500))] });
@@ -166,5 +210,36 @@ describe("while a child is being stopped", () => {
     await clock.advance(1000);
     await expect(answer).resolves.toMatchObject({ code: "ERR_CALL_EXIT", reason: killed });
     expect(journal.take()).toEqual(["stop sup#1 killed", "stop sup/a#1 killed", "stop sup/b#1 shutdown"]);
+  });
+});
+
+describe("shutdownAll", () => {
+  test("takes nothing out of the mailbox but what it is about", async () => {
+    const { clock, system } = createWorld();
+    const pids: Pid[] = [];
+    const ends: ParallelEnd[] = [];
+    const received: unknown[] = [];
+    const stopper: Definition = {
+      name: "stopper",
+      trapExit: true,
+      behaviour: {
+        kind: "stopper",
+        start: (process) => void pids.push(process.spawnLink(steady), process.spawnLink(slowToStop(500))),
+        *receive(process, message) {
+          if (message === "stop") ends.push(...(yield* shutdownAll(process, pids, 700)));
+          else received.push(message);
+        },
+      },
+    };
+    const pid = system.spawn(stopper);
+    await system.idle();
+    for (const message of ["stop", "before", null]) system.send(pid, message);
+    await clock.advance(100);
+    for (const message of ["meanwhile", new Exit(pid, boom)]) system.send(pid, message);
+    await clock.advance(400);
+    expect(ends).toEqual(pids.map((child) => ({ pid: child, reason: shutdown() })));
+    expect(received).toEqual(["before", null, "meanwhile", new Exit(pid, boom)]);
+    expect(system.inspect().timers).toBe(0);
+    system.kill(pid);
   });
 });
