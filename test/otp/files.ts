@@ -8,7 +8,8 @@ export const recordedTraces: string = join(import.meta.dirname, "traces");
 /** The scenario files among these files and folders, in order of their names. */
 export function scenarioFiles(paths: readonly string[]): readonly string[] {
   return paths.flatMap((path) => {
-    if (!statSync(path).isDirectory()) return [path];
+    // What is not there fails like any file that cannot be played: by its name, and beside the others.
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
     const names = readdirSync(path).filter((name) => name.endsWith(".json"));
     return names.toSorted().map((name) => join(path, name));
   });
