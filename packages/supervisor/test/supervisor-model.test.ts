@@ -1,13 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Outcome } from "./support/actors.ts";
-import {
-  type Ending,
-  type ModelCall,
-  type ModelFlags,
-  type ModelSpec,
-  SupervisorModel,
-} from "./support/supervisor-model.ts";
+import { type ModelSpec, SupervisorModel } from "./support/supervisor-model.ts";
+import type { Ending, ModelCall, ModelFlags } from "./support/supervisor-rules.ts";
 import { SupervisorRun } from "./support/supervisor-run.ts";
 import { leavesNothing } from "./support/world.ts";
 
@@ -23,7 +18,7 @@ type Step =
       /** These children end, before the supervisor hears of any. Numbers, since nobody knows yet who will live. */
       readonly deaths: ReadonlyArray<{ readonly which: number; readonly reason: Ending }>;
       /** Then these calls arrive behind the deaths. */
-      readonly calls: readonly ModelCall[];
+      readonly calls: ReadonlyArray<ModelCall<ModelSpec>>;
     };
 
 interface Scenario {
@@ -69,7 +64,7 @@ function specOf(id: fc.Arbitrary<string>, flags: ModelFlags, first: fc.Arbitrary
 
 function stepOf(flags: ModelFlags): fc.Arbitrary<Step> {
   const id = fc.constantFrom(...ids);
-  const call: fc.Arbitrary<ModelCall> = fc.oneof(
+  const call: fc.Arbitrary<ModelCall<ModelSpec>> = fc.oneof(
     fc.record({ type: fc.constant("startChild" as const), spec: specOf(id, flags, outcome) }),
     fc.record({
       type: fc.constantFrom("terminateChild" as const, "restartChild" as const, "deleteChild" as const),

@@ -121,6 +121,25 @@ export const ignoresItsStart = character("ignoresItsStart", { start: (process) =
 /** How one start turns out. */
 export type Outcome = "ok" | "ignore" | "fail";
 
+/** Its starts turn out as `next` says; its clean-up takes so long, and if it takes time, it traps exits. */
+export function startsAsNext(next: () => Outcome, cleanupMs: number): Definition<void, ActorRef<ExitReason>> {
+  return character("startsAsNext", {
+    trapExit: cleanupMs > 0,
+    start(process) {
+      const outcome = next();
+      if (outcome === "ignore") process.ignore();
+      if (outcome === "fail") throw new Error("no start");
+    },
+    receive: endAsToldOrWithParent,
+    ...(cleanupMs === 0 ? {} : { terminate: (process) => pass(process, cleanupMs) }),
+  });
+}
+
+function endAsToldOrWithParent(process: Process, message: unknown): Progress {
+  if (!isExit(message)) return endAsTold(process, message);
+  if (message.from === process.parentPid) process.stop(message.reason);
+}
+
 /** Its n-th incarnation starts as the n-th of the outcomes says, those that come after them well. */
 export function startsAs(...outcomes: Outcome[]): Definition<void, ActorRef<ExitReason>> {
   return character("startsAs", {

@@ -1,32 +1,11 @@
-import { CallExitError, type ExitReason, failure, formatReason, normal, type Pid, shutdown } from "@espalier/actors";
-import {
-  child,
-  type ChildInfo,
-  type ChildSpec,
-  countChildren,
-  defineSupervisor,
-  deleteChild,
-  type DeleteChildResult,
-  restartChild,
-  type RestartChildResult,
-  startChild,
-  type StartChildResult,
-  type SupervisorRef,
-  terminateChild,
-  type TerminateChildResult,
-  whichChildren,
-} from "@espalier/supervisor";
+import { type Pid, shutdown } from "@espalier/actors";
+import { child, type ChildSpec, defineSupervisor, type SupervisorRef } from "@espalier/supervisor";
 import { startsAs } from "./actors.ts";
-import type { Ending, ModelCall, ModelFlags, ModelSpec } from "./supervisor-model.ts";
+import { reasons, SupervisorCalls } from "./supervisor-calls.ts";
+import type { ModelSpec } from "./supervisor-model.ts";
+import type { Ending, ModelCall, ModelFlags } from "./supervisor-rules.ts";
 import { type Journal, keepJournal } from "./tree.ts";
 import { createWorld, type World } from "./world.ts";
-
-const reasons: Record<Exclude<Ending, "killed">, ExitReason> = {
-  normal,
-  shutdown: shutdown(),
-  "shutdown: done": shutdown("done"),
-  "error: boom": failure(new Error("boom")),
-};
 
 function toSpec({ outcomes, ...spec }: ModelSpec): ChildSpec {
   return { ...spec, start: child(startsAs(...outcomes)) };
@@ -39,6 +18,7 @@ export class SupervisorRun {
   /** Who an actor is, and who was the last to be called so. */
   readonly #names = new Map<Pid, string>();
   readonly #pids = new Map<string, Pid>();
+  readonly #calls = new SupervisorCalls<ModelSpec>(this.world.system, (pid) => this.#nameOf(pid), toSpec);
   #sup: SupervisorRef | undefined;
 
   constructor() {
@@ -81,7 +61,7 @@ export class SupervisorRun {
     for (const { who, reason } of deaths) {
       const pid = this.#pidOf(who);
       if (reason === "killed") system.kill(pid);
-      else system.send<ExitReason>(pid, reasons[reason]);
+      else system.send(pid, reasons[reason]);
     }
     // Nobody else has anything to do, so each of these steps is one death.
     for (const _ of deaths) system.step();
@@ -102,51 +82,9 @@ export class SupervisorRun {
   }
 
   /** Puts a call into the supervisor's mailbox. */
-  async call(call: ModelCall): Promise<string> {
-    try {
-      return await this.#call(call);
-    } catch (error) {
-      if (error instanceof CallExitError) return `exit ${formatReason(error.reason)}`;
-      throw error;
-    }
-  }
-
-  async #call(call: ModelCall): Promise<string> {
-    const { system } = this.world;
-    const sup = this.#sup;
-    if (sup === undefined) throw new Error("it was never started");
-    switch (call.type) {
-      case "startChild":
-        return this.#show(await startChild(system, sup, toSpec(call.spec)));
-      case "terminateChild":
-        return this.#show(await terminateChild(system, sup, call.id));
-      case "restartChild":
-        return this.#show(await restartChild(system, sup, call.id));
-      case "deleteChild":
-        return this.#show(await deleteChild(system, sup, call.id));
-      case "whichChildren":
-        return `list ${this.#showList(await whichChildren(system, sup))}`;
-      case "countChildren": {
-        const { specs, active } = await countChildren(system, sup);
-        return `counts ${specs} ${active}`;
-      }
-    }
-  }
-
-  #show(result: StartChildResult | RestartChildResult | DeleteChildResult | TerminateChildResult): string {
-    if (result.ok)
-      return "child" in result ? `ok ${result.child === undefined ? "nobody" : this.#nameOf(result.child)}` : "ok";
-    if (result.error === "alreadyStarted") return `alreadyStarted ${this.#nameOf(result.pid)}`;
-    if (result.error === "startFailed") return `startFailed ${formatReason(result.reason).replace("error: ", "")}`;
-    return result.error;
-  }
-
-  #showList(children: readonly ChildInfo[]): string {
-    const shown = children.map(({ id, child: state }) => {
-      if (state === undefined) return String(id);
-      return state === "restarting" ? `${String(id)}#restarting` : this.#nameOf(state);
-    });
-    return shown.toReversed().join(" ");
+  call(call: ModelCall<ModelSpec>): Promise<string> {
+    if (this.#sup === undefined) throw new Error("it was never started");
+    return this.#calls.call(this.#sup, call);
   }
 
   #nameOf(pid: Pid): string {

@@ -1,4 +1,13 @@
-import { type Definition, formatReason, type Pid, type Report, type System, type TraceEvent } from "@espalier/actors";
+import {
+  type Definition,
+  type ExitReason,
+  formatReason,
+  type Pid,
+  type Report,
+  type Subject,
+  type System,
+  type TraceEvent,
+} from "@espalier/actors";
 import {
   child,
   type ChildSpec,
@@ -50,21 +59,28 @@ export interface Journal {
   take(): string[];
 }
 
+/** How a journal names actors and reasons. */
+interface JournalWords {
+  readonly nameOf?: (subject: Subject) => string;
+  readonly showReason?: (reason: ExitReason) => string;
+}
+
 /** Keeps a journal of all starts and ends from now on. */
-export function keepJournal(system: System): Journal {
+export function keepJournal(system: System, words: JournalWords = {}): Journal {
+  const { nameOf = ({ path, incarnation }) => `${path}#${incarnation}`, showReason = formatReason } = words;
   let lines: string[] = [];
   const starting = new Set<Pid>();
 
   function note(event: TraceEvent): void {
-    const who = `${event.subject.path}#${event.subject.incarnation}`;
+    const who = nameOf(event.subject);
     const isStarting = starting.has(event.subject.pid);
     if (event.type === "spawn") starting.add(event.subject.pid);
     if (event.type !== "started" && event.type !== "startFailed" && event.type !== "exit") return;
     starting.delete(event.subject.pid);
     if (event.type === "started") lines.push(`start ${who}`);
-    else if (event.type === "startFailed") lines.push(`fail ${who} ${formatReason(event.reason)}`);
+    else if (event.type === "startFailed") lines.push(`fail ${who} ${showReason(event.reason)}`);
     else if (isStarting) lines.push(`ignore ${who}`);
-    else if (!lines.at(-1)?.startsWith(`fail ${who} `)) lines.push(`stop ${who} ${formatReason(event.reason)}`);
+    else if (!lines.at(-1)?.startsWith(`fail ${who} `)) lines.push(`stop ${who} ${showReason(event.reason)}`);
   }
 
   system.trace(note, { detail: "life" });
