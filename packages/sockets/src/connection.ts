@@ -161,7 +161,7 @@ export class Connection extends Resource implements SocketEvents {
    * @internal
    */
   begin(undertaker: Undertaker): void {
-    const { idleTimeoutMs, sendTimeoutMs } = this.#config;
+    const { idleTimeoutMs } = this.#config;
     this.#undertaker = undertaker;
     if (idleTimeoutMs !== "infinity" && !this.#isOver) {
       this.#idle = this.deadline(() => {
@@ -170,9 +170,8 @@ export class Connection extends Resource implements SocketEvents {
       });
       this.#idle?.arm(idleTimeoutMs);
     }
-    if (sendTimeoutMs !== "infinity") this.#sending = this.deadline(() => this.#checkSending());
-    if (this.#sendingUpTo > 0 || (this.#isOver && !this.#isGone)) this.#watchSending();
     this.#hasBegun = true;
+    if (this.#sendingUpTo > 0 || (this.#isOver && !this.#isGone)) this.#watchSending();
     if (!this.#isDeaf) this.#deliver({ type: "socketReady" });
     this.#pump();
   }
@@ -288,7 +287,10 @@ export class Connection extends Resource implements SocketEvents {
 
   #armSending(): void {
     const { sendTimeoutMs } = this.#config;
-    if (sendTimeoutMs !== "infinity") this.#sending?.arm(sendTimeoutMs);
+    if (sendTimeoutMs === "infinity" || !this.#hasBegun) return;
+    // Made when it is first needed: most connections never wait for their client to read.
+    this.#sending ??= this.deadline(() => this.#checkSending());
+    this.#sending?.arm(sendTimeoutMs);
   }
 
   #checkSending(): void {
