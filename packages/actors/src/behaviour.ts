@@ -60,6 +60,8 @@ export interface Behaviour<Args = never> {
    * behaviour understands. A throw leaves the actor with its old code. OTP's `code_change`.
    */
   changeCode?(process: Process, extra: unknown): void;
+  /** What to show of a message that an actor received, where its messages are shown. Absent: all of it. Must not throw. */
+  describeMessage?(message: unknown): unknown;
   /** Replaces the state by what `replace` makes of it. Absent: the state cannot be replaced. */
   replaceState?(process: Process, replace: (state: unknown) => unknown): void;
 }

@@ -167,6 +167,11 @@ export interface ServerCallbacks<Types extends ServerTypes> {
   codeChange?(state: unknown, extra: unknown): StateOf<Types>;
   /** What inspection, crash reports and `sys.getState` show of the state. OTP's `format_status`. */
   formatStatus?(state: StateOf<Types>): unknown;
+  /**
+   * What crash reports, `sys.log` and `sys.trace` show of a message that this server received: a request, a cast or
+   * another message, without what should not be seen. OTP's `format_status` too.
+   */
+  formatMessage?(message: unknown): unknown;
 }
 
 /** Makes a server that can be spawned. The types are given, the callbacks checked against them. */
@@ -191,6 +196,7 @@ interface AnyCallbacks {
   terminate?(reason: ExitReason, state: unknown, self: Process): unknown;
   codeChange?(state: unknown, extra: unknown): unknown;
   formatStatus?(state: unknown): unknown;
+  formatMessage?(message: unknown): unknown;
 }
 
 /** What a running server remembers beside the user's state. */
@@ -335,12 +341,23 @@ class ServerBehaviour implements Behaviour<unknown> {
   describe(process: Process): unknown {
     if (!(process.state instanceof ServerState)) return undefined;
     const { user } = process.state;
-    if (this.#callbacks.formatStatus === undefined) return user;
+    return this.#format("formatStatus", user);
+  }
+
+  describeMessage(message: unknown): unknown {
+    if (this.#callbacks.formatMessage === undefined) return message;
+    if (message instanceof CallMessage) return this.#format("formatMessage", message.request);
+    return this.#format("formatMessage", message instanceof CastMessage ? message.message : message);
+  }
+
+  #format(callback: "formatStatus" | "formatMessage", value: unknown): unknown {
+    const format = this.#callbacks[callback];
+    if (format === undefined) return value;
     try {
-      return this.#callbacks.formatStatus(user);
+      return format.call(this.#callbacks, value);
     } catch (error) {
       // OTP: whoever looks at a server, a crash report above all, is not hurt by how it wants to be seen.
-      return `${this.#name}.formatStatus threw ${describeValue(error)}`;
+      return `${this.#name}.${callback} threw ${describeValue(error)}`;
     }
   }
 

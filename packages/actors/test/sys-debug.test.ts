@@ -1,4 +1,4 @@
-import { CrashReport, defineServer, failure, fromAsync, noreply, ok, type Pid, sys } from "@espalier/actors";
+import { type Call, CrashReport, defineServer, failure, fromAsync, noreply, ok, type Pid, sys } from "@espalier/actors";
 import { collectTrace, createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
 import { counter, crashOn } from "./support/actors.ts";
@@ -182,5 +182,47 @@ describe("a crash report", () => {
       neighbours: [{ path: "linked" }],
     });
     expect(report?.text).toBe(`crash in probe-1/victim ${victim.toString()}: error: boom`);
+  });
+
+  test("shows the last message as formatMessage does, and so do log and trace", async () => {
+    const { system } = createWorld();
+    const trace = collectTrace(system);
+    const login = defineServer<{ state: undefined; call: Call<"login", never, { password: string }>; cast: string }>({
+      init: () => ok(undefined),
+      handleCall() {
+        throw new Error("boom");
+      },
+      handleCast: () => noreply(undefined),
+      formatMessage: (message) =>
+        typeof message === "string" ? "a text" : { ...(message as object), password: "***" },
+    });
+    const ref = system.spawn(login);
+    await sys.log(system, ref);
+    system.cast(ref, "secret");
+    await expect(sys.getLog(system, ref)).resolves.toMatchObject([{ message: "a text" }, {}]);
+    await system.call(ref, { type: "login", password: "secret" }).catch(() => undefined);
+    const [report] = trace.of("report").map((event) => event.report);
+    expect(report).toMatchObject({ lastMessage: { type: "login", password: "***" } });
+  });
+
+  test("is made all the same when formatMessage throws", async () => {
+    const { system } = createWorld();
+    const trace = collectTrace(system);
+    const ref = system.spawn(
+      defineServer<{ state: undefined; info: string }>({
+        name: "shy",
+        init: () => ok(undefined),
+        handleInfo() {
+          throw new Error("boom");
+        },
+        formatMessage() {
+          throw new Error("not even that");
+        },
+      }),
+    );
+    system.send(ref, "secret");
+    await system.idle();
+    const [report] = trace.of("report").map((event) => event.report);
+    expect(report).toMatchObject({ lastMessage: expect.stringMatching(/^shy.formatMessage threw /) });
   });
 });

@@ -17,7 +17,7 @@ export function reportCrash(process: ActorProcess, reason: ExitReason, lastMessa
       label,
       registeredName: name,
       reason,
-      lastMessage,
+      lastMessage: process.describeMessage(lastMessage),
       state: process.describe(),
       mailboxLength,
       neighbours: neighboursOf(process),

@@ -241,7 +241,9 @@ export abstract class Runner extends Mailbox {
     if (this.#phase === DEAD) return;
     let entry = message;
     const sentBy = from.process;
-    if (sentBy !== null && sentBy.debug !== null) sentBy.debug.sent(this.kernel.host.now(), message, this.path);
+    if (sentBy !== null && sentBy.debug !== null) {
+      sentBy.debug.sent(this.kernel.host.now(), this.describeMessage(message), this.path);
+    }
     if (this.kernel.tracer !== null) {
       const sender = from.process ?? this;
       entry = new Traced(message, this.kernel.trace("send", sender, { to: this.pid, message }));
@@ -266,7 +268,7 @@ export abstract class Runner extends Mailbox {
     const entry = this.takeAt(index);
     this.reductions += 1;
     if (this.#bound !== null) this.#bound.admit(this.self);
-    if (this.debug !== null) this.debug.received(this.kernel.host.now(), unwrap(entry));
+    if (this.debug !== null) this.debug.received(this.kernel.host.now(), this.describeMessage(unwrap(entry)));
     if (!(entry instanceof Traced)) return entry;
     if (this.kernel.tracer !== null) {
       this.kernel.cause = this.kernel.trace("deliver", this, { message: entry.message }, entry.sent);
@@ -600,6 +602,14 @@ export abstract class Runner extends Mailbox {
     if (!this.#hasBegun || this.#phase === DEAD) return undefined;
     const { behaviour } = this.definition;
     return behaviour.describe === undefined ? this.state : behaviour.describe(this.self);
+  }
+
+  /** A message to this actor as its behaviour lets it be seen. */
+  describeMessage(message: unknown): unknown {
+    // Not a message to the user's code.
+    if (message instanceof SystemMessage) return message.request;
+    const { behaviour } = this.definition;
+    return behaviour.describeMessage === undefined ? message : behaviour.describeMessage(message);
   }
 
   /** The state in a word, if the behaviour has one for it. */
