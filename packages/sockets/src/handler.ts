@@ -4,14 +4,21 @@ import type { ConnectionEvent, ConnectionInput } from "./connection-event.ts";
 
 /**
  * A machine that can be a connection: its input can be a `ConnectionInput`, and its events contain those of a
- * connection.
+ * connection. Any other is refused by the compiler, with the reason in the name of the type that it does not fit.
  */
 export type ConnectionMachine<Machine extends AnyStateMachine> =
   ConnectionInput extends InputFrom<Machine>
     ? ConnectionEvent extends EventFromLogic<Machine>
       ? Machine
-      : never
-    : never;
+      : Misfit<"the events of this machine do not contain those of ConnectionEvent">
+    : Misfit<"the input of this machine cannot be a ConnectionInput">;
+
+/** Nothing has this type: it is there to be read in the message of the compiler. */
+interface Misfit<Why extends string> {
+  readonly [misfit]: Why;
+}
+
+declare const misfit: unique symbol;
 
 /** Anything else that can: a server or an async function whose arguments are a `ConnectionInput`. */
 export type ConnectionDefinition = Definition<ConnectionInput>;

@@ -60,13 +60,13 @@ export class Sockets {
    * @throws `ERR_INVALID_OPTION` that names every fault; `ERR_LISTENER_EXISTS`; `ERR_LISTEN` when the address cannot be
    * bound. Nothing is left running then.
    */
+  open(name: string, listenOn: ListenOn, options: ListenerOptions, handler: ConnectionDefinition): Promise<Listener>;
   open<Machine extends AnyStateMachine>(
     name: string,
     listenOn: ListenOn,
     options: ListenerOptions,
     handler: ConnectionMachine<Machine>,
   ): Promise<Listener>;
-  open(name: string, listenOn: ListenOn, options: ListenerOptions, handler: ConnectionDefinition): Promise<Listener>;
   async open(
     name: string,
     listenOn: ListenOn,
