@@ -1,5 +1,5 @@
 import { failure, normal, shutdown } from "@espalier/actors";
-import { type ChildSpec, defineSupervisor, type SupervisorInit } from "@espalier/supervisor";
+import { type ChildSpec, defineSupervisor, type SupervisorInit, terminateChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
 import { crashOn, slowToStop, startsAs, steady } from "./support/actors.ts";
 import { actorAt, childrenOf, keepJournal, living, startSupervisor, worker } from "./support/tree.ts";
@@ -170,5 +170,25 @@ describe("a supervisor below another", () => {
     expect(living(world.system)).toEqual(["sup#1", "sup/low#1", "sup/low/leaf#1"]);
     await world.clock.advance(1);
     expect(living(world.system)).toEqual([]);
+  });
+
+  test("with a time of its own is killed when that is over, and takes along whoever does not trap exits", async () => {
+    const world = createWorld();
+    const children = [worker("waiting", steady), worker("stopping", slowToStop(60_000), { shutdown: "infinity" })];
+    const low = supervisor("low", { children }, { shutdown: 1000 });
+    const sup = await startSupervisor(world.system, { children: [low] });
+    const journal = keepJournal(world.system);
+    const terminated = terminateChild(world.system, sup, "low");
+    await world.clock.advance(999);
+    expect(journal.take()).toEqual([]);
+    await world.clock.advance(1);
+    await expect(terminated).resolves.toEqual({ ok: true });
+    expect(journal.take()).toEqual(["stop sup/low#1 killed", "stop sup/low/waiting#1 killed"]);
+    // What was told to stop before goes on with its clean-up, and ends as it was told.
+    await world.clock.advance(58_999);
+    expect(journal.take()).toEqual([]);
+    await world.clock.advance(1);
+    expect(journal.take()).toEqual(["stop sup/low/stopping#1 shutdown"]);
+    expect(living(world.system)).toEqual(["sup#1"]);
   });
 });
