@@ -137,7 +137,7 @@ export class Processes {
   }
 }
 
-/** `owner-1/root/a` → `root/a`. */
+/** Without the first name, which is that of the actor that owns the scenario's tree. */
 function pathBelowOwner(path: string): string {
   return path.slice(path.indexOf("/") + 1);
 }

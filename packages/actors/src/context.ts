@@ -161,7 +161,8 @@ export interface Context<Info = unknown> extends Caller, Spawner {
   ): (...args: Args) => Result | undefined;
   /**
    * Lets a promise run beside this actor, which goes on handling messages. What it resolves with arrives as the message
-   * that `toMessage` makes of it; a rejection is this actor's crash. After the actor's death neither has any effect.
+   * that `toMessage` makes of it; a rejection is this actor's crash. Once the actor is dead, both are
+   * dropped, and the rejection is not an unhandled one.
    */
   task<Value>(promise: PromiseLike<Value>, toMessage?: (value: Value) => Info): void;
 

@@ -62,13 +62,27 @@ describe("an exit reason", () => {
   });
 });
 
-test("whatever untyped code gives as a reason becomes one: any other term is an error", async () => {
+const noReasons: unknown[] = [
+  "boom",
+  "normal",
+  0,
+  null,
+  undefined,
+  [],
+  {},
+  { type: "Normal" },
+  new Error("boom"),
+  Symbol("s"),
+];
+
+test.each(noReasons)("untyped code that gives %o as a reason ends the actor with an error of it", async (term) => {
   const { system } = createWorld();
-  const given = "boom" as unknown as ExitReason;
+  // The types do not allow it; plain JavaScript does.
+  const given = term as ExitReason;
   const fromWithin = system.spawn(fromAsync(async (self) => self.exit(given)));
-  await expect(system.exited(fromWithin)).resolves.toEqual(failure("boom"));
+  await expect(system.exited(fromWithin)).resolves.toEqual(failure(term));
   const fromOutside = system.spawn(fromAsync(async (self) => void (await self.receive())));
   const ended = system.exited(fromOutside);
   system.exit(fromOutside, given);
-  await expect(ended).resolves.toEqual(failure("boom"));
+  await expect(ended).resolves.toEqual(failure(term));
 });

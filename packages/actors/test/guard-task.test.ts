@@ -74,7 +74,7 @@ describe("a guarded callback", () => {
     await world.system.idle();
     resolve();
     await world.system.idle();
-    // The callback's own code runs on, as any promise does; the actor is gone, and nothing of it is counted any more.
+    // No death can stop what awaits a promise from going on ("went on"); its answer, though, goes nowhere.
     expect(log).toEqual([failure(boom), "went on"]);
     expect(world.system.inspect()).toMatchObject({ processes: [], tasks: 0 });
   });

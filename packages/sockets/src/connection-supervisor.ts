@@ -24,7 +24,7 @@ import {
 } from "@espalier/supervisor";
 import { isAllowed } from "./access-rules.ts";
 import type { Connection } from "./connection.ts";
-import type { ListenerRecord } from "./listener-record.ts";
+import { type ListenerRecord, serverName } from "./listener-record.ts";
 import type { ListenerStarted } from "./server.ts";
 import type { ListenerCounter } from "./stats.ts";
 
@@ -86,7 +86,7 @@ class ConnectionSupervisorBehaviour implements Behaviour<ListenerRecord> {
   start(process: Process, record: ListenerRecord): void {
     record.connectionSupervisor = process.pid;
     record.supervisor = process.parentPid;
-    const server = process.whereis(record.serverName);
+    const server = process.whereis(serverName(record.root));
     if (server !== undefined) process.send<ListenerStarted>(server, { type: "listenerStarted", record });
     process.state = new ConnectionSupervisor(process, record);
   }

@@ -2,7 +2,7 @@ import type { Pid, System } from "@espalier/actors";
 import { type ChildInfo, whichChildren } from "@espalier/supervisor";
 import { type AccessRule, formatAccessRules } from "./access-rules.ts";
 import { formatAddress } from "./listen-on.ts";
-import type { ListenerRecord } from "./listener-record.ts";
+import { acceptorSupervisorName, type ListenerRecord } from "./listener-record.ts";
 import type { ListenerStatsSnapshot } from "./stats.ts";
 import type { Address } from "./transport.ts";
 
@@ -73,9 +73,9 @@ export class Listener {
 
   /** The acceptors. eSockd's `get_acceptors` counts them. */
   async acceptors(): Promise<readonly Pid[]> {
-    const { acceptorSupervisorName } = this.#record;
-    const isThere = this.#system.whereis(acceptorSupervisorName) !== undefined;
-    return isThere ? livingOf(await whichChildren(this.#system, acceptorSupervisorName)) : [];
+    const name = acceptorSupervisorName(this.#record);
+    const isThere = this.#system.whereis(name) !== undefined;
+    return isThere ? livingOf(await whichChildren(this.#system, name)) : [];
   }
 
   /** The children of the listener's supervisor: connection_sup, listener, acceptor_sup, starter; newest first. */

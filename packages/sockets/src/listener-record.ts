@@ -14,11 +14,8 @@ export function serverName(root: string): string {
   return `${root}.server`;
 }
 
-/**
- * What the actors of one listener share, as eSockd's do by its tables: the options, the counters, and where to find
- * each other after a restart. Each field is written by one actor only, named beside it.
- */
-export class ListenerRecord {
+/** What is known of a listener before it runs, and never changes. */
+export interface ListenerFacts {
   readonly id: string;
   readonly name: string;
   readonly system: System;
@@ -28,9 +25,15 @@ export class ListenerRecord {
   readonly handler: Definition<ConnectionInput>;
   /** The name of the root supervisor. */
   readonly root: string;
-  readonly stats: ListenerStats = new ListenerStats();
-  readonly shutdownCounts: ShutdownCounts = new ShutdownCounts();
+}
 
+/**
+ * What the actors of one listener share, as eSockd's do by its tables: the facts, the counters, and where to find each
+ * other after a restart. Each field that changes is written by one actor only, named beside it.
+ */
+export interface ListenerRecord extends ListenerFacts {
+  readonly stats: ListenerStats;
+  readonly shutdownCounts: ShutdownCounts;
   /** By the listener. Kept when it restarts, so that port 0 stays the port that was found. */
   address: Address | undefined;
   /** By the listener. */
@@ -40,37 +43,26 @@ export class ListenerRecord {
   /** By the connection supervisor. */
   connectionSupervisor: Pid | undefined;
   /** By the connection supervisor: how many connections there are, those that are being started included. */
-  connections = 0;
+  connections: number;
+}
 
-  /** The name under which the server process is registered. */
-  get serverName(): string {
-    return serverName(this.root);
-  }
+/** The record of a listener that has not been started yet. */
+export function createListenerRecord(facts: ListenerFacts): ListenerRecord {
+  return {
+    ...facts,
+    stats: new ListenerStats(),
+    shutdownCounts: new ShutdownCounts(),
+    address: undefined,
+    listeningSocket: undefined,
+    supervisor: undefined,
+    connectionSupervisor: undefined,
+    connections: 0,
+  };
+}
 
-  /** The name under which the acceptor supervisor is registered. */
-  get acceptorSupervisorName(): string {
-    const name = `acceptor_sup:${this.id}`;
-    // A second server in the system may have a listener of the same id.
-    return this.root === DEFAULT_ROOT ? name : `${this.root}.${name}`;
-  }
-
-  constructor(facts: {
-    readonly id: string;
-    readonly name: string;
-    readonly system: System;
-    readonly transport: Transport;
-    readonly listenOn: ListenAddress;
-    readonly config: ListenerConfig;
-    readonly handler: Definition<ConnectionInput>;
-    readonly root: string;
-  }) {
-    this.id = facts.id;
-    this.name = facts.name;
-    this.system = facts.system;
-    this.transport = facts.transport;
-    this.listenOn = facts.listenOn;
-    this.config = facts.config;
-    this.handler = facts.handler;
-    this.root = facts.root;
-  }
+/** The name under which the acceptor supervisor of a listener is registered. */
+export function acceptorSupervisorName({ id, root }: ListenerFacts): string {
+  const name = `acceptor_sup:${id}`;
+  // A second server in the system may have a listener of the same id.
+  return root === DEFAULT_ROOT ? name : `${root}.${name}`;
 }

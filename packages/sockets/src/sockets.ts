@@ -5,7 +5,7 @@ import { ListenerExistsError, UnknownListenerError } from "./errors.ts";
 import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
 import { Listener } from "./listener-handle.ts";
 import { formatAddress, type ListenOn, parseListenOn } from "./listen-on.ts";
-import { DEFAULT_ROOT, ListenerRecord, serverName } from "./listener-record.ts";
+import { createListenerRecord, DEFAULT_ROOT, type ListenerRecord, serverName } from "./listener-record.ts";
 import { type ListenerOptions, toListenerConfig } from "./options.ts";
 import type { ListenerTable, ServerCalls } from "./server.ts";
 import type { Transport } from "./transport.ts";
@@ -74,7 +74,7 @@ export class Sockets {
     handler: AnyStateMachine | ConnectionDefinition,
   ): Promise<Listener> {
     const address = parseListenOn(listenOn);
-    const record = new ListenerRecord({
+    const record = createListenerRecord({
       id: listenerId(name, address),
       name,
       system: this.#system,

@@ -1,5 +1,5 @@
 import { type Behaviour, type Definition, NoProcessError, type Process, request, type Waiting } from "@espalier/actors";
-import type { ListenerRecord } from "./listener-record.ts";
+import { acceptorSupervisorName, type ListenerRecord } from "./listener-record.ts";
 
 /**
  * The last child of a listener's supervisor starts the acceptors and answers ignore: a child without a process is
@@ -9,8 +9,9 @@ class StarterBehaviour implements Behaviour<ListenerRecord> {
   readonly kind = "starter";
 
   *start(process: Process, record: ListenerRecord): Waiting {
-    const acceptorSupervisor = process.whereis(record.acceptorSupervisorName);
-    if (acceptorSupervisor === undefined) throw new NoProcessError(record.acceptorSupervisorName);
+    const name = acceptorSupervisorName(record);
+    const acceptorSupervisor = process.whereis(name);
+    if (acceptorSupervisor === undefined) throw new NoProcessError(name);
     for (let number = 1; number <= record.config.acceptors; number += 1) {
       const message = { type: "startDynamic", extra: undefined, id: String(number) };
       const outcome = yield* request(process, acceptorSupervisor, message);

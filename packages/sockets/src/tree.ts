@@ -9,7 +9,7 @@ import {
 import { acceptor } from "./acceptor.ts";
 import { connectionSupervisor } from "./connection-supervisor.ts";
 import { listener } from "./listener.ts";
-import { type ListenerRecord, serverName } from "./listener-record.ts";
+import { acceptorSupervisorName, type ListenerRecord, serverName } from "./listener-record.ts";
 import { type ListenerTable, server } from "./server.ts";
 import { starter } from "./starter.ts";
 
@@ -67,7 +67,7 @@ function listenerTree(record: ListenerRecord): Definition<void, SupervisorRef> {
         { id: "listener", start: child(listener, record) },
         {
           id: "acceptor_sup",
-          start: child(acceptorSupervisor, record, { name: record.acceptorSupervisorName }),
+          start: child(acceptorSupervisor, record, { name: acceptorSupervisorName(record) }),
           type: "supervisor",
         },
         { id: "starter", start: child(starter, record) },

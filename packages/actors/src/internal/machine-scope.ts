@@ -134,7 +134,7 @@ export class MachineScope {
 
   /** Not a method: XState puts its own in this place for the time of a microstep. */
   actionExecutor = (action: Action): void => {
-    // A child that is not implemented is not even made, so `bookId` does not see it.
+    // Of a source without an implementation XState makes no child, so that one never comes to `bookId`.
     if (action.type === "xstate.spawnChild") throw this.refuse("spawnChild");
     if (this.#isStarting) this.#deferred.push(() => this.#execute(action));
     else this.#execute(action);

@@ -2,7 +2,8 @@ import { createSystem, defineServer, formatReason, noreply, ok, silentLogger } f
 
 /*
  * A program of its own, since its errors are the process's: an actor sets off errors that come when none of its
- * callbacks runs any more. Prints how each ends; with `nobody` an error that is no actor's comes last.
+ * callbacks runs any more. Prints how each ends; with `nobody` an error that is no actor's comes last. The timers are
+ * Node's, since they are the subject: code that sets them behind the kernel's back. Nothing waits for them by time.
  */
 
 const boom = (what: string): never => {
