@@ -75,7 +75,7 @@ const noReasons: unknown[] = [
   Symbol("s"),
 ];
 
-test.each(noReasons)("untyped code that gives %o as a reason ends the actor with an error of it", async (term) => {
+test.for(noReasons)("untyped code that gives %o as a reason ends the actor with an error of it", async (term) => {
   const { system } = createWorld();
   // The types do not allow it; plain JavaScript does.
   const given = term as ExitReason;
