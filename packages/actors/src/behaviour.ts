@@ -62,6 +62,8 @@ export interface Behaviour<Args = never> {
   changeCode?(process: Process, extra: unknown): void;
   /** What to show of a message that an actor received, where its messages are shown. Absent: all of it. Must not throw. */
   describeMessage?(message: unknown): unknown;
+  /** Shows each transition to those who trace, or stops that. Absent: the actor has none. */
+  traceTransitions?(process: Process, on: boolean): void;
   /** Replaces the state by what `replace` makes of it. Absent: the state cannot be replaced. */
   replaceState?(process: Process, replace: (state: unknown) => unknown): void;
 }

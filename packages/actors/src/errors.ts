@@ -126,7 +126,7 @@ export class MissingCallbackError extends ActorsError {
   }
 }
 
-/** A machine has children, by `invoke` or spawn, which the kernel does not run. */
+/** A machine uses what only actors of XState's own have. */
 export class UnsupportedMachineError extends ActorsError {
   readonly code = "ERR_UNSUPPORTED_MACHINE";
   readonly machine: string;
@@ -134,10 +134,21 @@ export class UnsupportedMachineError extends ActorsError {
   readonly construct: string;
 
   constructor(machine: string, state: string, construct: string) {
-    super(`machine ${machine} cannot run as an actor: it has ${construct} in state ${state}`);
+    super(`machine ${machine} uses ${construct} in state ${state}, which an actor of the kernel does not have`);
     this.machine = machine;
     this.state = state;
     this.construct = construct;
+  }
+}
+
+/** The actor that a machine has invoked or spawned was ended from outside: killed, or by an exit signal. */
+export class ChildEndedError extends ActorsError {
+  readonly code = "ERR_CHILD_ENDED";
+  readonly child: string;
+
+  constructor(child: string, path: string) {
+    super(`child ${child} of a machine was ended from outside: ${path}`);
+    this.child = child;
   }
 }
 

@@ -33,6 +33,13 @@ export interface TraceEvents {
   timerSet: { readonly dueIn: number };
   timerFired: object;
   timerCancelled: object;
+  /** A machine has taken an event; shown of those for which that was asked. `from` and `to` are its state values. */
+  transition: {
+    readonly event: unknown;
+    readonly from: unknown;
+    readonly to: unknown;
+    readonly actions: readonly string[];
+  };
   /** A resource has its first owner: a timer, a monitor, a call, a socket. */
   acquire: { readonly resource: string };
   /** The owner of a resource has died, and it is given back. */

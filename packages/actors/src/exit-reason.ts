@@ -5,8 +5,8 @@
  * Source of the meanings: Erlang's exit reasons (`erlang:exit/1,2`, `proc_lib`).
  */
 export type ExitReason =
-  /** A voluntary end. Linked actors that do not trap exits ignore it. */
-  | { readonly type: "normal" }
+  /** A voluntary end, with the output of a machine if it had one. Linked actors that do not trap exits ignore it. */
+  | { readonly type: "normal"; readonly detail?: unknown }
   /** An orderly stop: asked for by a parent, or voluntary with a detail such as `"peerClosed"`. */
   | { readonly type: "shutdown"; readonly detail?: unknown }
   /** As an exit signal: ends the receiver at once and cannot be trapped. The others then see `killed`. */
@@ -68,14 +68,14 @@ export function isExpected(reason: ExitReason): boolean {
 /** One line for logs and shells: `normal`, `shutdown: peerClosed`, `killed`, `error: boom`. */
 export function formatReason(reason: ExitReason): string {
   switch (reason.type) {
-    case "normal":
     case "kill":
     case "killed":
     case "noproc":
     case "noconnection":
       return reason.type;
+    case "normal":
     case "shutdown":
-      return reason.detail === undefined ? "shutdown" : `shutdown: ${formatDetail(reason.detail)}`;
+      return reason.detail === undefined ? reason.type : `${reason.type}: ${formatDetail(reason.detail)}`;
     case "error":
       return `error: ${formatDetail(reason.error)}`;
   }

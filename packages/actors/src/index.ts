@@ -51,11 +51,16 @@ export { type AsyncContext, type AsyncOptions, fromAsync, type Incoming } from "
 export {
   actorOf,
   fromMachine,
+  type InfoEvent,
   type MachineInput,
   type MachineOptions,
   type MachineRef,
+  type MachineState,
+  type Migrate,
+  type NewMachineState,
   type ShutdownEvent,
 } from "./machine.ts";
+export * as statem from "./statem.ts";
 
 // Messages
 export {
@@ -89,6 +94,7 @@ export {
 
 // Inspection
 export { formatTree, type ProcessInfo, type SystemInfo } from "./inspect.ts";
+export { type MermaidOptions, toMermaid } from "./mermaid.ts";
 export * as sys from "./sys.ts";
 export * from "./event.ts";
 
@@ -100,6 +106,7 @@ export {
   CallExitError,
   CallingSelfError,
   CallTimeoutError,
+  ChildEndedError,
   CodeChangeError,
   describeValue,
   InvalidOptionError,

@@ -5,10 +5,15 @@ import type { Context } from "./context.ts";
 import { ActorDeadError, describeValue } from "./errors.ts";
 import { type ExitReason, isExitReason, normal, shutdown } from "./exit-reason.ts";
 import type { Kernel } from "./internal/kernel.ts";
-import { boundMicrosteps, checkMachine, formatStateValue } from "./internal/machine-check.ts";
-import { type Machine, type MachineHooks, MachineScope } from "./internal/machine-scope.ts";
-import { MachineSelf } from "./internal/machine-self.ts";
-import { Delayed } from "./internal/machine-timer.ts";
+import { Interpreter } from "./internal/machine/interpreter.ts";
+import { moveTo, type MachineState, type NewMachineState, stateOf } from "./internal/machine/migrate.ts";
+import { Program } from "./internal/machine/program.ts";
+import { type MachineHooks, MachineScope } from "./internal/machine/scope.ts";
+import { MachineSelf } from "./internal/machine/self.ts";
+import { ZeroTimeout } from "./internal/machine/shell.ts";
+import { formatStateValue } from "./internal/machine/state-value.ts";
+import { Delayed } from "./internal/machine/timer.ts";
+import type { Machine } from "./internal/machine/xstate.ts";
 import type { ActorProcess } from "./internal/process.ts";
 import type { Logger } from "./logger.ts";
 import { Exit } from "./monitor.ts";
@@ -22,6 +27,7 @@ import type { ActorRef, Callable, Castable } from "./pid.ts";
  *   send, sendTo, self.send       any object with a `type`   → that event
  *   cast                          the message that was cast  → that event
  *   call                          { type: "call", request, from }; the answer is `from.reply(value)`, now or later
+ *   any other message             { type: "info", message } if the machine can take it, else it is dropped
  *   exit signals, when trapping   { type: "exit", from, reason }
  *   a monitored actor's end       { type: "down", ref, pid, name, reason }
  *   the parent's exit, trapping   { type: "shutdown", reason } if the machine can take it, else the actor ends
@@ -31,8 +37,9 @@ import type { ActorRef, Callable, Castable } from "./pid.ts";
  *   after, raise and sendTo with a delay   timers of the actor; `cancel` reaches them until they are handled
  *   sendTo, sendParent                     a message to an actor: a Pid, what bears one, or system.get(name)
  *   emit, log                              options.onEmit, options.logger
- *   a final state                          exit: normal, or the output if that is an exit reason
- *   a throw                                exit: error, with what was thrown
+ *   invoke, spawn, spawnChild              a process for each child, linked to this one; see internal/machine/child.ts
+ *   a final state                          exit: normal with the output, or the output if that is an exit reason
+ *   a throw, a child's unhandled failure   exit: error, with what was thrown
  */
 
 /** The address of a machine: it understands the events, and answers the requests of the event type `"call"`. */
@@ -51,6 +58,18 @@ export interface ShutdownEvent {
   readonly type: "shutdown";
   readonly reason: ExitReason;
 }
+
+/** A message that is no event, for a machine that can take it. */
+export interface InfoEvent {
+  readonly type: "info";
+  readonly message: unknown;
+}
+
+/**
+ * Makes the state of an old version of a machine into one of the new version: states that are called otherwise, a
+ * context with more fields. What it leaves out stays as it is.
+ */
+export type Migrate = (state: MachineState) => NewMachineState;
 
 export interface MachineOptions<StateMachine extends AnyStateMachine> {
   /** For inspection and paths. @defaultValue the machine's id */
@@ -71,6 +90,13 @@ export interface MachineOptions<StateMachine extends AnyStateMachine> {
   readonly onEmit?: (event: EmittedFrom<StateMachine>, self: Context<EventFromLogic<StateMachine>>) => void;
   /** Gets what `log` actions say, at level info. @defaultValue the system's logger */
   readonly logger?: Logger;
+  /** Puts each transition into the trace, as `sys.traceTransitions` does for one actor. @defaultValue false */
+  readonly traceTransitions?: boolean;
+  /**
+   * Leaves each event to XState itself, which takes some microseconds, where a compiled form of the machine takes a
+   * fraction of one. The outcome is the same. @defaultValue false
+   */
+  readonly exact?: boolean;
 }
 
 /**
@@ -82,19 +108,18 @@ export interface MachineOptions<StateMachine extends AnyStateMachine> {
  * otherwise. An asynchronous action is not waited for; if it rejects, the actor crashes. XState remembers every type of
  * event that it has seen, so a type must not be made of what a peer has sent.
  *
- * @throws `UnsupportedMachineError` (`ERR_UNSUPPORTED_MACHINE`) if the machine invokes or spawns children. What only
- * shows when it runs, such as `spawn` in `assign`, crashes the actor with the same error.
+ * What its code may not do with `self`, such as `self.subscribe`, crashes the actor with an `UnsupportedMachineError`
+ * (`ERR_UNSUPPORTED_MACHINE`) that names it.
  */
 export function fromMachine<StateMachine extends AnyStateMachine>(
   machine: StateMachine,
   options: MachineOptions<StateMachine> = {},
 ): Definition<MachineInput<StateMachine>, MachineRef<StateMachine>> {
-  checkMachine(machine);
   const { name = machine.config.id ?? "machine", trapExit = false } = options;
   // From here on the types are those of the kernel: an actor gets only what its own ref let through.
   const behaviour = new MachineBehaviour(
     name,
-    boundMicrosteps(machine) as unknown as Machine,
+    new Program(boundMicrosteps(machine) as unknown as Machine),
     options as unknown as AnyOptions,
   );
   return { name, trapExit, behaviour };
@@ -114,12 +139,27 @@ export function actorOf<Event extends EventObject>(self: { readonly send: (event
   return process as unknown as Context<Event>;
 }
 
+/** XState lets a cycle of eventless transitions run for ever. */
+const MAX_MICROSTEPS = 1000;
+
+/** The same machine, ending by an error where a cycle of microsteps would hang the whole program. */
+function boundMicrosteps(machine: AnyStateMachine): AnyStateMachine {
+  const { options } = machine.config as { readonly options?: { readonly maxIterations?: number } };
+  if (options?.maxIterations !== undefined) return machine;
+  // The user's own machine stays as it is; other actors may run it.
+  const bounded = machine.provide({});
+  bounded.options.maxIterations = MAX_MICROSTEPS;
+  return bounded;
+}
+
 type AnyHandler = (event: EventObject, self: Process) => void;
 
 interface AnyOptions {
   readonly fallback?: Readonly<Record<string, AnyHandler>>;
   readonly onEmit?: AnyHandler;
   readonly logger?: Logger;
+  readonly traceTransitions?: boolean;
+  readonly exact?: boolean;
 }
 
 /** The machine was in a final state as soon as it had started. */
@@ -130,16 +170,21 @@ class FinishedAtStart {
 class MachineBehaviour implements Behaviour<unknown> {
   readonly kind = "machine";
   readonly #name: string;
-  readonly #machine: Machine;
+  readonly #program: Program;
   readonly #fallbacks: ReadonlyMap<string, AnyHandler>;
   readonly #hooks: MachineHooks;
+  readonly #isTracing: boolean;
+  readonly #isExact: boolean;
   /** A definition may run in many systems. */
-  readonly #scopes = new WeakMap<Kernel, MachineScope>();
+  readonly #interpreters = new WeakMap<Kernel, Interpreter>();
 
-  constructor(name: string, machine: Machine, { fallback = {}, onEmit, logger }: AnyOptions) {
+  constructor(name: string, program: Program, options: AnyOptions) {
+    const { fallback = {}, onEmit, logger, traceTransitions = false, exact = false } = options;
     this.#name = name;
-    this.#machine = machine;
+    this.#program = program;
     this.#fallbacks = new Map(Object.entries(fallback));
+    this.#isTracing = traceTransitions;
+    this.#isExact = exact;
     this.#hooks = {
       emit: (event, process) => onEmit?.(event, process),
       log: (process, label, value) => {
@@ -150,91 +195,146 @@ class MachineBehaviour implements Behaviour<unknown> {
     };
   }
 
+  #interpreterFor(kernel: Kernel): Interpreter {
+    let interpreter = this.#interpreters.get(kernel);
+    if (interpreter === undefined) {
+      const scope = new MachineScope(kernel, this.#program.machine, this.#hooks);
+      interpreter = new Interpreter(this.#program, scope, this.#isExact);
+      this.#interpreters.set(kernel, interpreter);
+    }
+    return interpreter;
+  }
+
   start(process: Process, input: unknown): Progress {
     // The kernel gives behaviours of this package the process itself.
     const { kernel, pid } = process as ActorProcess;
-    let scope = this.#scopes.get(kernel);
-    if (scope === undefined) {
-      scope = new MachineScope(kernel, this.#machine, this.#hooks);
-      this.#scopes.set(kernel, scope);
-    }
-    const self = new MachineSelf(pid, scope);
+    const interpreter = this.#interpreterFor(kernel);
+    const self = new MachineSelf(pid, interpreter);
+    self.isTracing = this.#isTracing;
     process.state = self;
-    scope.start(self, input);
+    interpreter.start(self, input);
+    if (self.shell !== null) self.shell.eventHandled(undefined, self.configuration);
     // Such a machine has started, as in OTP, and ends in its first step after that, before anything it was sent.
-    if (self.snapshot.status !== "active") process.unreceive(new FinishedAtStart());
+    if (!self.isActive) process.unreceive(new FinishedAtStart());
     return undefined;
   }
 
   receive(process: Process, message: unknown): Progress {
-    const self = stateOf(process);
+    const self = stateOfProcess(process);
     if (message instanceof Delayed) {
-      const event = self.scope.elapsed(self, message);
+      const event = self.interpreter.scope.elapsed(self, message);
       if (event !== undefined) this.#handle(process, self, event);
     } else if (message instanceof Exit && message.from === process.parentPid) {
       this.#parentExits(process, self, message.reason);
     } else if (message instanceof FinishedAtStart) {
       process.stop(endReason(self));
+    } else if (message instanceof ZeroTimeout) {
+      if (self.shell?.takeZero(message) === true) this.#handle(process, self, message.event);
     } else {
       const event = message instanceof CastMessage ? message.message : message;
       if (isEvent(event)) this.#handle(process, self, event);
-      else process.warn(`${this.#name} got ${describeValue(event)}, which is no event; it is dropped`);
+      else this.#handleInfo(process, self, event);
     }
     return undefined;
   }
 
   #handle(process: Process, self: MachineSelf, event: EventObject): void {
-    const fallback = this.#fallbacks.get(event.type);
-    if (fallback !== undefined && !self.snapshot.can(event)) {
+    const fallback = this.#fallbacks.size === 0 ? undefined : this.#fallbacks.get(event.type);
+    if (fallback !== undefined && !self.interpreter.can(self, event)) {
       fallback(event, process);
       return;
     }
-    self.scope.transition(self, event);
-    if (self.snapshot.status !== "active") process.stop(endReason(self));
+    const before = self.configuration;
+    self.shell?.eventArrives();
+    self.interpreter.transition(self, event);
+    self.shell?.eventHandled(event, before);
+    if (!self.isActive) process.stop(endReason(self));
+  }
+
+  /** OTP's `info`: a message that is none of the protocol's. */
+  #handleInfo(process: Process, self: MachineSelf, message: unknown): void {
+    const event: InfoEvent = { type: "info", message };
+    if (self.interpreter.can(self, event)) this.#handle(process, self, event);
+    else process.warn(`${this.#name} got ${describeValue(message)}, which is no event; it is dropped`);
   }
 
   #parentExits(process: Process, self: MachineSelf, reason: ExitReason): void {
     const event: ShutdownEvent = { type: "shutdown", reason };
-    if (!self.snapshot.can(event)) {
+    if (!self.interpreter.can(self, event)) {
       process.stop(reason);
       return;
     }
     self.shutdownReason = reason;
-    self.scope.transition(self, event);
+    const before = self.configuration;
+    self.shell?.eventArrives();
+    self.interpreter.transition(self, event);
+    self.shell?.eventHandled(event, before);
     const { parent } = process as ActorProcess;
-    if (self.snapshot.status !== "active") process.stop(endReason(self));
+    if (!self.isActive) process.stop(endReason(self));
     // OTP: nothing outlives its parent. A dead one could not put a limit to it either.
     else if (parent !== null && parent.isDead) process.stop(reason);
   }
 
   describe(process: Process): unknown {
-    const snapshot = snapshotOf(process);
-    return snapshot && { value: snapshot.value, context: snapshot.context, tags: [...snapshot.tags] };
+    const self = startedState(process);
+    if (self === undefined) return undefined;
+    const { configuration, context } = self;
+    return { value: configuration.value, context, tags: [...configuration.tags] };
   }
 
   summary(process: Process): string | undefined {
-    const snapshot = snapshotOf(process);
-    return snapshot && formatStateValue(snapshot.value);
+    const self = startedState(process);
+    return self && formatStateValue(self.configuration.value);
+  }
+
+  traceTransitions(process: Process, on: boolean): void {
+    stateOfProcess(process).isTracing = on;
+  }
+
+  replaceState(process: Process, replace: (state: unknown) => unknown): void {
+    const self = stateOfProcess(process);
+    const replaced = replace(this.describe(process));
+    if (typeof replaced !== "object" || replaced === null) {
+      throw new TypeError(`the state of a machine is { value, context }; got ${describeValue(replaced)}`);
+    }
+    moveTo(self, self.interpreter, replaced);
+  }
+
+  changeCode(process: Process, extra: unknown): void {
+    const self = stateOfProcess(process);
+    const { migrate } = (extra ?? {}) as { readonly migrate?: Migrate };
+    const state = stateOf(self);
+    moveTo(
+      self,
+      this.#interpreterFor((process as ActorProcess).kernel),
+      migrate === undefined ? state : migrate(state),
+    );
   }
 }
 
-function stateOf(process: Process): MachineSelf {
+function stateOfProcess(process: Process): MachineSelf {
   // Set by `start` before anything else can run.
   return process.state as MachineSelf;
 }
 
-/** Undefined if the start has failed. */
-function snapshotOf({ state }: Process): MachineSelf["snapshot"] | undefined {
-  return state instanceof MachineSelf ? state.snapshot : undefined;
+/** Undefined if the start has failed before there was a state. */
+function startedState({ state }: Process): MachineSelf | undefined {
+  const self = state instanceof MachineSelf ? state : undefined;
+  // The configuration is set by the start.
+  return (self as Partial<MachineSelf> | undefined)?.configuration === undefined ? undefined : self;
 }
 
 /** Why an actor ends whose machine has come to its end. */
-function endReason({ snapshot, shutdownReason }: MachineSelf): ExitReason {
+function endReason({ ending, shutdownReason }: MachineSelf): ExitReason {
   if (shutdownReason?.type === "shutdown") return shutdownReason;
-  if (snapshot.status === "stopped") return shutdown();
-  return isExitReason(snapshot.output) ? snapshot.output : normal;
+  if (ending === null || ending.status === "stopped") return shutdown();
+  const { output } = ending;
+  if (isExitReason(output)) return output;
+  return output === undefined ? normal : { type: "normal", detail: output };
 }
 
 function isEvent(message: unknown): message is EventObject {
   return typeof message === "object" && message !== null && "type" in message && typeof message.type === "string";
 }
+
+export type { MachineState, NewMachineState } from "./internal/machine/migrate.ts";

@@ -99,7 +99,33 @@ export async function changeCode(
   definition: Definition<never>,
   extra?: unknown,
 ): Promise<void> {
-  await ask(asker, target, { type: "changeCode", definition, extra }, undefined);
+  await ask(asker, target, { type: "changeCode", definition, extra, whileRunning: false }, undefined);
+}
+
+/**
+ * `changeCode` of an actor that runs: between two messages, without suspending it.
+ *
+ * @throws `CodeChangeError` (`ERR_CODE_CHANGE`) when the actor is of another kind
+ */
+export async function swapCode(
+  asker: Asker,
+  target: Destination,
+  definition: Definition<never>,
+  extra?: unknown,
+  options?: CallOptions,
+): Promise<void> {
+  await ask(asker, target, { type: "changeCode", definition, extra, whileRunning: true }, options);
+}
+
+/**
+ * Puts each transition of one machine into the trace from now on, as one `transition` event with the state before, the
+ * event, the state after and the actions; or stops that. While it is on, XState itself takes the machine's events, some
+ * microseconds each.
+ *
+ * @throws `TypeError` for an actor that is no machine
+ */
+export async function traceTransitions(asker: Asker, target: Destination, on: boolean): Promise<void> {
+  await ask(asker, target, { type: "traceTransitions", on }, undefined);
 }
 
 /**

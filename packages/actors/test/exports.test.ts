@@ -13,6 +13,7 @@ test("the public surface of the package is this", () => {
       "CallTimeoutError",
       "CallingSelfError",
       "CastMessage",
+      "ChildEndedError",
       "CodeChangeError",
       "CrashReport",
       "Down",
@@ -54,9 +55,11 @@ test("the public surface of the package is this", () => {
       "request",
       "shutdown",
       "silentLogger",
+      "statem",
       "stop",
       "stopReply",
       "sys",
+      "toMermaid",
     ]
   `);
 });
@@ -75,7 +78,9 @@ test("the public surface of sys is this", () => {
       "resume",
       "stopActor",
       "suspend",
+      "swapCode",
       "trace",
+      "traceTransitions",
     ]
   `);
 });

@@ -1,4 +1,4 @@
-import { type Down, fromMachine, type Logger, silentLogger } from "@espalier/actors";
+import { type Down, fromMachine, type Logger, silentLogger, sys } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -121,8 +121,11 @@ function byXState(chart: Chart): Runner & { readonly clock: SimulatedClock } {
   };
 }
 
+/** How the kernel takes events: by compiled plans, by XState's own transitions, or now this way and now that. */
+type Way = "compiled" | "exact" | "mixed";
+
 /** The kernel runs it. */
-function byKernel(chart: Chart): Runner & { close(): Promise<void> } {
+function byKernel(chart: Chart, way: Way): Runner & { close(): Promise<void> } {
   const run = newLog();
   const world = createWorld();
   const { system, clock } = world;
@@ -130,6 +133,7 @@ function byKernel(chart: Chart): Runner & { close(): Promise<void> } {
   const definition = fromMachine(buildMachine(chart, run), {
     name: "random",
     logger,
+    exact: way === "exact",
     onEmit: (event) => run.lines.push(`emit ${JSON.stringify(event)}`),
   });
   const probe = createProbe(system);
@@ -148,16 +152,30 @@ function byKernel(chart: Chart): Runner & { close(): Promise<void> } {
     }
     const { reason } = probe.messages[0] as Down;
     if (reason.type === "error") return pictureOf(snapshot, run, "error", reason.error, []);
-    expect(reason).toEqual({ type: "normal" });
+    expect(reason).toEqual({ type: "normal", detail: snapshot?.output as unknown });
     return pictureOf(snapshot, run, String(snapshot?.status), undefined, []);
+  }
+
+  let isWatched = false;
+
+  /** While somebody watches its transitions, XState takes its events. */
+  function turn(): void {
+    if (way !== "mixed" || !system.isAlive(ref)) return;
+    isWatched = !isWatched;
+    void sys.traceTransitions(system, ref, isWatched);
+    clock.advanceSync(0);
   }
 
   return {
     send(events) {
+      turn();
       for (const type of events) system.send(ref, { type });
       clock.advanceSync(0);
     },
-    advance: (ms) => clock.advanceSync(ms),
+    advance(ms) {
+      turn();
+      clock.advanceSync(ms);
+    },
     picture,
     close: () => leavesNothing(world),
   };
@@ -187,16 +205,17 @@ function count(fact: string): void {
  */
 async function compare(chart: Chart, steps: readonly Step[]): Promise<void> {
   const xstate = byXState(chart);
-  const kernel = byKernel(chart);
+  const kernels = (["compiled", "exact", "mixed"] as const).map((way) => byKernel(chart, way));
   const isSelfSender = sendsToItself(chart);
   try {
     for (const step of [undefined, ...steps]) {
-      for (const runner of [xstate, kernel]) take(runner, step, isSelfSender);
+      for (const runner of [xstate, ...kernels]) take(runner, step, isSelfSender);
       if (isSelfSender && xstate.clock.hadTie) {
         count("tie");
         return;
       }
-      expect(kernel.picture()).toEqual(xstate.picture());
+      const picture = xstate.picture();
+      for (const kernel of kernels) expect(kernel.picture()).toEqual(picture);
     }
     const { status, value, history, dues, lines } = xstate.picture();
     count(status);
@@ -205,7 +224,7 @@ async function compare(chart: Chart, steps: readonly Step[]): Promise<void> {
     if (dues.length > 0) count("pending");
     if (lines.length > 10) count("busy");
   } finally {
-    await kernel.close();
+    for (const kernel of kernels) await kernel.close();
   }
 }
 

@@ -20,7 +20,6 @@ import {
   shutdown,
   silentLogger,
   sys,
-  UnsupportedMachineError,
 } from "@espalier/actors";
 import { collectTrace, createProbe, ManualClock } from "@espalier/actors/testing";
 import { describe, expect, expectTypeOf, test } from "vitest";
@@ -33,13 +32,11 @@ import {
   createMachine,
   emit,
   enqueueActions,
-  fromPromise,
   log,
   raise,
   sendParent,
   sendTo,
   setup,
-  spawnChild,
 } from "xstate";
 import { defer } from "./support/promises.ts";
 import { createWorld, endOf, type World } from "./support/world.ts";
@@ -268,9 +265,10 @@ describe("ends", () => {
   test.each<[string, unknown, ExitReason]>([
     ["an exit reason", { type: "shutdown", detail: "idleTimeout" }, shutdown("idleTimeout")],
     ["a failure", { type: "error", error: boom }, failure(boom)],
-    ["something else with a type", { type: "result" }, normal],
-    ["something else", 42, normal],
-    ["a word", "shutdown", normal],
+    ["nothing", undefined, normal],
+    ["something else with a type", { type: "result" }, { type: "normal", detail: { type: "result" } }],
+    ["something else", 42, { type: "normal", detail: 42 }],
+    ["a word", "shutdown", { type: "normal", detail: "shutdown" }],
   ])("the output is the exit reason if it is one: %s", async (_what, output, reason) => {
     const machine = createMachine({
       initial: "a",
@@ -1069,66 +1067,5 @@ describe("inspection", () => {
     expect(world.system.inspect().processes[0]?.resources).toEqual([
       { kind: "timer", description: "xstate.after.10.m due at 10" },
     ]);
-  });
-});
-
-describe("children", () => {
-  const child = fromPromise(() => Promise.resolve(1));
-
-  test.each([
-    ["invoke", createMachine({ id: "m", initial: "a", states: { a: { invoke: { src: child } } } }), "m.a"],
-    ["spawnChild", createMachine({ id: "m", initial: "a", states: { a: { entry: spawnChild(child) } } }), "m.a"],
-    ["spawnChild", createMachine({ id: "m", initial: "a", states: { a: { exit: [spawnChild(child)] } } }), "m.a"],
-    ["spawnChild", createMachine({ id: "m", on: { go: { actions: spawnChild(child) } } }), "m"],
-    ["spawnChild", createMachine({ id: "m", always: { guard: () => false, actions: spawnChild(child) } }), "m"],
-    ["spawnChild", createMachine({ id: "m", after: { 5: { actions: spawnChild(child) } } }), "m"],
-    [
-      "spawnChild",
-      createMachine({ id: "m", initial: { target: "a", actions: spawnChild(child) } as never, states: { a: {} } }),
-      "m",
-    ],
-    [
-      "spawnChild",
-      createMachine({ id: "m", entry: { type: "begin" } }, { actions: { begin: spawnChild(child) as never } }),
-      "m",
-    ],
-  ])("a definition that shows %s is refused", (construct, machine, state) => {
-    expect(() => fromMachine(machine)).toThrow(UnsupportedMachineError);
-    expect(() => fromMachine(machine)).toThrow(
-      expect.objectContaining({ code: "ERR_UNSUPPORTED_MACHINE", machine: "m", state, construct }) as Error,
-    );
-  });
-
-  test.each([
-    ["assign", { on: { go: { target: ".b", actions: assign({ ref: ({ spawn }) => spawn(child) }) } } }],
-    ["enqueueActions", { on: { go: { actions: enqueueActions(({ enqueue }) => enqueue.spawnChild(child)) } } }],
-    ["a name", { on: { go: { actions: enqueueActions(({ enqueue }) => enqueue.spawnChild("nobody" as never)) } } }],
-  ])("a child that only shows when the machine runs is a crash: by %s", async (_how, part) => {
-    const machine = assembled({
-      id: "m",
-      context: {},
-      initial: "a",
-      states: { a: {}, b: {} },
-      ...part,
-    });
-    const world = createWorld();
-    const ref = world.system.spawn(fromMachine(machine));
-    const end = endOf(world.system, ref);
-    world.system.send(ref, { type: "go" });
-    await settle(world);
-    expect(end.reason).toMatchObject({
-      type: "error",
-      error: { code: "ERR_UNSUPPORTED_MACHINE", machine: "m", state: "a" },
-    });
-  });
-
-  test("a child that the context makes fails the start", async () => {
-    const machine = createMachine({ id: "m", context: ({ spawn }) => ({ ref: spawn(child) }) });
-    const world = createWorld();
-    const started = world.system.start(fromMachine(machine));
-    await settle(world);
-    await expect(started).resolves.toMatchObject({
-      reason: { error: { message: "machine m cannot run as an actor: it has spawn in state (initial)" } },
-    });
   });
 });

@@ -14,7 +14,14 @@ export type SystemRequest =
   | { readonly type: "suspend" }
   | { readonly type: "resume" }
   | { readonly type: "terminate"; readonly reason: ExitReason }
-  | { readonly type: "changeCode"; readonly definition: Definition<never>; readonly extra: unknown }
+  | {
+      readonly type: "changeCode";
+      readonly definition: Definition<never>;
+      readonly extra: unknown;
+      /** The actor need not be suspended: it is between two messages in any case. */
+      readonly whileRunning: boolean;
+    }
+  | { readonly type: "traceTransitions"; readonly on: boolean }
   | { readonly type: "log"; readonly limit: number | "get" }
   | { readonly type: "statistics"; readonly flag: boolean | "get" }
   | { readonly type: "trace"; readonly handler: ((event: DebugEvent) => void) | null };
@@ -66,7 +73,9 @@ function serve(process: ActorProcess, request: Exclude<SystemRequest, { type: "t
       process.isSuspended = false;
       return undefined;
     case "changeCode":
-      return changeCode(process, request.definition, request.extra);
+      return changeCode(process, request.definition, request.extra, request.whileRunning);
+    case "traceTransitions":
+      return traceTransitions(process, request.on);
     case "log":
       if (request.limit === "get") return process.debug?.log ?? [];
       return debugging(process, (debug) => debug.keep(request.limit === "get" ? 0 : request.limit));
@@ -93,9 +102,21 @@ function replaceState(process: ActorProcess, replace: (state: unknown) => unknow
   return process.describe();
 }
 
-function changeCode(process: ActorProcess, definition: Definition<never>, extra: unknown): undefined {
+function traceTransitions(process: ActorProcess, on: boolean): undefined {
+  const { behaviour } = process.definition;
+  if (behaviour.traceTransitions === undefined) throw new TypeError(`a ${behaviour.kind} has no transitions`);
+  behaviour.traceTransitions(process, on);
+  return undefined;
+}
+
+function changeCode(
+  process: ActorProcess,
+  definition: Definition<never>,
+  extra: unknown,
+  whileRunning: boolean,
+): undefined {
   const { kind } = process.definition.behaviour;
-  if (!process.isSuspended) throw new CodeChangeError(process.path, "it is not suspended");
+  if (!whileRunning && !process.isSuspended) throw new CodeChangeError(process.path, "it is not suspended");
   if (definition.behaviour.kind !== kind) {
     throw new CodeChangeError(process.path, `it is of kind ${kind}, the new code of kind ${definition.behaviour.kind}`);
   }

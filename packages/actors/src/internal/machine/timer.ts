@@ -1,6 +1,7 @@
 import type { EventObject } from "xstate";
-import type { ActorProcess } from "./process.ts";
-import { Timer, type TimerQueue } from "./timer-queue.ts";
+import type { Kernel } from "../kernel.ts";
+import type { ActorProcess } from "../process.ts";
+import { Timer, type TimerQueue } from "../timer-queue.ts";
 
 /** `after`, or a delayed `raise` or `sendTo`. */
 export class MachineTimer extends Timer {
@@ -8,7 +9,7 @@ export class MachineTimer extends Timer {
   readonly id: string | undefined;
   target: unknown;
   event: EventObject;
-  /** It was cancelled after it had fired, while its event waited in the mailbox. */
+  /** It was cancelled, and is void; if it is still armed, whoever arms it anew in the same step may have it. */
   isCancelled = false;
 
   constructor(queue: TimerQueue, id: string | undefined, target: unknown, event: EventObject) {
@@ -48,4 +49,14 @@ export class Delayed {
   get timer(): MachineTimer {
     return this.#timer;
   }
+}
+
+/** Arms a timer of an actor, now or anew. */
+export function armTimer(kernel: Kernel, process: ActorProcess, timer: MachineTimer, delay: number): void {
+  // NaN and what lies in the past mean now, as with XState's clock.
+  const wait = delay > 0 ? delay : 0;
+  const hasMoved = kernel.timers.arm(timer, kernel.host.now() + wait);
+  // Outside a drain nobody else would tell the host of an earlier deadline.
+  if (hasMoved && !kernel.isDraining) kernel.wake();
+  if (kernel.tracer !== null) timer.cause = kernel.trace("timerSet", process, { dueIn: wait });
 }

@@ -1,0 +1,251 @@
+import type { EventObject } from "xstate";
+import { describeValue, UnsupportedMachineError } from "../../errors.ts";
+import { Pid } from "../../pid.ts";
+import type { Kernel } from "../kernel.ts";
+import type { ActorProcess } from "../process.ts";
+import { childOf, Family } from "./family.ts";
+import { ActorHandle, type MachineSelf } from "./self.ts";
+import { formatStateValue } from "./state-value.ts";
+import { armTimer, type Delayed, MachineTimer } from "./timer.ts";
+import type { ExecutableAction, LogicActor, Machine } from "./xstate.ts";
+
+/** What differs between two definitions of the same machine. */
+export interface MachineHooks {
+  emit(event: EventObject, process: ActorProcess): void;
+  log(process: ActorProcess, label: string | undefined, value: unknown): void;
+}
+
+/**
+ * What XState calls an actor scope, made once for all actors of a definition in a system: the door through which the
+ * effects of a machine reach the kernel. Custom actions run while the next snapshot is computed; built-in actions put
+ * their effects off until it is in place, as XState's own actors do. No two actors of a system ever run at once, so
+ * `self` is set before each transition, and everything that was put off is done before it is taken away again.
+ */
+export class MachineScope {
+  readonly kernel: Kernel;
+  readonly machine: Machine;
+  readonly system: SharedSystem;
+  readonly id: string;
+  /** The actor whose step this is. Read by XState as what actions get as `self`. */
+  self: MachineSelf | null = null;
+  /** Entry actions of the start wait until all of them are known, as in XState. */
+  isStarting = false;
+  /** The names of the actions of this step, if somebody wants to know. */
+  executed: string[] | null = null;
+  readonly #hooks: MachineHooks;
+  readonly #deferred: Array<() => void> = [];
+  /** Timers that were cancelled in this step and are still armed: a re-arm in the same step is then one store. */
+  readonly #cancelled: MachineTimer[] = [];
+
+  constructor(kernel: Kernel, machine: Machine, hooks: MachineHooks) {
+    this.kernel = kernel;
+    this.machine = machine;
+    this.id = machine.id;
+    this.#hooks = hooks;
+    this.system = new SharedSystem(this);
+  }
+
+  enter(self: MachineSelf): void {
+    this.self = self;
+  }
+
+  /** Does what was put off. */
+  flush(): void {
+    const deferred = this.#deferred;
+    // At a start the list holds the entry actions, and what they put off comes behind them.
+    for (let index = 0; index < deferred.length; index += 1) deferred[index]?.();
+  }
+
+  leave(): void {
+    if (this.#deferred.length > 0) this.#deferred.length = 0;
+    for (let timer = this.#cancelled.pop(); timer !== undefined; timer = this.#cancelled.pop()) timer.drop();
+    this.isStarting = false;
+    this.executed = null;
+    this.self = null;
+  }
+
+  /** The actor whose step this is. */
+  get current(): MachineSelf {
+    if (this.self === null) throw new TypeError(`no actor of machine ${this.id} is in a step`);
+    return this.self;
+  }
+
+  refuse(construct: string): UnsupportedMachineError {
+    const configuration = this.self?.configuration;
+    const state = configuration === undefined ? "(initial)" : formatStateValue(configuration.value);
+    return new UnsupportedMachineError(this.id, state, construct);
+  }
+
+  familyOf(self: MachineSelf): Family {
+    self.family ??= new Family(self);
+    return self.family;
+  }
+
+  // — What XState calls ——————————————————————————————————————————————————————————————————————————————————————————
+
+  /** Not a method: XState puts its own in this place for the time of a microstep. */
+  actionExecutor = (action: ExecutableAction): void => {
+    this.executed?.push(action.type);
+    if (action.exec === undefined) return;
+    if (this.isStarting) this.#deferred.push(() => this.#execute(action));
+    else this.#execute(action);
+  };
+
+  #execute({ exec, info, params }: ExecutableAction): void {
+    this.mind(exec?.(info, params));
+  }
+
+  /** The machine goes on while an asynchronous action runs. If the rest of the action fails, that is its actor's crash. */
+  mind(result: unknown): void {
+    if (isThenable(result)) this.current.process.task(result);
+  }
+
+  defer(effect: () => void): void {
+    this.#deferred.push(effect);
+  }
+
+  get hasDeferred(): boolean {
+    return this.#deferred.length > 0;
+  }
+
+  emit(event: EventObject): void {
+    this.#hooks.emit(event, this.current.process);
+  }
+
+  /** Not a method: XState takes it out of the scope. It is given `(value)` or `(label, value)`. */
+  readonly logger = (...args: [unknown] | [string, unknown]): void => {
+    if (args.length === 1) this.#hooks.log(this.current.process, undefined, args[0]);
+    else this.#hooks.log(this.current.process, args[0], args[1]);
+  };
+
+  stopChild(child: LogicActor): void {
+    if (child._parent !== this.self) {
+      throw new Error(`Cannot stop child actor ${child.id} of ${this.id} because it is not a child`);
+    }
+    child._stop();
+  }
+
+  relay(self: MachineSelf, target: unknown, event: EventObject): void {
+    const pid = pidOf(target);
+    if (pid !== undefined) {
+      pid.process?.deliver(event, self.pid);
+      return;
+    }
+    const child = childOf(target);
+    if (child !== undefined) child.deliver(event, self.pid);
+    else if (canReceive(target)) target.send(event);
+    else throw new TypeError(`machine ${this.id} sends to ${describeValue(target)}; expected an actor`);
+  }
+
+  // — Time ———————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  schedule(self: MachineSelf, target: unknown, event: EventObject, delay: number, id: string | undefined): void {
+    const { process } = self;
+    let timer = id === undefined ? undefined : this.#takeCancelled(id);
+    if (timer === undefined) {
+      timer = new MachineTimer(this.kernel.timers, id, target, event);
+      process.own(timer);
+    } else {
+      timer.target = target;
+      timer.event = event;
+    }
+    if (id !== undefined) self.rememberTimer(timer);
+    armTimer(this.kernel, process, timer, delay);
+  }
+
+  /** The timer of this id, if it was cancelled earlier in this step. */
+  #takeCancelled(id: string): MachineTimer | undefined {
+    const cancelled = this.#cancelled;
+    for (let index = cancelled.length - 1; index >= 0; index -= 1) {
+      const timer = cancelled[index];
+      if (timer?.id !== id) continue;
+      const last = cancelled.pop();
+      if (last !== undefined && last !== timer) cancelled[index] = last;
+      return timer;
+    }
+    return undefined;
+  }
+
+  cancel(self: MachineSelf, id: string): void {
+    const timer = self.forgetTimer(id);
+    if (timer === undefined) return;
+    // One that has fired waits in the mailbox, and must not be taken for the timeout of what happened since.
+    if (timer.place < 0) timer.isCancelled = true;
+    else this.#cancelled.push(timer);
+    if (this.kernel.tracer !== null) this.kernel.trace("timerCancelled", self.process, {});
+  }
+
+  /** A delayed event of this actor has come up: answers it if it is for the machine, sends it on if for another. */
+  elapsed(self: MachineSelf, { timer, event }: Delayed): EventObject | undefined {
+    if (timer.isCancelled) return undefined;
+    // XState forgets whatever has the id of a timer that fires, so a second one with the same id is not in reach of
+    // `cancel` any more.
+    if (timer.id !== undefined) self.forgetTimer(timer.id);
+    if (timer.target === self) return event;
+    this.relay(self, timer.target, event);
+    return undefined;
+  }
+}
+
+/** What actions of the machine get as `system`: the actors of its own family, and those that the kernel knows by name. */
+class SharedSystem {
+  readonly #scope: MachineScope;
+  /** The clock of the machine's delays. */
+  readonly scheduler: {
+    schedule(source: MachineSelf, target: unknown, event: EventObject, delay: number, id: string | undefined): void;
+    cancel(source: MachineSelf, id: string): void;
+  };
+
+  constructor(scope: MachineScope) {
+    this.#scope = scope;
+    this.scheduler = {
+      schedule: (source, target, event, delay, id) => scope.schedule(source, target, event, delay, id),
+      cancel: (source, id) => scope.cancel(source, id),
+    };
+  }
+
+  get(name: string): ActorHandle | LogicActor | undefined {
+    return this.#scope.self?.family?.get(name) ?? handleOf(this.#scope.kernel, name);
+  }
+
+  getAll(): Record<string, ActorHandle | LogicActor> {
+    const { names } = this.#scope.kernel;
+    const registered = [...names].map(([name, process]) => [name, new ActorHandle(process.pid)] as const);
+    return { ...Object.fromEntries(registered), ...this.#scope.self?.family?.getAll() };
+  }
+
+  _relay(source: MachineSelf, target: unknown, event: EventObject): void {
+    this.#scope.relay(source, target, event);
+  }
+
+  /** The child that is about to be stopped gives up its name at once, so that another can have it. */
+  _unregister(child: LogicActor): void {
+    childOf(child)?.family._unregister(child);
+  }
+
+  _sendInspectionEvent(): void {
+    // The trace of the kernel is what inspectors read.
+  }
+}
+
+/** An actor that the kernel knows by this name. */
+export function handleOf(kernel: Kernel, name: string): ActorHandle | undefined {
+  const process = kernel.names.get(name);
+  return process === undefined ? undefined : new ActorHandle(process.pid);
+}
+
+/** The address in what a machine names as a target: a pid, or anything that bears one. */
+function pidOf(target: unknown): Pid | undefined {
+  if (target instanceof Pid) return target;
+  if (typeof target !== "object" || target === null || !("pid" in target)) return undefined;
+  return target.pid instanceof Pid ? target.pid : undefined;
+}
+
+/** An actor that is not the kernel's, such as one of XState's own. */
+function canReceive(target: unknown): target is { send(event: EventObject): void } {
+  return typeof target === "object" && target !== null && "send" in target && typeof target.send === "function";
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

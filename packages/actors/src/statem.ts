@@ -1,0 +1,101 @@
+import type { EventObject } from "xstate";
+import type { From } from "./call.ts";
+import { MachineSelf } from "./internal/machine/self.ts";
+import { Shell } from "./internal/machine/shell.ts";
+
+/*
+ * What Erlang's `gen_statem` offers to state machines and statecharts have no word for, as actions of XState: they stand
+ * in `entry`, `exit` and `actions`, by themselves or under a name in `setup`. They are for machines that actors run; in
+ * an actor of XState's own, and in a machine that another one invokes, they throw.
+ */
+
+/** What these actions need of the arguments that every action gets. */
+interface Given<Event> {
+  readonly self: { readonly send: (event: Event) => void };
+}
+
+type Action<Event> = (args: Given<Event>) => void;
+
+/** The event of a timeout that names none. */
+export interface TimeoutEvent {
+  readonly type: "timeout";
+}
+
+const timeoutEvent: TimeoutEvent = { type: "timeout" };
+
+/**
+ * Puts the event that is being handled off until the state value changes; then it comes again, before anything that
+ * waits in the mailbox. Transitions that lead back to the same states are no change. `gen_statem`: `postpone`.
+ */
+export function postpone({ self }: Given<never>): void {
+  shellOf(self).postpone();
+}
+
+/**
+ * Lets an event come right after this one, before postponed ones and before anything that waits in the mailbox. Several
+ * come in their order. `gen_statem`: `next_event`.
+ */
+export function nextEvent<Event extends EventObject>(event: Event): Action<Event> {
+  return ({ self }) => shellOf(self).nextEvent(event);
+}
+
+/**
+ * Sends the machine an event if its state value does not change for so long. Set again, it begins anew; set in a
+ * transition, it is for the state that this leads to. 0 is at once, before anything that waits in the mailbox.
+ * `gen_statem`: `state_timeout`.
+ *
+ * @param afterMs - milliseconds; `Infinity` only cancels
+ * @throws `InvalidOptionError` (`ERR_INVALID_OPTION`), when it runs, for anything else; so do the other timeouts
+ */
+export function stateTimeout(afterMs: number): Action<TimeoutEvent>;
+export function stateTimeout<Event extends EventObject>(afterMs: number, event: Event): Action<Event>;
+export function stateTimeout(afterMs: number, event: EventObject = timeoutEvent): Action<never> {
+  return ({ self }) => shellOf(self).stateTimeout(afterMs, event);
+}
+
+/**
+ * Sends the machine an event if no other event comes for so long, whether it has a transition for that or not.
+ * `gen_statem`: the event timeout.
+ */
+export function eventTimeout(afterMs: number): Action<TimeoutEvent>;
+export function eventTimeout<Event extends EventObject>(afterMs: number, event: Event): Action<Event>;
+export function eventTimeout(afterMs: number, event: EventObject = timeoutEvent): Action<never> {
+  return ({ self }) => shellOf(self).eventTimeout(afterMs, event);
+}
+
+/**
+ * Sends the machine an event after so long, whatever happens meanwhile. Set again under the same name, it begins anew.
+ * `gen_statem`: `{timeout, Name}`.
+ */
+export function namedTimeout<Event extends EventObject>(name: string, afterMs: number, event: Event): Action<Event> {
+  return ({ self }) => shellOf(self).timeout(name, afterMs, event);
+}
+
+/** Cancels the timeout of the state, of the next event, or of a name. Without one, nothing happens. */
+export function cancelTimeout(which: "state" | "event" | { readonly name: string }): Action<never> {
+  return ({ self }) => shellOf(self).cancelTimeout(which);
+}
+
+/**
+ * Answers the call that is being handled, with a value or with what a function makes of context and event. Of an event
+ * that is no call, nothing happens.
+ */
+export function reply<Args extends { readonly event: object }>(
+  answer: ((args: Args) => unknown) | string | number | boolean | object | null | undefined,
+): (args: Args) => void {
+  return (args) => {
+    const { from } = args.event as { readonly from?: From };
+    from?.reply(typeof answer === "function" ? (answer as (given: Args) => unknown)(args) : answer);
+  };
+}
+
+/** A hint that the actor will be idle. There is one heap for all, so it has no effect. `gen_statem`: `hibernate`. */
+export function hibernate(): void {
+  // See SEMANTICS.md, D10.
+}
+
+function shellOf(self: object): Shell {
+  if (!(self instanceof MachineSelf)) throw new TypeError("expected the `self` of an action that an actor runs");
+  self.shell ??= new Shell(self);
+  return self.shell;
+}
