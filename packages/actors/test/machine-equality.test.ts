@@ -185,8 +185,10 @@ function canBuild(chart: Chart): boolean {
   try {
     buildMachine(chart, newLog());
     return true;
-  } catch {
-    // XState refuses some charts, such as one whose target lies outside what it can reach.
+  } catch (error) {
+    // XState refuses some charts, such as one whose target lies outside what it can reach, and says so in an Error of
+    // no further kind. Anything else is a mistake of the generator.
+    if (!(error instanceof Error) || error.constructor !== Error) throw error;
     return false;
   }
 }

@@ -335,11 +335,11 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
     if (below.length === 0 && !isRoot && node.leaf === "final") {
       return { ...common, type: "final", ...(node.output === undefined ? {} : { output: node.output }) };
     }
+    const isHistory = (child: number): boolean =>
+      (children[child]?.length ?? 0) === 0 && ["shallow", "deep"].includes(nodes[child]?.leaf ?? "");
     const states = Object.fromEntries(below.map((child, place) => [`s${child}`, toConfig(child, place === 0)]));
     const kind =
       below.length === 0 ? {} : node.isParallel ? { type: "parallel" } : { initial: `s${initialOf(node, below)}` };
-    const isHistory = (child: number): boolean =>
-      (children[child]?.length ?? 0) === 0 && ["shallow", "deep"].includes(nodes[child]?.leaf ?? "");
     function initialOf({ initial }: Node, candidates: readonly number[]): number {
       const real = candidates.filter((child, place) => place === 0 || !isHistory(child));
       return real[initial % real.length] as number;
