@@ -12,7 +12,7 @@ import { type MachineHooks, MachineScope } from "./internal/machine/scope.ts";
 import { MachineSelf } from "./internal/machine/self.ts";
 import { ZeroTimeout } from "./internal/machine/shell.ts";
 import { formatStateValue } from "./internal/machine/state-value.ts";
-import { Delayed } from "./internal/machine/timer.ts";
+import { Delayed, MachineSignal } from "./internal/machine/timer.ts";
 import type { Machine } from "./internal/machine/xstate.ts";
 import type { ActorProcess } from "./internal/process.ts";
 import type { Logger } from "./logger.ts";
@@ -163,7 +163,7 @@ interface AnyOptions {
 }
 
 /** The machine was in a final state as soon as it had started. */
-class FinishedAtStart {
+class FinishedAtStart extends MachineSignal {
   readonly type = "finished";
 }
 
@@ -221,34 +221,44 @@ class MachineBehaviour implements Behaviour<unknown> {
 
   receive(process: Process, message: unknown): Progress {
     const self = stateOfProcess(process);
-    if (message instanceof Delayed) {
-      const event = self.interpreter.scope.elapsed(self, message);
-      if (event !== undefined) this.#handle(process, self, event);
-    } else if (message instanceof Exit && message.from === process.parentPid) {
-      this.#parentExits(process, self, message.reason);
-    } else if (message instanceof FinishedAtStart) {
-      process.stop(endReason(self));
-    } else if (message instanceof ZeroTimeout) {
-      if (self.shell?.takeZero(message) === true) this.#handle(process, self, message.event);
-    } else {
-      const event = message instanceof CastMessage ? message.message : message;
-      if (isEvent(event)) this.#handle(process, self, event);
-      else this.#handleInfo(process, self, event);
+    if (message instanceof MachineSignal) {
+      this.#handleSignal(process, self, message);
+      return undefined;
     }
+    const event = message instanceof CastMessage ? message.message : message;
+    if (!isEvent(event)) this.#handleInfo(process, self, event);
+    else if (event.type === "exit" && event instanceof Exit && event.from === process.parentPid) {
+      this.#parentExits(process, self, event.reason);
+    } else this.#handle(process, self, event);
     return undefined;
   }
 
+  #handleSignal(process: Process, self: MachineSelf, signal: MachineSignal): void {
+    if (signal instanceof Delayed) {
+      const event = self.interpreter.scope.elapsed(self, signal);
+      if (event !== undefined) this.#handle(process, self, event);
+    } else if (signal instanceof ZeroTimeout) {
+      if (self.shell?.takeZero(signal) === true) this.#handle(process, self, signal.event);
+    } else if (signal instanceof FinishedAtStart) {
+      process.stop(endReason(self));
+    }
+  }
+
   #handle(process: Process, self: MachineSelf, event: EventObject): void {
-    const fallback = this.#fallbacks.size === 0 ? undefined : this.#fallbacks.get(event.type);
-    if (fallback !== undefined && !self.interpreter.can(self, event)) {
-      fallback(event, process);
-      return;
+    if (this.#fallbacks.size > 0) {
+      const fallback = this.#fallbacks.get(event.type);
+      if (fallback !== undefined && !self.interpreter.can(self, event)) {
+        fallback(event, process);
+        return;
+      }
     }
     const before = self.configuration;
     self.shell?.eventArrives();
     self.interpreter.transition(self, event);
-    self.shell?.eventHandled(event, before);
-    if (!self.isActive) process.stop(endReason(self));
+    const { belongings } = self;
+    if (belongings === null) return;
+    belongings.shell?.eventHandled(event, before);
+    if (belongings.ending !== null) process.stop(endReason(self));
   }
 
   /** OTP's `info`: a message that is none of the protocol's. */
@@ -334,7 +344,7 @@ function endReason({ ending, shutdownReason }: MachineSelf): ExitReason {
 }
 
 function isEvent(message: unknown): message is EventObject {
-  return typeof message === "object" && message !== null && "type" in message && typeof message.type === "string";
+  return typeof message === "object" && message !== null && typeof (message as { type?: unknown }).type === "string";
 }
 
 export type { MachineState, NewMachineState } from "./internal/machine/migrate.ts";

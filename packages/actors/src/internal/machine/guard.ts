@@ -3,13 +3,16 @@ import type { Expression, Implementations, Snapshot } from "./xstate.ts";
 
 /** A guard that is looked up and ready to be asked. */
 export interface Guard {
-  /** Answers for the snapshot that `look` gives; only combined guards and those that ask for states look at one. */
-  passes(context: unknown, event: EventObject, look: () => Snapshot): boolean;
+  /**
+   * Answers for the snapshot that `look` gives; only combined guards and those that ask for states look at one. Guards
+   * are pure by XState's contract, so all are asked with one object.
+   */
+  passes(args: GuardArguments, look: () => Snapshot): boolean;
 }
 
 interface GuardArguments {
-  context: unknown;
-  event: EventObject | undefined;
+  readonly context: unknown;
+  readonly event: EventObject;
 }
 
 /** XState's `and`, `or`, `not` and `stateIn` bear their program as a property. */
@@ -38,26 +41,17 @@ function toGuard(ask: Expression, params: unknown): Guard {
   return typeof params === "function" ? new ParamsGuard(ask, params as Expression) : new FunctionGuard(ask, params);
 }
 
-/** A function of the user's. Guards are pure by XState's contract, so all share the object that they are asked with. */
 class FunctionGuard implements Guard {
   readonly #ask: Expression;
   readonly #params: unknown;
-  readonly #args: GuardArguments = { context: undefined, event: undefined };
 
   constructor(ask: Expression, params: unknown) {
     this.#ask = ask;
     this.#params = params;
   }
 
-  passes(context: unknown, event: EventObject): boolean {
-    const args = this.#args;
-    args.context = context;
-    args.event = event;
-    const answer = Boolean(this.#ask(args, this.#params));
-    // It must not keep the context of an actor alive.
-    args.context = undefined;
-    args.event = undefined;
-    return answer;
+  passes(args: GuardArguments): boolean {
+    return Boolean(this.#ask(args, this.#params));
   }
 }
 
@@ -70,9 +64,8 @@ class ParamsGuard implements Guard {
     this.#params = params;
   }
 
-  passes(context: unknown, event: EventObject): boolean {
-    const params = this.#params({ context, event });
-    return Boolean(this.#ask({ context, event }, params));
+  passes(args: GuardArguments): boolean {
+    return Boolean(this.#ask(args, this.#params(args)));
   }
 }
 
@@ -85,10 +78,10 @@ class CombinedGuardCall implements Guard {
     this.#params = params;
   }
 
-  passes(context: unknown, event: EventObject, look: () => Snapshot): boolean {
+  passes(args: GuardArguments, look: () => Snapshot): boolean {
     // Nobody reads them, but they are evaluated, and may throw.
-    if (typeof this.#params === "function") (this.#params as Expression)({ context, event });
-    return this.#guard.check(look(), { context, event }, this.#guard);
+    if (typeof this.#params === "function") (this.#params as Expression)(args);
+    return this.#guard.check(look(), args, this.#guard);
   }
 }
 

@@ -8,19 +8,22 @@ import type { MachineScope } from "./scope.ts";
 import type { Ending, MachineSelf } from "./self.ts";
 import type { BuiltinAction, Children, Expression, LogicActor, Snapshot, StateNode, Transition } from "./xstate.ts";
 
+const noEvent: EventObject = { type: "" };
+
 /**
- * What actions are called with. One object serves all actions of a step one after the other, so it is good for as long
- * as the call lasts; an asynchronous action keeps its own.
+ * What actions are called with, and where the step under way has come to. One object serves all actions of all steps
+ * one after the other, so it is good for as long as the call lasts; an asynchronous action keeps its own.
  */
 class Arguments {
   context: unknown = undefined;
-  event: EventObject | undefined = undefined;
+  event: EventObject = noEvent;
   self: MachineSelf | null = null;
-  system: object | undefined = undefined;
+  readonly system: object;
   readonly #interpreter: Interpreter;
 
   constructor(interpreter: Interpreter) {
     this.#interpreter = interpreter;
+    this.system = interpreter.scope.system;
   }
 
   /** For assignments. Looked up when it is used, since hardly any does. */
@@ -42,15 +45,13 @@ export class Interpreter {
 
   // What the step under way has come to. It counts when the step has come to its end.
   #configuration!: Configuration;
-  #context: unknown = undefined;
   #children: Children = noChildren;
-  #event!: EventObject;
   #ending: Ending | null = null;
   /** Something has happened for which XState makes a new snapshot. */
   #hasChanged = false;
   readonly #raised: EventObject[] = [];
   readonly #retries: Array<readonly [BuiltinAction, unknown]> = [];
-  #arguments = new Arguments(this);
+  #arguments: Arguments;
   readonly #look = (): Snapshot => this.#materialise();
 
   /** @param isExact - XState itself is to take every event */
@@ -60,6 +61,7 @@ export class Interpreter {
     this.#isExact = isExact || !program.isCompiled;
     this.#maxMicrosteps = program.machine.options.maxIterations ?? Infinity;
     this.#nursery = new Nursery(program.machine);
+    this.#arguments = new Arguments(this);
   }
 
   // — For the actor ——————————————————————————————————————————————————————————————————————————————————————————————
@@ -88,7 +90,7 @@ export class Interpreter {
     try {
       if (this.#isExact || self.isTracing) this.#transitionExactly(self, event);
       else this.#transition(self, event);
-      scope.flush();
+      if (scope.hasDeferred) scope.flush();
     } finally {
       this.#leave();
     }
@@ -122,9 +124,8 @@ export class Interpreter {
   #forget(): void {
     const args = this.#arguments;
     args.context = undefined;
-    args.event = undefined;
+    args.event = noEvent;
     args.self = null;
-    this.#context = undefined;
     this.#children = noChildren;
     if (this.#raised.length > 0) this.#raised.length = 0;
     if (this.#retries.length > 0) this.#retries.length = 0;
@@ -167,7 +168,7 @@ export class Interpreter {
     if (typeof context === "function") {
       const given = Object.assign(new Arguments(this), { input, self });
       self.context = { ...(context as (args: object) => object)(given) };
-      this.#context = self.context;
+      this.#arguments.context = self.context;
     }
     this.#run(program.start);
     this.#settle();
@@ -188,24 +189,23 @@ export class Interpreter {
       // A child has failed, and nobody minds: so has the machine.
       else if (selection.kind === Kind.failure) throw (event as { error?: unknown }).error;
     }
-    this.#settle();
+    if (this.#ending !== null || this.#raised.length > 0 || this.#configuration.always.length > 0) this.#settle();
     this.#commit(self);
   }
 
   #load(self: MachineSelf, event: EventObject): void {
     this.#configuration = self.configuration;
-    this.#context = self.context;
     this.#children = self.children;
-    this.#event = event;
     this.#ending = null;
     const args = this.#arguments;
+    args.context = self.context;
+    args.event = event;
     args.self = self;
-    args.system = this.scope.system;
   }
 
   #commit(self: MachineSelf): void {
     self.configuration = this.#configuration;
-    self.context = this.#context;
+    self.context = this.#arguments.context;
     self.children = this.#children;
     if (this.#ending !== null) self.ending = this.#ending;
   }
@@ -222,7 +222,7 @@ export class Interpreter {
       if (plan === null) {
         const raised = this.#raised.shift();
         if (raised === undefined) return;
-        this.#event = raised;
+        this.#arguments.event = raised;
         plan = this.#choose(this.#configuration.select(raised.type), raised);
       }
       this.#hasChanged = false;
@@ -258,7 +258,7 @@ export class Interpreter {
       const { guard } = candidate;
       if (guard === null) return candidate;
       try {
-        if (guard.passes(this.#context, event, this.#look)) return candidate;
+        if (guard.passes(this.#arguments, this.#look)) return candidate;
       } catch (error) {
         const { guard: definition, source } = candidate.transition;
         throw guardError(definition, event.type, source.id, error);
@@ -270,9 +270,7 @@ export class Interpreter {
   #chooseAlways(always: ReadonlyArray<readonly Candidate[]>): Plan | null {
     const taken = new Set<Transition>();
     for (const candidates of always) {
-      const candidate = candidates.find(
-        ({ guard }) => guard === null || guard.passes(this.#context, this.#event, this.#look),
-      );
+      const candidate = candidates.find(({ guard }) => guard === null || guard.passes(this.#arguments, this.#look));
       if (candidate !== undefined) taken.add(candidate.transition);
     }
     return taken.size === 0 ? null : this.#configuration.planOfAll([...taken], true);
@@ -323,21 +321,14 @@ export class Interpreter {
     }
   }
 
-  #given(): Arguments {
-    const args = this.#arguments;
-    args.context = this.#context;
-    args.event = this.#event;
-    return args;
-  }
-
   /** Arguments of an action's own, for those who keep them. */
   #ownArguments(): object {
-    const { self, system } = this.scope;
-    return { context: this.#context, event: this.#event, self, system };
+    const { context, event, self, system } = this.#arguments;
+    return { context, event, self, system };
   }
 
   #paramsOf({ params, paramsOf }: Operation): unknown {
-    return paramsOf === null ? params : paramsOf({ context: this.#context, event: this.#event });
+    return paramsOf === null ? params : paramsOf(this.#arguments);
   }
 
   #act(operation: Operation): void {
@@ -349,22 +340,23 @@ export class Interpreter {
       this.scope.defer(() => this.scope.mind(call(args, params)));
       return;
     }
-    const result = call(this.#given(), params);
-    if (result === undefined || typeof result !== "object") return;
+    const result = call(this.#arguments, params);
+    if (typeof result !== "object" || result === null) return;
     this.scope.mind(result);
-    this.#arguments = new Arguments(this);
-    this.#arguments.self = this.scope.self;
-    this.#arguments.system = this.scope.system;
+    // It may be asynchronous, and read its arguments later.
+    const { context, event, self } = this.#arguments;
+    this.#arguments = Object.assign(new Arguments(this), { context, event, self });
   }
 
   #assign(operation: Operation): void {
-    if (!this.#context) {
+    const args = this.#arguments;
+    const { context } = args;
+    if (!context) {
       throw new Error("Cannot assign to undefined `context`. Ensure that `context` is defined in the machine config.");
     }
     const { code, call, keys, value } = operation;
     const params = this.#paramsOf(operation);
-    const args = this.#given();
-    const next: Record<string, unknown> = { ...this.#context };
+    const next: Record<string, unknown> = { ...context };
     if (code === Code.assign) {
       Object.assign(next, call?.(args, params));
     } else {
@@ -375,15 +367,15 @@ export class Interpreter {
           typeof assigned === "function" ? (assigned as Expression)(args, params) : assigned;
       }
     }
-    this.#context = next;
+    args.context = next;
     this.#hasChanged = true;
   }
 
   #raise(operation: Operation): void {
     const { call, delayOf, id } = operation;
     const params = this.#paramsOf(operation);
-    const event = (call === null ? operation.value : call(this.#given(), params)) as EventObject;
-    const delay = delayOf === null ? operation.delay : delayOf(this.#given(), params);
+    const event = (call === null ? operation.value : call(this.#arguments, params)) as EventObject;
+    const delay = delayOf === null ? operation.delay : delayOf(this.#arguments, params);
     if (typeof delay !== "number") {
       this.#raised.push(event);
       return;
@@ -408,7 +400,7 @@ export class Interpreter {
 
   #cancel(operation: Operation): void {
     const params = this.#paramsOf(operation);
-    const id = (operation.call === null ? operation.value : operation.call(this.#given(), params)) as string;
+    const id = (operation.call === null ? operation.value : operation.call(this.#arguments, params)) as string;
     const { scope } = this;
     const self = scope.current;
     if (this.#mustWait) this.#later(() => scope.cancel(self, id));
@@ -425,7 +417,7 @@ export class Interpreter {
     const extra = { internalQueue: this.#raised, deferredActorIds: awaited };
     const [next, params, further] = action.resolve(scope, before, args, given, action, extra);
     if (next !== before) {
-      this.#context = next.context;
+      this.#arguments.context = next.context;
       this.#children = next.children;
       this.#hasChanged = true;
     }
@@ -440,14 +432,15 @@ export class Interpreter {
 
   /** The snapshot of now, in the form of XState. */
   #materialise(): Snapshot {
-    const snapshot = { ...this.#configuration.template, context: this.#context, children: this.#children };
+    const snapshot = { ...this.#configuration.template, context: this.#arguments.context, children: this.#children };
     const ending = this.#ending;
     return ending === null ? snapshot : { ...snapshot, status: ending.status, output: ending.output };
   }
 
-  #evaluate(output: unknown, event: EventObject = this.#event): unknown {
+  #evaluate(output: unknown, event: EventObject = this.#arguments.event): unknown {
     if (typeof output !== "function") return output;
-    return (output as Expression)({ context: this.#context, event, self: this.scope.self });
+    const { context, self } = this.#arguments;
+    return (output as Expression)({ context, event, self });
   }
 
   #finish({ node, value }: Operation): void {
@@ -503,7 +496,7 @@ export class Interpreter {
   /** Makes, and does not start, what these states invoke and the machine does not have. For a change of code. */
   invokeMissing(self: MachineSelf, nodes: readonly StateNode[], context: unknown): Children {
     this.#load(self, { type: "xstate.init" });
-    this.#context = context;
+    this.#arguments.context = context;
     try {
       const made = nodes.flatMap((node) =>
         node.invoke
@@ -522,7 +515,8 @@ export class Interpreter {
   /** For assignments. */
   spawner(): Spawn {
     const { scope } = this;
-    const spawn = this.#nursery.spawner(scope, scope.current, this.#context, this.#event);
+    const { context, event } = this.#arguments;
+    const spawn = this.#nursery.spawner(scope, scope.current, context, event);
     return (source, options) => {
       const child = spawn(source, options);
       this.#children = { ...this.#children, [child.id]: child };

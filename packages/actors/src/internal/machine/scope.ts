@@ -58,10 +58,15 @@ export class MachineScope {
 
   leave(): void {
     if (this.#deferred.length > 0) this.#deferred.length = 0;
-    for (let timer = this.#cancelled.pop(); timer !== undefined; timer = this.#cancelled.pop()) timer.drop();
+    if (this.#cancelled.length > 0) this.#dropCancelled();
     this.isStarting = false;
     this.executed = null;
     this.self = null;
+  }
+
+  #dropCancelled(): void {
+    for (const timer of this.#cancelled) timer.drop();
+    this.#cancelled.length = 0;
   }
 
   /** The actor whose step this is. */

@@ -49,7 +49,7 @@ export interface Ending {
 }
 
 /** What most machines never have. */
-class Belongings {
+export class Belongings {
   children: Children = noChildren;
   family: Family | null = null;
   ending: Ending | null = null;
@@ -72,7 +72,8 @@ export class MachineSelf extends ActorHandle {
   context: unknown = undefined;
   /** The latest timer of its id. Most machines have one at a time, and for that a map is large. */
   #timer: MachineTimer | null = null;
-  #belongings: Belongings | null = null;
+  /** Null for most, and then there is nothing more to look at. */
+  belongings: Belongings | null = null;
 
   constructor(pid: Pid, interpreter: Interpreter) {
     super(pid);
@@ -80,8 +81,8 @@ export class MachineSelf extends ActorHandle {
   }
 
   get #rest(): Belongings {
-    this.#belongings ??= new Belongings();
-    return this.#belongings;
+    this.belongings ??= new Belongings();
+    return this.belongings;
   }
 
   /** Only while the actor lives. */
@@ -92,11 +93,11 @@ export class MachineSelf extends ActorHandle {
   }
 
   get isActive(): boolean {
-    return this.#belongings === null || this.#belongings.ending === null;
+    return this.belongings === null || this.belongings.ending === null;
   }
 
   get ending(): Ending | null {
-    return this.#belongings?.ending ?? null;
+    return this.belongings?.ending ?? null;
   }
 
   set ending(ending: Ending) {
@@ -104,7 +105,7 @@ export class MachineSelf extends ActorHandle {
   }
 
   get children(): Children {
-    return this.#belongings?.children ?? noChildren;
+    return this.belongings?.children ?? noChildren;
   }
 
   set children(children: Children) {
@@ -113,7 +114,7 @@ export class MachineSelf extends ActorHandle {
 
   /** Made when the first child is. */
   get family(): Family | null {
-    return this.#belongings?.family ?? null;
+    return this.belongings?.family ?? null;
   }
 
   set family(family: Family) {
@@ -121,7 +122,7 @@ export class MachineSelf extends ActorHandle {
   }
 
   get shutdownReason(): ExitReason | null {
-    return this.#belongings?.shutdownReason ?? null;
+    return this.belongings?.shutdownReason ?? null;
   }
 
   set shutdownReason(reason: ExitReason) {
@@ -129,7 +130,7 @@ export class MachineSelf extends ActorHandle {
   }
 
   get shell(): Shell | null {
-    return this.#belongings?.shell ?? null;
+    return this.belongings?.shell ?? null;
   }
 
   set shell(shell: Shell) {
@@ -138,7 +139,7 @@ export class MachineSelf extends ActorHandle {
 
   /** Whether its transitions are shown to those who trace. */
   get isTracing(): boolean {
-    return this.#belongings !== null && this.#belongings.isTracing;
+    return this.belongings !== null && this.belongings.isTracing;
   }
 
   set isTracing(isTracing: boolean) {
@@ -193,7 +194,7 @@ export class MachineSelf extends ActorHandle {
     if (id === undefined) return;
     if (this.#timer === null || this.#timer.id === id) {
       this.#timer = timer;
-      this.#belongings?.timers?.delete(id);
+      this.belongings?.timers?.delete(id);
     } else {
       this.#rest.timers ??= new Map();
       this.#rest.timers.set(id, timer);
@@ -202,7 +203,7 @@ export class MachineSelf extends ActorHandle {
 
   timerOf(id: string): MachineTimer | undefined {
     const first = this.#timer;
-    return first !== null && first.id === id ? first : this.#belongings?.timers?.get(id);
+    return first !== null && first.id === id ? first : this.belongings?.timers?.get(id);
   }
 
   forgetTimer(id: string): MachineTimer | undefined {
@@ -211,14 +212,14 @@ export class MachineSelf extends ActorHandle {
       this.#timer = null;
       return first;
     }
-    const timer = this.#belongings?.timers?.get(id);
-    if (timer !== undefined) this.#belongings?.timers?.delete(id);
+    const timer = this.belongings?.timers?.get(id);
+    if (timer !== undefined) this.belongings?.timers?.delete(id);
     return timer;
   }
 
   /** All that `cancel` can still reach. */
   get timers(): MachineTimer[] {
-    const further = this.#belongings?.timers?.values() ?? [];
+    const further = this.belongings?.timers?.values() ?? [];
     return this.#timer === null ? [...further] : [this.#timer, ...further];
   }
 }

@@ -2,19 +2,21 @@ import type { EventObject } from "xstate";
 import { InvalidOptionError } from "../../errors.ts";
 import type { Configuration } from "./configuration.ts";
 import type { MachineSelf } from "./self.ts";
+import { MachineSignal } from "./timer.ts";
 
 // No id of a user's timer begins like these.
 const STATE_TIMEOUT = "shell.state";
 const EVENT_TIMEOUT = "shell.event";
 
 /** A timeout of 0 milliseconds: it is no timer, and comes before whatever waits in the mailbox. */
-export class ZeroTimeout {
+export class ZeroTimeout extends MachineSignal {
   readonly type: string;
   readonly id: string;
   readonly event: EventObject;
   isCancelled = false;
 
   constructor(id: string, event: EventObject) {
+    super();
     this.type = event.type;
     this.id = id;
     this.event = event;

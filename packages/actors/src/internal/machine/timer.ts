@@ -34,13 +34,17 @@ export class MachineTimer extends Timer {
   }
 }
 
+/** What stands in the mailbox of a machine without being an event. */
+export abstract class MachineSignal {}
+
 /** A delayed event in the mailbox. Until it is handled it can still be cancelled. */
-export class Delayed {
+export class Delayed extends MachineSignal {
   readonly type: string;
   readonly event: EventObject;
   readonly #timer: MachineTimer;
 
   constructor(timer: MachineTimer) {
+    super();
     this.type = timer.event.type;
     this.event = timer.event;
     this.#timer = timer;
