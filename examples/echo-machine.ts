@@ -1,27 +1,12 @@
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { createSystem } from "@espalier/actors";
-import { type Connection, type ConnectionEvent, type ConnectionInput, startSockets } from "@espalier/sockets";
-import { assign, setup } from "xstate";
+import { connectionMachine, startSockets } from "@espalier/sockets";
+import { assign } from "xstate";
 
 // A connection as an XState machine of one's own. Every accepted connection runs it as an actor, under a supervisor.
 
-interface Echo {
-  readonly connection: Connection;
-  readonly packets: number;
-}
-
-// `setup` reads the types off this; its value is not used. A machine may have more events than those of its connection.
-const types: { input?: ConnectionInput; context?: Echo; events?: ConnectionEvent } = {};
-
-const echo = setup({
-  types,
-  actions: {
-    // Packets come one at a time, and each time for the asking: a slow handler is not flooded, its client is slowed down.
-    activate: ({ context }) => context.connection.activate("once"),
-    count: assign({ packets: ({ context }) => context.packets + 1 }),
-  },
-}).createMachine({
+const echo = connectionMachine<{ context: { packets: number } }>().createMachine({
   id: "echo",
   context: ({ input }) => ({ connection: input.connection, packets: 0 }),
   initial: "waiting",
@@ -31,7 +16,13 @@ const echo = setup({
     echoing: {
       on: {
         data: {
-          actions: ["count", ({ context, event }) => void context.connection.send(event.data), "activate"],
+          actions: [
+            assign({ packets: ({ context }) => context.packets + 1 }),
+            { type: "send", params: ({ event }) => event.data },
+            // Packets come one at a time, and each time for the asking: a slow handler is not flooded, its client is
+            // slowed down.
+            "activate",
+          ],
         },
       },
     },

@@ -1,6 +1,6 @@
 import net from "node:net";
 import { createSystem } from "@espalier/actors";
-import { connectionMachine, startSockets } from "@espalier/sockets";
+import { packetMachine, startSockets } from "@espalier/sockets";
 import { cpuMicros } from "./measure.ts";
 
 /*
@@ -20,7 +20,7 @@ async function startRaw(): Promise<number> {
 
 async function startEspalier(): Promise<number> {
   const sockets = await startSockets(createSystem());
-  const machine = connectionMachine({ onData: (connection, data) => void connection.send(data) });
+  const machine = packetMachine({ onData: (connection, data) => void connection.send(data) });
   const listener = await sockets.open("echo", "127.0.0.1:0", { maxClients: "infinity" }, machine);
   return listener.port;
 }

@@ -1,4 +1,4 @@
-import type { ExitReason } from "@espalier/actors";
+import type { ExitReason, From, ReplyOf } from "@espalier/actors";
 import type { Connection } from "./connection.ts";
 import type { ListenerConfig } from "./options.ts";
 
@@ -19,6 +19,14 @@ export type ConnectionEvent =
   | { readonly type: "timeout" }
   /** The listener closes; the socket is still open. To be followed by the end of this actor. */
   | { readonly type: "shutdown"; readonly reason: ExitReason };
+
+/**
+ * What a machine gets of a call; `Calls` is a union of `Call`. `from` may be kept and answered later. Where there are
+ * several sorts of calls, the compiler takes the answer to any of them.
+ */
+export type CallEvent<Calls> = [Calls] extends [never]
+  ? never
+  : { readonly type: "call"; readonly request: Calls; readonly from: From<ReplyOf<Calls, Calls>> };
 
 /** What a connection's handler is started with: a machine's `input`, a server's and an async function's arguments. */
 export interface ConnectionInput {

@@ -3,7 +3,7 @@ import type { ConnectionEvent } from "./connection-event.ts";
 import { FrameTooLargeError, InvalidOptionError } from "./errors.ts";
 import { createDecoder, encodeFrame, type PacketDecoder } from "./framing.ts";
 import { formatAddress } from "./listen-on.ts";
-import type { ListenerConfig } from "./options.ts";
+import { type ConnectionOptions, type ListenerConfig, toConnectionChanges } from "./options.ts";
 import type { Address, SocketEvents, TransportSocket } from "./transport.ts";
 
 /** How much a handler lets in: one packet, so many, all, or nothing. As `active` of Erlang's `inet`. */
@@ -26,7 +26,8 @@ export class Connection extends Resource implements SocketEvents {
 
   readonly #system: System;
   readonly #socket: TransportSocket;
-  readonly #config: ListenerConfig;
+  /** That of the listener, shared with its other connections, until this one changes an option. */
+  #config: ListenerConfig;
   readonly #decoder: PacketDecoder | undefined;
   /** Raw chunks that came while nothing was to be let in. Packets wait in the decoder. */
   readonly #held: Uint8Array[] = [];
@@ -104,6 +105,29 @@ export class Connection extends Resource implements SocketEvents {
   }
 
   /**
+   * Changes options of this connection while it is open: all that are given, or none. What it has already counted of
+   * `idleTimeoutMs` or `sendTimeoutMs` is forgotten when that option is given, and the new time begins with this call.
+   * Does nothing once the connection is over.
+   *
+   * @throws InvalidOptionError (`ERR_INVALID_OPTION`) naming every fault at once, before anything is changed
+   */
+  setOptions(options: ConnectionOptions): void {
+    const changes = toConnectionChanges(options);
+    if (this.#isOver) return;
+    this.#config = { ...this.#config, ...changes };
+    const { noDelay, keepAlive } = this.#config;
+    if (changes.noDelay !== undefined || changes.keepAlive !== undefined)
+      this.#socket.setOptions({ noDelay, keepAlive });
+    if (changes.idleTimeoutMs !== undefined) this.#watchIdle();
+    if (changes.sendTimeoutMs !== undefined && this.#sendingUpTo > 0) this.#watchSending();
+    if (changes.highWaterMark !== undefined) {
+      // Blocked implies unsent, so that `drain` comes to end it.
+      this.#isBlocked = this.#socket.unsentBytes > changes.highWaterMark;
+      this.#syncReading();
+    }
+  }
+
+  /**
    * Ends the connection when everything sent is on its way, which may take `sendTimeoutMs`. No event follows; the
    * handler goes on.
    */
@@ -161,16 +185,9 @@ export class Connection extends Resource implements SocketEvents {
    * @internal
    */
   begin(undertaker: Undertaker): void {
-    const { idleTimeoutMs } = this.#config;
     this.#undertaker = undertaker;
-    if (idleTimeoutMs !== "infinity" && !this.#isOver) {
-      this.#idle = this.deadline(() => {
-        this.#idle?.arm(idleTimeoutMs);
-        this.#deliver({ type: "timeout" });
-      });
-      this.#idle?.arm(idleTimeoutMs);
-    }
     this.#hasBegun = true;
+    this.#watchIdle();
     if (this.#sendingUpTo > 0 || (this.#isOver && !this.#isGone)) this.#watchSending();
     if (!this.#isDeaf) this.#deliver({ type: "socketReady" });
     this.#pump();
@@ -196,8 +213,7 @@ export class Connection extends Resource implements SocketEvents {
 
   data(bytes: Uint8Array): void {
     if (this.#isDeaf) return;
-    const { idleTimeoutMs } = this.#config;
-    if (idleTimeoutMs !== "infinity") this.#idle?.arm(idleTimeoutMs);
+    this.#watchIdle();
     if (this.#decoder === undefined) this.#held.push(bytes);
     else this.#decoder.push(bytes);
     this.#pump();
@@ -279,6 +295,21 @@ export class Connection extends Resource implements SocketEvents {
     this.#deliverLast({ type: "error", reason });
   }
 
+  /** The client has its time from now on, or all the time there is. */
+  #watchIdle(): void {
+    const { idleTimeoutMs } = this.#config;
+    if (!this.#hasBegun || this.#isDeaf) return;
+    if (idleTimeoutMs === "infinity") {
+      this.#idle?.cancel();
+      return;
+    }
+    this.#idle ??= this.deadline(() => {
+      this.#watchIdle();
+      this.#deliver({ type: "timeout" });
+    });
+    this.#idle?.arm(idleTimeoutMs);
+  }
+
   /** Everything that is unsent now has the time of a send to get away. */
   #watchSending(): void {
     this.#sendingUpTo = this.#socket.bytesSent;
@@ -287,7 +318,11 @@ export class Connection extends Resource implements SocketEvents {
 
   #armSending(): void {
     const { sendTimeoutMs } = this.#config;
-    if (sendTimeoutMs === "infinity" || !this.#hasBegun) return;
+    if (!this.#hasBegun) return;
+    if (sendTimeoutMs === "infinity") {
+      this.#sending?.cancel();
+      return;
+    }
     // Made when it is first needed: most connections never wait for their client to read.
     this.#sending ??= this.deadline(() => this.#checkSending());
     this.#sending?.arm(sendTimeoutMs);

@@ -1,6 +1,7 @@
 import { type Context, type Definition, Exit, type ExitReason, fromMachine, shutdown } from "@espalier/actors";
 import type { AnyStateMachine, EventFromLogic, InputFrom } from "xstate";
 import type { ConnectionEvent, ConnectionInput } from "./connection-event.ts";
+import type { Misfit } from "./misfit.ts";
 
 /**
  * A machine that can be a connection: its input can be a `ConnectionInput`, and its events contain those of a
@@ -12,13 +13,6 @@ export type ConnectionMachine<Machine extends AnyStateMachine> =
       ? Machine
       : Misfit<"the events of this machine do not contain those of ConnectionEvent">
     : Misfit<"the input of this machine cannot be a ConnectionInput">;
-
-/** Nothing has this type: it is there to be read in the message of the compiler. */
-interface Misfit<Why extends string> {
-  readonly [misfit]: Why;
-}
-
-declare const misfit: unique symbol;
 
 /** Anything else that can: a server or an async function whose arguments are a `ConnectionInput`. */
 export type ConnectionDefinition = Definition<ConnectionInput>;

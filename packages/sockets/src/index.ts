@@ -1,14 +1,24 @@
 // Servers
 export { Sockets, type SocketsOptions, startSockets } from "./sockets.ts";
 export { Listener } from "./listener-handle.ts";
-export { type ListenerConfig, type ListenerOptions } from "./options.ts";
+export { type Stayed, type Upgrade, type UpgradeOptions } from "./upgrade.ts";
+export { type ConnectionOptions, type ListenerConfig, type ListenerOptions } from "./options.ts";
 export { formatAddress, type ListenAddress, type ListenOn, parseListenOn } from "./listen-on.ts";
 export { type ListenerStatsSnapshot } from "./stats.ts";
 
 // Connections
 export { type Activity, Connection } from "./connection.ts";
-export { type ConnectionEvent, type ConnectionInput } from "./connection-event.ts";
-export { type ConnectionCallbacks, connectionMachine } from "./connection-machine.ts";
+export { type CallEvent, type ConnectionEvent, type ConnectionInput } from "./connection-event.ts";
+export {
+  type ConnectionActions,
+  type ConnectionContext,
+  type ConnectionExtension,
+  connectionMachine,
+  type ConnectionMachineEvent,
+  type ConnectionSetup,
+  type ConnectionTypes,
+} from "./connection-machine.ts";
+export { type PacketCallbacks, packetMachine } from "./packet-machine.ts";
 export { type ConnectionDefinition, type ConnectionMachine } from "./handler.ts";
 
 // Framing
@@ -32,6 +42,7 @@ export {
   type ListenSocket,
   type ListenSocketOptions,
   type SocketEvents,
+  type SocketOptions,
   type Transport,
   type TransportSocket,
 } from "./transport.ts";

@@ -1,10 +1,13 @@
 import type { Pid, System } from "@espalier/actors";
 import { type ChildInfo, whichChildren } from "@espalier/supervisor";
+import type { AnyStateMachine } from "xstate";
 import { type AccessRule, formatAccessRules } from "./access-rules.ts";
+import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
 import { formatAddress } from "./listen-on.ts";
 import { acceptorSupervisorName, type ListenerRecord } from "./listener-record.ts";
 import type { ListenerStatsSnapshot } from "./stats.ts";
 import type { Address } from "./transport.ts";
+import { type Upgrade, upgradeConnections, type UpgradeOptions } from "./upgrade.ts";
 
 /** An open listener, as `open` answers it and `listeners` lists it. Its getters read what its actors count. */
 export class Listener {
@@ -82,6 +85,26 @@ export class Listener {
   async children(): Promise<readonly ChildInfo[]> {
     const { supervisor } = this.#record;
     return supervisor !== undefined && this.isRunning ? whichChildren(this.#system, supervisor) : [];
+  }
+
+  /**
+   * Changes the handler: new connections run the new one from now on, and those that are there change over, each between
+   * two of its events, with its socket, its mail and its timeouts. What states they are then in, `migrate` says; nothing
+   * is entered or left. Resolves when all have been asked.
+   *
+   * A connection for which that fails goes on as it was, and is named in the answer: its `migrate` has thrown, the new
+   * machine has no such state, or its handler is of another kind. One that was too busy within `timeoutMs` is named too,
+   * and changes over when it gets to it.
+   */
+  upgrade(handler: ConnectionDefinition, options?: UpgradeOptions): Promise<Upgrade>;
+  upgrade<Machine extends AnyStateMachine>(
+    handler: ConnectionMachine<Machine>,
+    options?: UpgradeOptions,
+  ): Promise<Upgrade>;
+  async upgrade(handler: AnyStateMachine | ConnectionDefinition, options: UpgradeOptions = {}): Promise<Upgrade> {
+    const definition = toConnectionDefinition(handler);
+    this.#record.handler = definition;
+    return upgradeConnections(this.#system, await this.connections(), definition, options);
   }
 
   /** Stops listening, lets connections end within the `shutdown` time, and removes the listener. */

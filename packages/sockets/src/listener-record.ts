@@ -22,7 +22,6 @@ export interface ListenerFacts {
   readonly transport: Transport;
   readonly listenOn: ListenAddress;
   readonly config: ListenerConfig;
-  readonly handler: Definition<ConnectionInput>;
   /** The name of the root supervisor. */
   readonly root: string;
 }
@@ -34,6 +33,8 @@ export interface ListenerFacts {
 export interface ListenerRecord extends ListenerFacts {
   readonly stats: ListenerStats;
   readonly shutdownCounts: ShutdownCounts;
+  /** By `upgrade`: what new connections run. */
+  handler: Definition<ConnectionInput>;
   /** By the listener. Kept when it restarts, so that port 0 stays the port that was found. */
   address: Address | undefined;
   /** By the listener. */
@@ -47,9 +48,10 @@ export interface ListenerRecord extends ListenerFacts {
 }
 
 /** The record of a listener that has not been started yet. */
-export function createListenerRecord(facts: ListenerFacts): ListenerRecord {
+export function createListenerRecord(facts: ListenerFacts, handler: Definition<ConnectionInput>): ListenerRecord {
   return {
     ...facts,
+    handler,
     stats: new ListenerStats(),
     shutdownCounts: new ShutdownCounts(),
     address: undefined,

@@ -102,6 +102,12 @@ export interface ListenerOptions {
   readonly socketReadyTimeoutMs?: number;
 }
 
+/** The options that a connection can change for itself while it is open; each counts from then on. */
+export interface ConnectionOptions extends Pick<
+  ListenerOptions,
+  "idleTimeoutMs" | "noDelay" | "keepAlive" | "highWaterMark" | "sendTimeoutMs"
+> {}
+
 /** {@link ListenerOptions} complete and checked, the access rules parsed. */
 export interface ListenerConfig extends Required<Omit<ListenerOptions, "accessRules">> {
   readonly accessRules: CompiledAccessRules;
@@ -135,10 +141,22 @@ const settings = v.object({
   socketReadyTimeoutMs: setting(milliseconds(1), TIMEOUT, 15_000),
 });
 
+const { idleTimeoutMs, noDelay, keepAlive, highWaterMark, sendTimeoutMs } = settings.entries;
+
+/** Without defaults: what is not given stays as it is. */
+const changes = v.object({
+  idleTimeoutMs: v.exactOptional(idleTimeoutMs.wrapped),
+  noDelay: v.exactOptional(noDelay.wrapped),
+  keepAlive: v.exactOptional(keepAlive.wrapped),
+  highWaterMark: v.exactOptional(highWaterMark.wrapped),
+  sendTimeoutMs: v.exactOptional(sendTimeoutMs.wrapped),
+});
+
 /** Parsed apart from the others, because they have faults of their own, each with its own path. */
 const DEFAULT_ACCESS_RULES: readonly AccessRule[] = [{ allow: "all" }];
 
 const NAMES: readonly string[] = [...Object.keys(settings.entries), "accessRules"];
+const CHANGEABLE: readonly string[] = Object.keys(changes.entries);
 
 /**
  * Checks the options and fills in what is not given; `undefined` is not given.
@@ -146,23 +164,45 @@ const NAMES: readonly string[] = [...Object.keys(settings.entries), "accessRules
  * @throws {@link InvalidOptionError} (`ERR_INVALID_OPTION`) naming every fault at once, unknown options included.
  */
 export function toListenerConfig(options: ListenerOptions = {}): ListenerConfig {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionError([{ option: "options", value: options, expected: "an object" }]);
-  }
+  assertObject(options);
   const parsed = v.safeParse(settings, options);
   const accessRules = options.accessRules ?? DEFAULT_ACCESS_RULES;
   const issues = [
     ...(parsed.issues ?? []).map(toOptionIssue),
     ...checkAccessRules(accessRules),
-    ...Object.entries(options)
-      .filter(([key]) => !NAMES.includes(key))
-      .map(([key, value]: [string, unknown]) => unknownOption(key, value, NAMES)),
+    ...checkNames(options, NAMES),
   ];
   if (!parsed.success || issues.length > 0) throw new InvalidOptionError(issues);
   return Object.freeze({ ...parsed.output, accessRules: compileAccessRules(accessRules) });
 }
 
-function toOptionIssue(issue: v.InferIssue<typeof settings>): OptionIssue {
+/**
+ * Checks what a connection wants changed; the answer has what is given, and `undefined` is not given.
+ *
+ * @throws {@link InvalidOptionError} (`ERR_INVALID_OPTION`) naming every fault at once, unknown options included, and
+ * those that only a listener has.
+ */
+export function toConnectionChanges(options: ConnectionOptions): ConnectionOptions {
+  assertObject(options);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const parsed = v.safeParse(changes, given);
+  const issues = [...(parsed.issues ?? []).map(toOptionIssue), ...checkNames(given, CHANGEABLE)];
+  if (!parsed.success || issues.length > 0) throw new InvalidOptionError(issues);
+  return parsed.output;
+}
+
+function assertObject(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new InvalidOptionError([{ option: "options", value: options, expected: "an object" }]);
+}
+
+function checkNames(options: object, known: readonly string[]): OptionIssue[] {
+  return Object.entries(options)
+    .filter(([key]) => !known.includes(key))
+    .map(([key, value]: [string, unknown]) => unknownOption(key, value, known));
+}
+
+function toOptionIssue(issue: v.InferIssue<typeof settings | typeof changes>): OptionIssue {
   return { option: v.getDotPath(issue) ?? "options", value: issue.input, expected: issue.message };
 }
 

@@ -74,16 +74,16 @@ export class Sockets {
     handler: AnyStateMachine | ConnectionDefinition,
   ): Promise<Listener> {
     const address = parseListenOn(listenOn);
-    const record = createListenerRecord({
+    const facts = {
       id: listenerId(name, address),
       name,
       system: this.#system,
       transport: this.#transport,
       listenOn: address,
       config: toListenerConfig(options),
-      handler: toConnectionDefinition(handler),
       root: this.#root,
-    });
+    };
+    const record = createListenerRecord(facts, toConnectionDefinition(handler));
     const spec = listenerChildSpec(record);
     let result = await startChild(this.#system, this.supervisor, spec);
     if (!result.ok && result.error === "alreadyPresent") {

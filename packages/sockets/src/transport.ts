@@ -24,14 +24,21 @@ export interface Address {
   readonly port: number;
 }
 
-export interface ListenSocketOptions {
+/** What the system does with a connection. */
+export interface SocketOptions {
+  /** Sends small packets at once instead of waiting to join them (TCP_NODELAY). */
+  readonly noDelay: boolean;
+  /** Probes a peer that is silent, to find out that it has vanished (SO_KEEPALIVE). */
+  readonly keepAlive: boolean;
+}
+
+/** The options of the sockets that are accepted are given with the others. */
+export interface ListenSocketOptions extends SocketOptions {
   /** Absent: all addresses, IPv6 and IPv4. */
   readonly host?: string;
   /** 0: any free port. */
   readonly port: number;
   readonly backlog: number;
-  readonly noDelay: boolean;
-  readonly keepAlive: boolean;
 }
 
 export interface ConnectOptions {
@@ -79,6 +86,8 @@ export interface TransportSocket {
   readonly bytesSent: number;
   /** Who hears of this socket from now on. */
   setEvents(events: SocketEvents): void;
+  /** A system that has no such option ignores it; after the end of the connection it does nothing. */
+  setOptions(options: SocketOptions): void;
   /** Lets `data` come. */
   resume(): void;
   /** No `data` comes after this call returns, until `resume`. */

@@ -1,157 +1,218 @@
-import { type ExitReason, formatTree, type Pid, shutdown } from "@espalier/actors";
-import { type ConnectionCallbacks, type ConnectionInput, connectionMachine } from "@espalier/sockets";
+import type { Call, MachineRef, Pid } from "@espalier/actors";
+import { type Connection, type ConnectionInput, connectionMachine, type Listener } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
-import { toConnectionDefinition } from "../src/handler.ts";
-import { toListenerConfig } from "../src/options.ts";
-import { echo } from "./support/handlers.ts";
-import { useWorld, world } from "./support/server-world.ts";
-import type { SocketRecorder } from "./support/socket-recorder.ts";
+import { type AnyStateMachine, assign, createActor, fromPromise, toPromise } from "xstate";
+import { transports, useWorld, world } from "./support/server-world.ts";
 
-useWorld("memory");
-
-/** The states of the connections, the oldest first. */
-function statesOf(): Array<string | undefined> {
-  return world.system
-    .inspect()
-    .processes.filter(({ definition }) => definition === "connection")
-    .map(({ summary }) => summary);
+interface Kick {
+  readonly type: "kick";
+  readonly by: string;
 }
 
-/** A connection that nobody hands a socket. */
-function withoutSocket(callbacks: ConnectionCallbacks = { onData() {} }): Pid {
-  const connection = {} as ConnectionInput["connection"];
-  const config = toListenerConfig({ socketReadyTimeoutMs: 15_000 });
-  return world.system.spawn(toConnectionDefinition(connectionMachine(callbacks)), { connection, config });
-}
+const lookUp = fromPromise(async () => "somebody");
 
-/** How a connection ends that is left to what `end` does to it. */
-async function endOf(end: (client: SocketRecorder) => unknown) {
-  const listener = await world.open(echo, { idleTimeoutMs: 120_000 });
-  const client = await world.connect(listener);
-  await world.settle();
-  await end(client);
-  await world.until(() => world.of("connectionStopped").length === 1);
-  const [reason] = world.of("connectionStopped").map((stop) => stop.reason);
-  return { reason, counts: listener.shutdownCounts };
-}
+/** The context of a machine that has nothing of its own. */
+const start = ({ input }: { readonly input: ConnectionInput }): { connection: Connection } => ({
+  connection: input.connection,
+});
 
-describe("WAIT_FOR_SOCKET", () => {
-  test("is where it begins; the hand-off leads to WAIT_FOR_DATA", async () => {
-    const pid = withoutSocket();
-    await world.settle();
-    expect(statesOf()).toEqual(["WAIT_FOR_SOCKET"]);
-    world.system.kill(pid);
-    await world.connect(await world.open(echo));
-    await world.settle();
-    expect(statesOf()).toEqual(["WAIT_FOR_DATA"]);
-    expect(formatTree(world.system.inspect())).toMatch(/1 <0\.\d+> machine \(127\.0\.0\.1:\d+, WAIT_FOR_DATA\)/);
+describe("the machine is one of XState", () => {
+  const finding = connectionMachine<{ context: { name?: string } }>()
+    .extend({ actors: { lookUp: fromPromise(async () => "wrong") }, guards: { isKnown: () => true } })
+    .extend({ actors: { lookUp }, actions: { note: assign({ name: "unknown" }) } })
+    .createMachine({
+      context: ({ input }) => ({ connection: input.connection }),
+      entry: "note",
+      initial: "asking",
+      states: {
+        asking: {
+          invoke: {
+            src: "lookUp",
+            onDone: { guard: "isKnown", target: "done", actions: assign({ name: ({ event }) => event.output }) },
+          },
+        },
+        done: { type: "final" },
+      },
+    });
+
+  test("which XState runs by itself, with the actors, actions and guards that were added", async () => {
+    const actor = createActor(finding, { input: {} as ConnectionInput }).start();
+    expect(actor.getSnapshot().context.name).toBe("unknown");
+    await toPromise(actor);
+    expect(actor.getSnapshot().context.name).toBe("somebody");
   });
 
-  test("ends when no socket comes: shutdown handOffTimeout", async () => {
-    const ended = world.system.exited(withoutSocket());
-    await world.manual.advance(14_999);
-    expect(statesOf()).toEqual(["WAIT_FOR_SOCKET"]);
-    await world.manual.advance(1);
-    expect(await ended).toEqual(shutdown("handOffTimeout"));
-  });
-
-  test("ends when it is told to", async () => {
-    const pid = withoutSocket();
-    await world.settle();
-    const ended = world.system.exited(pid);
-    world.system.exit(pid, shutdown());
-    expect(await ended).toEqual(shutdown());
+  test("and what one machine adds, others do not have", () => {
+    const others = connectionMachine().createMachine({ context: start });
+    expect(Object.keys(others.implementations.actions)).not.toContain("note");
+    expect(others.implementations).toMatchObject({ actors: {}, guards: {}, delays: {} });
   });
 });
 
-describe("WAIT_FOR_DATA", () => {
-  test("greets once, before anything else", async () => {
-    const calls: string[] = [];
-    const greeter = connectionMachine({
-      onReady(connection) {
-        calls.push("ready");
-        connection.send("220 welcome\r\n");
-      },
-      onData: (_connection, data) => void calls.push(Buffer.from(data).toString()),
-    });
-    const client = await world.connect(await world.open(greeter, { packet: "line" }));
-    client.write("EHLO\nQUIT\n");
-    expect(await client.text(13)).toBe("220 welcome\r\n");
-    await world.settle();
-    expect(calls).toEqual(["ready", "EHLO\n", "QUIT\n"]);
-  });
+/** An actor behind the machine of a connection, by whose type it is spoken to. */
+async function refOf<Machine extends AnyStateMachine>(listener: Listener, _machine: Machine) {
+  const [pid] = (await listener.connections()) as [Pid];
+  return pid as unknown as MachineRef<Machine>;
+}
 
-  test("handles one packet after the other, and lets the next in when it is done", async () => {
-    const waiting: number[] = [];
-    const machine = connectionMachine({
-      onData(connection, data) {
-        const self = world.system.inspect().processes.find(({ definition }) => definition === "connection");
-        waiting.push(self?.mailboxLength ?? -1);
-        connection.send(data);
+describe.each(transports)("an action of a machine on %s", (transport) => {
+  useWorld(transport);
+
+  test("send sends text and bytes, fixed or made of the event", async () => {
+    const talker = connectionMachine().createMachine({
+      context: start,
+      on: {
+        socketReady: { actions: [{ type: "send", params: "hello " }, "activate"] },
+        data: {
+          actions: [
+            { type: "send", params: new Uint8Array([62]) },
+            { type: "send", params: ({ event }) => event.data },
+          ],
+        },
       },
     });
-    const client = await world.connect(await world.open(machine, { packet: "line" }));
-    client.write("1\n2\n3\n4\n");
-    expect(await client.text(8)).toBe("1\n2\n3\n4\n");
-    expect(waiting).toEqual([0, 0, 0, 0]);
+    const client = await world.connect(await world.open(talker));
+    client.write("you");
+    expect(await client.text(10)).toBe("hello >you");
   });
 
-  test("ends with the client's end: shutdown peerClosed", async () => {
-    expect(await endOf((client) => client.end())).toEqual({
-      reason: shutdown("peerClosed"),
-      counts: { peerClosed: 1 },
+  test("activate lets in one packet, or what it is told", async () => {
+    let heard = 0;
+    const listening = connectionMachine().extend({ actions: { hear: () => void (heard += 1) } });
+    const on = { data: { actions: "hear" } } as const;
+    const lettingIn = {
+      one: listening.createMachine({ context: start, entry: "activate", on }),
+      two: listening.createMachine({ context: start, entry: { type: "activate", params: 2 }, on }),
+      all: listening.createMachine({ context: start, entry: { type: "activate", params: true }, on }),
+      none: listening.createMachine({ context: start, entry: ["activate", { type: "activate", params: false }], on }),
+    };
+    const counts: Record<string, number> = {};
+    for (const [name, each] of Object.entries(lettingIn)) {
+      const client = await world.connect(await world.open(each, { packet: "line", name }));
+      client.write("a\nb\nc\nd\n");
+      await world.settle();
+      counts[name] = heard;
+      heard = 0;
+    }
+    expect(counts).toEqual({ one: 1, two: 2, all: 4, none: 0 });
+  });
+
+  test("close sends what is to be sent, and abort does not", async () => {
+    const closing = connectionMachine<{ events: Kick }>().createMachine({
+      context: start,
+      on: {
+        socketReady: { actions: [{ type: "send", params: "bye" }, "close"] },
+        kick: { actions: "abort" },
+      },
     });
-  });
-
-  test("ends with an error of the socket: shutdown socketError", async () => {
-    expect(await endOf((client) => client.close("reset"))).toEqual({
-      reason: shutdown("socketError"),
-      counts: { socketError: 1 },
-    });
-  });
-
-  test("ends when the client is silent: shutdown idleTimeout", async () => {
-    expect(await endOf(() => world.manual.advance(120_000))).toEqual({
-      reason: shutdown("idleTimeout"),
-      counts: { idleTimeout: 1 },
-    });
-  });
-
-  test("ends with its listener: shutdown", async () => {
-    const listener = await world.open(echo);
+    const listener = await world.open(closing);
     const client = await world.connect(listener);
-    await world.settle();
-    await listener.close();
     expect(await client.next("closed")).toBeUndefined();
-    expect(world.of("connectionStopped").map(({ reason }) => reason)).toEqual([shutdown()] satisfies ExitReason[]);
-    expect(listener.shutdownCounts).toEqual({ shutdown: 1 });
+    expect(client.received.toString()).toBe("bye");
+    expect(listener.currentClients).toBe(1);
+
+    const lingering = connectionMachine<{ events: Kick }>().createMachine({
+      context: start,
+      on: { kick: { actions: "abort" } },
+    });
+    const other = await world.open(lingering, { name: "lingering" });
+    const victim = await world.connect(other);
+    await world.until(() => other.currentClients === 1);
+    world.system.send(await refOf(other, lingering), { type: "kick", by: "test" });
+    expect(await victim.next("closed")).toBe("ECONNRESET");
   });
 
-  test.for(["onReady", "onData"] as const)("crashes with what %s throws", async (callback) => {
-    const broken = connectionMachine({
-      onData: () => undefined,
-      [callback]: () => {
-        throw new Error(`no ${callback}`);
-      },
+  test("reply answers the call, with what the machine knows", async () => {
+    const counting = connectionMachine<{ context: { packets: number }; calls: Call<"stats", number> }>()
+      .extend({ actions: { count: assign({ packets: ({ context }) => context.packets + 1 }) } })
+      .createMachine({
+        context: ({ input }) => ({ connection: input.connection, packets: 0 }),
+        on: {
+          socketReady: { actions: "activate" },
+          data: { actions: ["count", { type: "send", params: ({ event }) => event.data }, "activate"] },
+          call: { actions: { type: "reply", params: ({ context }) => context.packets } },
+        },
+      });
+    const listener = await world.open(counting, { packet: "line" });
+    const client = await world.connect(listener);
+    client.write("one\ntwo\n");
+    await client.text(8);
+    const ref = await refOf(listener, counting);
+    expect(await world.system.call(ref, { type: "stats" })).toBe(2);
+  });
+
+  test("reply where no call is handled crashes the connection", async () => {
+    const confused = connectionMachine<{ calls: Call<"stats", number> }>().createMachine({
+      context: start,
+      on: { socketReady: { actions: { type: "reply", params: 1 } } },
     });
-    const client = await world.connect(await world.open(broken));
-    client.write("hello");
+    const client = await world.connect(await world.open(confused));
     expect(await client.next("closed")).toBeUndefined();
-    expect(world.of("connectionStopped")).toMatchObject([
-      { reason: { type: "error", error: { message: `no ${callback}` } } },
-    ]);
+    const message = 'the action "reply" answers a call, and this is "socketReady"';
+    expect((await world.stopped()).reason).toMatchObject({ type: "error", error: new TypeError(message) });
     expect(world.logged.splice(0)).toHaveLength(2);
   });
+
+  test("setOptions changes the options of this connection", async () => {
+    const hasty = connectionMachine().createMachine({
+      context: start,
+      on: {
+        socketReady: { actions: [{ type: "setOptions", params: { noDelay: false } }, "activate"] },
+        data: { actions: { type: "setOptions", params: ({ event }) => ({ keepAlive: event.data.length === 1 }) } },
+      },
+    });
+    const listener = await world.open(hasty);
+    const client = await world.connect(listener);
+    client.write(".");
+    await world.until(() => world.socketOptions.length === 2);
+    expect(world.socketOptions).toEqual([
+      { noDelay: false, keepAlive: false },
+      { noDelay: false, keepAlive: true },
+    ]);
+  });
+
+  test("setOptions with a value that is not allowed crashes the connection, with the option's name", async () => {
+    const wrong = connectionMachine().createMachine({
+      context: start,
+      on: { socketReady: { actions: { type: "setOptions", params: { idleTimeoutMs: 0 } } } },
+    });
+    const client = await world.connect(await world.open(wrong));
+    expect(await client.next("closed")).toBeUndefined();
+    expect((await world.stopped()).reason).toMatchObject({ type: "error", error: { code: "ERR_INVALID_OPTION" } });
+    expect(world.logged.splice(0).join("\n")).toContain("idleTimeoutMs must be milliseconds from 1");
+  });
+
+  test("may be replaced, as in any machine of XState", async () => {
+    const polite = connectionMachine().createMachine({
+      context: start,
+      on: { socketReady: { actions: [{ type: "send", params: "hello" }, "close"] } },
+    });
+    const loud = polite.provide({
+      actions: { send: ({ context }, packet) => void context.connection.send(packet.toString().toUpperCase()) },
+    });
+    const client = await world.connect(await world.open(loud));
+    expect(await client.text(5)).toBe("HELLO");
+  });
 });
 
-test("it is a machine of XState, with the states of the tutorial and one for each end", () => {
-  expect(Object.keys(echo.states)).toEqual([
-    "WAIT_FOR_SOCKET",
-    "WAIT_FOR_DATA",
-    "handOffTimeout",
-    "peerClosed",
-    "idleTimeout",
-    "socketError",
-    "shutDown",
-  ]);
+describe("a machine with nothing but data", () => {
+  useWorld("memory");
+
+  test("ends with its socket, and the end is counted", async () => {
+    const echo = connectionMachine().createMachine({
+      context: ({ input }) => ({ connection: input.connection }),
+      initial: "waiting",
+      states: {
+        waiting: { on: { socketReady: { target: "echoing", actions: "activate" } } },
+        echoing: { on: { data: { actions: [{ type: "send", params: ({ event }) => event.data }, "activate"] } } },
+      },
+    });
+    const listener = await world.open(echo);
+    const client = await world.connect(listener);
+    client.write("hello");
+    client.end();
+    expect(await client.next("closed")).toBeUndefined();
+    expect(client.received.toString()).toBe("hello");
+    expect(listener.shutdownCounts).toEqual({ peerClosed: 1 });
+  });
 });

@@ -21,6 +21,7 @@ test("the public surface", () => {
       "ListenerExistsError",
       "ListenError",
       "matchesCidr",
+      "packetMachine",
       "parseCidr",
       "parseListenOn",
       "Sockets",

@@ -3,7 +3,7 @@ import {
   type Connection,
   type ConnectionEvent,
   type ConnectionInput,
-  connectionMachine,
+  packetMachine,
   type ListenerConfig,
   type Sockets,
 } from "@espalier/sockets";
@@ -49,7 +49,7 @@ describe("a machine can be a connection", () => {
     const machine = createMachine({});
     const opening: Opening = (sockets) => [
       sockets.open("a", 0, {}, machine),
-      sockets.open("b", 0, {}, connectionMachine({ onData() {} })),
+      sockets.open("b", 0, {}, packetMachine({ onData() {} })),
     ];
     expect(opening).toBeTypeOf("function");
   });

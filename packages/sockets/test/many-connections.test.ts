@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { connectionMachine } from "../src/connection-machine.ts";
+import { packetMachine } from "../src/packet-machine.ts";
 import { IdleClients } from "./support/idle-clients.ts";
 import { useWorld, world } from "./support/server-world.ts";
 
@@ -18,7 +18,7 @@ useWorld("tcp");
 
 test("18,000 idle connections are held, and each is answered", { timeout: 60_000 }, async () => {
   const count = Math.min(WANTED, openFilesLimit() - RESERVE);
-  const echo = connectionMachine({ onData: (connection, data) => void connection.send(data) });
+  const echo = packetMachine({ onData: (connection, data) => void connection.send(data) });
   const listener = await world.open(echo, { maxClients: "infinity", backlog: 4096 });
   const clients = new IdleClients();
   onTestFinished(() => clients.dispose());

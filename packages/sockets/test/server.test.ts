@@ -1,8 +1,8 @@
 import { networkInterfaces } from "node:os";
 import { formatTree, type Pid } from "@espalier/actors";
-import { type ListenOn, type ListenerOptions, startSockets } from "@espalier/sockets";
+import { connectionMachine, type ListenOn, type ListenerOptions, startSockets } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
-import { createMachine, fromPromise } from "xstate";
+import { fromPromise } from "xstate";
 import { echo, puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
 import type { SocketRecorder } from "./support/socket-recorder.ts";
@@ -132,10 +132,28 @@ describe.each(transports)("%s", (transport) => {
       },
     );
 
-    test("with a machine that cannot be an actor is refused: ERR_UNSUPPORTED_MACHINE", async () => {
-      const machine = createMachine({ invoke: { src: fromPromise(() => Promise.resolve()) } });
-      await expect(world.open(machine)).rejects.toMatchObject({ code: "ERR_UNSUPPORTED_MACHINE" });
-      expect(world.sockets.listeners()).toEqual([]);
+    test("with a machine that invokes a promise: it is done within the connection, which answers from what it gives", async () => {
+      const lookUp = fromPromise(({ input }: { input: string }) => Promise.resolve(`hello ${input}\n`));
+      const greeter = connectionMachine()
+        .extend({ actors: { lookUp } })
+        .createMachine({
+          context: ({ input }) => ({ connection: input.connection }),
+          initial: "waiting",
+          states: {
+            waiting: { on: { socketReady: "looking" } },
+            looking: {
+              invoke: {
+                src: "lookUp",
+                input: ({ context }) => context.connection.peername.host,
+                onDone: { target: "greeted", actions: { type: "send", params: ({ event }) => event.output } },
+              },
+            },
+            greeted: {},
+          },
+        });
+      const listener = await world.open(greeter);
+      const client = await world.connect(listener);
+      expect((await client.bytes(16)).toString()).toBe("hello 127.0.0.1\n");
     });
   });
 

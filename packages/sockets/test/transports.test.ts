@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { Server } from "node:net";
+import { type Server, Socket } from "node:net";
 import * as fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryTransport, type MemoryTransportOptions } from "../src/testing/memory-transport.ts";
 import { tcpTransport } from "../src/transports/tcp.ts";
 import type { ListenRecorder, Reaction } from "./support/socket-recorder.ts";
@@ -70,6 +70,7 @@ describe("tcp", () => {
   });
 
   afterEach(async () => {
+    vi.restoreAllMocks();
     await world.dispose();
   });
 
@@ -81,6 +82,19 @@ describe("tcp", () => {
     await listener.connection(1);
     const hosts = listener.accepted.map(({ socket }) => `${socket.peer?.host} at ${socket.local?.host}`);
     expect(new Set(hosts)).toEqual(new Set(["127.0.0.1 at 127.0.0.1", "::1 at ::1"]));
+  });
+
+  test("options are asked of the system, those that stay as they are too", async () => {
+    const noDelay = vi.spyOn(Socket.prototype, "setNoDelay");
+    const keepAlive = vi.spyOn(Socket.prototype, "setKeepAlive");
+    const { server } = await world.pair();
+    noDelay.mockClear();
+    server.setOptions({ noDelay: false, keepAlive: true });
+    server.setOptions({ noDelay: true, keepAlive: true });
+    expect([noDelay.mock.calls, keepAlive.mock.calls]).toEqual([
+      [[false], [true]],
+      [[true], [true]],
+    ]);
   });
 
   test("an address of somebody else fails with EADDRNOTAVAIL", async () => {

@@ -294,6 +294,10 @@ class MemorySocket implements TransportSocket {
     this.#events = events;
   }
 
+  setOptions(): void {
+    // Nothing waits here to join small packets, and no peer vanishes without a word.
+  }
+
   resume(): void {
     this.#isFlowing = true;
     this.#startReading();

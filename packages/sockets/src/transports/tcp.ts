@@ -7,6 +7,7 @@ import type {
   ListenSocket,
   ListenSocketOptions,
   SocketEvents,
+  SocketOptions,
   Transport,
   TransportSocket,
 } from "../transport.ts";
@@ -199,6 +200,11 @@ class TcpSocket implements TransportSocket {
 
   setEvents(events: SocketEvents): void {
     this.#events = events;
+  }
+
+  setOptions({ noDelay, keepAlive }: SocketOptions): void {
+    // Node asks the system only for what changes.
+    this.#socket.setNoDelay(noDelay).setKeepAlive(keepAlive);
   }
 
   resume(): void {

@@ -1,14 +1,14 @@
 import { type Context, defineServer, noreply, ok } from "@espalier/actors";
-import { type Connection, type ConnectionEvent, type ConnectionInput, connectionMachine } from "@espalier/sockets";
+import { type Connection, type ConnectionEvent, type ConnectionInput, packetMachine } from "@espalier/sockets";
 import { type AnyStateMachine, setup } from "xstate";
 import type { ConnectionDefinition } from "../../src/handler.ts";
 import { world } from "./server-world.ts";
 
 /** Sends back each packet. */
-export const echo: AnyStateMachine = connectionMachine({ onData: (connection, data) => void connection.send(data) });
+export const echo: AnyStateMachine = packetMachine({ onData: (connection, data) => void connection.send(data) });
 
 /** Sends back each packet, and crashes at `boom`. */
-export const fragileEcho: AnyStateMachine = connectionMachine({
+export const fragileEcho: AnyStateMachine = packetMachine({
   onData(connection, data) {
     if (Buffer.from(data).toString().trim() === "boom") throw new Error("boom");
     connection.send(data);

@@ -1,5 +1,5 @@
 import { createSystem } from "@espalier/actors";
-import { connectionMachine, startSockets } from "@espalier/sockets";
+import { packetMachine, startSockets } from "@espalier/sockets";
 
 /*
  * An echo server as a program of its own, to be run with few descriptors. Prints its port, and its counts for each line
@@ -8,7 +8,7 @@ import { connectionMachine, startSockets } from "@espalier/sockets";
 
 const system = createSystem();
 const sockets = await startSockets(system);
-const echo = connectionMachine({ onData: (connection, data) => void connection.send(data) });
+const echo = packetMachine({ onData: (connection, data) => void connection.send(data) });
 const listener = await sockets.open("echo", "127.0.0.1:0", { acceptors: 2 }, echo);
 process.stdout.write(`${listener.port}\n`);
 process.stdin.on("data", () => {

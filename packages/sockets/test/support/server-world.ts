@@ -16,7 +16,7 @@ import {
   type MemoryTransport,
   type MemoryTransportOptions,
 } from "../../src/testing/memory-transport.ts";
-import type { ListenEvents, ListenSocket, ListenSocketOptions, Transport } from "../../src/transport.ts";
+import type { ListenEvents, ListenSocket, ListenSocketOptions, SocketOptions, Transport } from "../../src/transport.ts";
 import { tcpTransport } from "../../src/transports/tcp.ts";
 import { type Reaction, SocketRecorder } from "./socket-recorder.ts";
 
@@ -70,6 +70,8 @@ export class ServerWorld {
   readonly listening: ListenSocket[] = [];
   /** Sockets that the transport has accepted. */
   accepted = 0;
+  /** What connections have asked of their sockets, in order. */
+  readonly socketOptions: SocketOptions[] = [];
   readonly #memory: MemoryTransport | undefined;
   readonly #ports = new Map<SocketRecorder, number | undefined>();
   readonly #waiting = new Set<() => void>();
@@ -138,6 +140,12 @@ export class ServerWorld {
       closed: () => events.closed(),
       accepted: (socket) => {
         this.accepted += 1;
+        const setOptions = socket.setOptions.bind(socket);
+        socket.setOptions = (options) => {
+          this.socketOptions.push(options);
+          setOptions(options);
+          this.changed();
+        };
         events.accepted(socket);
       },
     };

@@ -1,4 +1,11 @@
-import type { Address, ListenEvents, ListenSocket, SocketEvents, TransportSocket } from "../../src/transport.ts";
+import type {
+  Address,
+  ListenEvents,
+  ListenSocket,
+  SocketEvents,
+  SocketOptions,
+  TransportSocket,
+} from "../../src/transport.ts";
 
 export type SocketEventName = keyof SocketEvents;
 
@@ -160,6 +167,10 @@ export class SocketRecorder {
   pause(): void {
     calling(() => this.socket.pause());
     this.#isPaused = true;
+  }
+
+  setOptions(options: SocketOptions): void {
+    calling(() => this.socket.setOptions(options));
   }
 
   write(data: string | Uint8Array): boolean {

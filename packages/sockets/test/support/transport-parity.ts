@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { SocketOptions } from "../../src/transport.ts";
 import type { Reaction, SocketRecorder } from "./socket-recorder.ts";
 import { echo, pattern, type Subject, World } from "./transport-world.ts";
 
@@ -23,6 +24,7 @@ function hearsOfTheEnd(peer: SocketRecorder): boolean {
 /** All calls there are, and that none of them throws. */
 function useInVain(recorder: SocketRecorder): void {
   expect(recorder.write("too late")).toBe(true);
+  recorder.setOptions({ noDelay: false, keepAlive: true });
   recorder.end();
   recorder.pause();
   recorder.resume();
@@ -436,6 +438,44 @@ export function transportLaws(subject: Subject): void {
       client.close("now");
       await client.next("closed");
       expect(client.log).toEqual(["connected", "closed"]);
+    });
+  });
+
+  describe("options", () => {
+    const all: SocketOptions[] = [true, false].flatMap((noDelay) =>
+      [true, false].map((keepAlive) => ({ noDelay, keepAlive })),
+    );
+
+    test("change nothing of what is on its way, in either direction", async () => {
+      const { client, server } = await world.pair({ server: echo });
+      const stream = pattern(1000 * all.length);
+      client.resume();
+      server.resume();
+      for (const [index, options] of all.entries()) {
+        client.setOptions(options);
+        server.setOptions(options);
+        client.write(Buffer.from(stream.subarray(1000 * index, 1000 * (index + 1))));
+      }
+      expect((await client.bytes(stream.length)).equals(stream)).toBe(true);
+    });
+
+    test("bring no event, and let nothing be read", async () => {
+      const { client, server } = await world.pair();
+      client.write("waiting");
+      for (const options of all) server.setOptions(options);
+      await world.settle();
+      expect([client.log, server.log]).toEqual([["connected"], []]);
+    });
+
+    test("may be set before the connection is up", async () => {
+      const listener = await world.listen();
+      const client = world.startConnecting(listener.port);
+      client.setOptions({ noDelay: false, keepAlive: true });
+      await client.next("connected");
+      const server = await listener.connection(0);
+      client.write("hello");
+      server.resume();
+      expect(await server.text(5)).toBe("hello");
     });
   });
 

@@ -1,0 +1,67 @@
+import { shutdown } from "@espalier/actors";
+import type { AnyStateMachine } from "xstate";
+import type { Connection } from "./connection.ts";
+import { connectionMachine } from "./connection-machine.ts";
+import type { ListenerConfig } from "./options.ts";
+
+/** What the ready-made machine asks its user. */
+export interface PacketCallbacks {
+  /** The connection is up: a greeting, if the protocol has one. */
+  onReady?(connection: Connection): void;
+  /** One packet. The next one is let in when this returns. A throw crashes this connection, and no other. */
+  onData(connection: Connection, data: Uint8Array): void;
+}
+
+/*
+ * The connection of the OTP tutorial's server, as a statechart:
+ *
+ *                     socketReady / activate            data / onData, activate
+ *   ┌─────────────────┐              ┌───────────────┐ ⟲
+ *   │ WAIT_FOR_SOCKET │ ───────────▶ │ WAIT_FOR_DATA │
+ *   └─────────────────┘              └───────────────┘
+ *      │ after socketReadyTimeoutMs     │ closed       │ timeout        │ error        │ shutdown
+ *      ▼                                ▼              ▼                ▼              ▼
+ *   handOffTimeout                   peerClosed     idleTimeout      socketError    shutDown
+ *
+ * All ends are `shutdown`, with the state's name as detail, so they are counted and not reported as crashes. Of the
+ * tutorial's machine it differs where that has bugs: the wait for the socket is bounded, only the client's data counts
+ * as activity, and errors of the socket are ends like any other.
+ */
+export function packetMachine(callbacks: PacketCallbacks): AnyStateMachine {
+  const machine = connectionMachine<{ context: { readonly config: ListenerConfig } }>().extend({
+    actions: {
+      ready: ({ context }) => callbacks.onReady?.(context.connection),
+      handle({ context, event }) {
+        if (event.type === "data") callbacks.onData(context.connection, event.data);
+      },
+    },
+    delays: { handOff: ({ context }) => context.config.socketReadyTimeoutMs },
+  });
+  return machine.createMachine({
+    id: "connection",
+    context: ({ input }) => input,
+    initial: "WAIT_FOR_SOCKET",
+    states: {
+      WAIT_FOR_SOCKET: {
+        on: { socketReady: { target: "WAIT_FOR_DATA", actions: ["ready", "activate"] } },
+        after: { handOff: "handOffTimeout" },
+      },
+      WAIT_FOR_DATA: {
+        on: {
+          data: { actions: ["handle", "activate"] },
+          closed: "peerClosed",
+          timeout: "idleTimeout",
+          error: "socketError",
+          shutdown: "shutDown",
+        },
+      },
+      handOffTimeout: { type: "final", output: shutdown("handOffTimeout") },
+      peerClosed: { type: "final", output: shutdown("peerClosed") },
+      idleTimeout: { type: "final", output: shutdown("idleTimeout") },
+      socketError: { type: "final", output: shutdown("socketError") },
+      shutDown: { type: "final", output: shutdown() },
+    },
+    // The exit reason is what the final state says.
+    output: ({ event }) => event.output,
+  });
+}
