@@ -103,7 +103,8 @@ export async function changeCode(
 }
 
 /**
- * `changeCode` of an actor that runs: between two messages, without suspending it.
+ * `changeCode` of an actor that runs: between two messages, without suspending it. One that runs this code already is
+ * left alone.
  *
  * @throws `CodeChangeError` (`ERR_CODE_CHANGE`) when the actor is of another kind
  */

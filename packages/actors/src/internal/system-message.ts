@@ -115,6 +115,8 @@ function changeCode(
   extra: unknown,
   whileRunning: boolean,
 ): undefined {
+  // Asked of many at once, some of whom may have been started with it.
+  if (whileRunning && process.definition === definition) return undefined;
   const { kind } = process.definition.behaviour;
   if (!whileRunning && !process.isSuspended) throw new CodeChangeError(process.path, "it is not suspended");
   if (definition.behaviour.kind !== kind) {
