@@ -90,8 +90,9 @@ function someOf<Item>(item: fc.Arbitrary<Item>, minLength: number, maxLength: nu
   return fc.array(item, { minLength, maxLength, size: "max" });
 }
 
-function maybe<Value>(value: fc.Arbitrary<Value>, freq: number): fc.Arbitrary<Value | undefined> {
-  return fc.option(value, { nil: undefined, freq });
+/** Nothing once in so many times; 1 would be never anything. */
+function maybe<Value>(value: fc.Arbitrary<Value>, nothingOnceIn: 2 | 3 | 4): fc.Arbitrary<Value | undefined> {
+  return fc.option(value, { nil: undefined, freq: nothingOnceIn });
 }
 
 const anyEvent = fc.constantFrom(...events);
@@ -148,7 +149,7 @@ function anyMove(guard: fc.Arbitrary<Guard | undefined>): fc.Arbitrary<Move> {
   });
 }
 
-const plainMove = anyMove(maybe(anyGuard, 1));
+const plainMove = anyMove(maybe(anyGuard, 2));
 
 const anyNode: fc.Arbitrary<Node> = fc.record({
   parent: fc.nat(15),
@@ -156,7 +157,7 @@ const anyNode: fc.Arbitrary<Node> = fc.record({
   isParallel: fc.boolean(),
   initial: fc.nat(15),
   tags: someOf(fc.constantFrom("busy", "idle", "loud"), 0, 2),
-  output: maybe(fc.nat(3), 1),
+  output: maybe(fc.nat(3), 2),
   entry: someOf(anyAct, 0, 2),
   exit: someOf(anyAct, 0, 2),
   on: someOf(fc.record({ event: fc.constantFrom(...events, ...events, "*"), moves: someOf(plainMove, 1, 2) }), 0, 3),
@@ -196,7 +197,12 @@ export interface RunLog {
 
 interface Given {
   readonly context: { readonly n: number };
-  readonly event: { readonly type: string };
+  readonly event: { readonly type: string; readonly output?: unknown };
+}
+
+/** What an event that tells of a done state brings along. */
+function outputIn({ output }: Given["event"]): string {
+  return output === undefined ? "" : JSON.stringify(output);
 }
 
 function delayOf({ ms, form }: Delay): unknown {
@@ -225,7 +231,7 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
     const at = `${place} ${act.kind}`;
     switch (act.kind) {
       case "note":
-        return ({ context, event }: Given) => say(`${at} n=${context.n} ${event.type}`);
+        return ({ context, event }: Given) => say(`${at} n=${context.n} ${event.type} ${outputIn(event)}`);
       case "named":
         return "named";
       case "withParams":

@@ -1,0 +1,195 @@
+import { type Down, fromMachine, type Logger, silentLogger, sys } from "@espalier/actors";
+import { createProbe } from "@espalier/actors/testing";
+import { expect } from "vitest";
+import { type AnyMachineSnapshot, createActor } from "xstate";
+import { buildMachine, type Chart, type RunLog, type Step } from "./random-machine.ts";
+import { createWorld, leavesNothing } from "./world.ts";
+
+/*
+ * The ways of running a machine that have to come to the same: XState by itself, and the kernel by each of its means.
+ */
+
+/** Everything of a machine that can be seen from outside. */
+export interface Picture {
+  readonly status: string;
+  readonly value: string;
+  readonly context: unknown;
+  readonly tags: readonly string[];
+  readonly history: string;
+  readonly output: unknown;
+  readonly error: string | undefined;
+  readonly dues: readonly number[];
+  readonly lines: readonly string[];
+}
+
+/** One way of running machines. */
+export interface Runner {
+  send(events: readonly string[]): void;
+  advance(ms: number): void;
+  picture(): Picture;
+}
+
+function newLog(): RunLog {
+  return { lines: [], budget: 150, self: undefined };
+}
+
+function pictureOf(
+  snapshot: AnyMachineSnapshot | undefined,
+  run: RunLog,
+  status: string,
+  error: unknown,
+  dues: readonly number[],
+): Picture {
+  const history = Object.entries(snapshot?.historyValue ?? {}).map(([id, nodes]) => [id, nodes.map((node) => node.id)]);
+  return {
+    status,
+    value: JSON.stringify(snapshot?.value ?? {}),
+    context: snapshot?.context ?? {},
+    tags: [...(snapshot?.tags ?? [])],
+    history: JSON.stringify(history),
+    output: snapshot?.output as unknown,
+    error: error === undefined ? undefined : (error as Error).message,
+    dues: dues.toSorted((a, b) => a - b),
+    lines: [...run.lines],
+  };
+}
+
+/** A clock of XState's kind: what is due together fires in the order in which it was armed. */
+class SimulatedClock {
+  now = 0;
+  /** Whether a timer was ever due at the same moment as another, or at once. */
+  hadTie = false;
+  timers: Array<{ readonly due: number; readonly order: number; readonly fire: () => void }> = [];
+  #order = 0;
+
+  setTimeout(fire: () => void, ms: number): number {
+    this.#order += 1;
+    this.hadTie ||= ms <= 0;
+    this.timers.push({ due: this.now + Math.max(0, ms), order: this.#order, fire });
+    this.timers.sort((a, b) => a.due - b.due || a.order - b.order);
+    return this.#order;
+  }
+
+  clearTimeout(order: number): void {
+    this.timers = this.timers.filter((timer) => timer.order !== order);
+  }
+
+  advance(ms: number): void {
+    const end = this.now + ms;
+    for (let first = this.timers[0]; first !== undefined && first.due <= end; first = this.timers[0]) {
+      this.hadTie ||= this.timers[1]?.due === first.due;
+      this.now = Math.max(this.now, first.due);
+      this.timers.shift();
+      first.fire();
+    }
+    this.now = end;
+  }
+}
+
+/** XState runs the machine by itself. */
+export function byXState(chart: Chart): Runner & { readonly clock: SimulatedClock } {
+  const run = newLog();
+  const clock = new SimulatedClock();
+  const machine = buildMachine(chart, run);
+  const actor = createActor(machine, { clock, logger: (label, value) => run.lines.push(`log ${label}: ${value}`) });
+  actor.on("*", (event) => run.lines.push(`emit ${JSON.stringify(event)}`));
+  actor.subscribe({ error: () => undefined });
+  actor.start();
+  clock.advance(0);
+  const runs = (): boolean => actor.getSnapshot().status === "active";
+  return {
+    clock,
+    send(events) {
+      for (const type of events) if (runs()) actor.send({ type });
+      clock.advance(0);
+    },
+    advance(ms) {
+      if (runs()) clock.advance(ms);
+    },
+    picture() {
+      const snapshot = actor.getSnapshot() as AnyMachineSnapshot;
+      const dues = runs() ? clock.timers.map(({ due }) => due) : [];
+      return pictureOf(snapshot, run, snapshot.status, snapshot.error, dues);
+    },
+  };
+}
+
+/** How the kernel takes events: by compiled plans, by XState's own transitions, or now this way and now that. */
+export type Way = "compiled" | "exact" | "mixed";
+
+/** The kernel runs it. */
+export function byKernel(chart: Chart, way: Way): Runner & { close(): Promise<void> } {
+  const run = newLog();
+  const world = createWorld();
+  const { system, clock } = world;
+  const logger: Logger = { ...silentLogger, info: (_fields, message) => run.lines.push(`log ${message}`) };
+  const definition = fromMachine(buildMachine(chart, run), {
+    name: "random",
+    logger,
+    exact: way === "exact",
+    onEmit: (event) => run.lines.push(`emit ${JSON.stringify(event)}`),
+  });
+  const probe = createProbe(system);
+  const ref = system.spawn(definition);
+  probe.self.monitor(ref);
+  clock.advanceSync(0);
+
+  function picture(): Picture {
+    const info = system.inspect().processes.find(({ pid }) => pid === ref);
+    const dues = (info?.resources ?? []).map(({ description }) => Number(description.split(" due at ")[1]));
+    const snapshot = run.self?.getSnapshot() as AnyMachineSnapshot | undefined;
+    if (info !== undefined) {
+      const { value, context, tags } = snapshot as AnyMachineSnapshot;
+      expect(info.state).toEqual({ value, context, tags: [...tags] });
+      return pictureOf(snapshot, run, "active", undefined, dues);
+    }
+    const { reason } = probe.messages[0] as Down;
+    if (reason.type === "error") return pictureOf(snapshot, run, "error", reason.error, []);
+    expect(reason).toEqual({ type: "normal", detail: snapshot?.output as unknown });
+    return pictureOf(snapshot, run, String(snapshot?.status), undefined, []);
+  }
+
+  let isWatched = false;
+
+  /** While somebody watches its transitions, XState takes its events. */
+  function turn(): void {
+    if (way !== "mixed" || !system.isAlive(ref)) return;
+    isWatched = !isWatched;
+    void sys.traceTransitions(system, ref, isWatched);
+    clock.advanceSync(0);
+  }
+
+  return {
+    send(events) {
+      turn();
+      for (const type of events) system.send(ref, { type });
+      clock.advanceSync(0);
+    },
+    advance(ms) {
+      turn();
+      clock.advanceSync(ms);
+    },
+    picture,
+    close: () => leavesNothing(world),
+  };
+}
+
+export function canBuild(chart: Chart): boolean {
+  try {
+    buildMachine(chart, newLog());
+    return true;
+  } catch (error) {
+    // XState refuses some charts, such as one whose target lies outside what it can reach, and says so in an Error of
+    // no further kind. Anything else is a mistake of the generator.
+    if (!(error instanceof Error) || error.constructor !== Error) throw error;
+    return false;
+  }
+}
+
+/** No step: only the start is looked at. */
+export function take(runner: Runner, step: Step | undefined, isSelfSender: boolean): void {
+  if (step === undefined) return;
+  if (step.type === "advance") runner.advance(step.ms);
+  else if (isSelfSender) for (const event of step.events) runner.send([event]);
+  else runner.send(step.events);
+}
