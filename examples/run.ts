@@ -4,6 +4,8 @@ const examples: Readonly<Record<string, string>> = {
   "echo-machine": "a connection as an XState machine",
   "echo-server": "a connection as a server with callbacks",
   "echo-loop": "a connection as an async function",
+  "tcp-echo-fsm": "the connection of OTP's classic tutorial",
+  "hot-upgrade": "a server that changes its protocol under load",
   counter: "an actor that crashes and is restarted",
   "crash-and-restart": "who is restarted with whom",
 };

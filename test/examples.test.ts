@@ -39,6 +39,31 @@ test("an async function runs as a connection", async () => {
   expect(await run("echo-loop")).toEqual(["sent hello, received welcome and hello"]);
 });
 
+test("the connection of the tutorial echoes packets, and its death is nobody else's business", async () => {
+  expect(await run("tcp-echo-fsm")).toEqual([
+    "sent hello, received hello",
+    'connections ended: {"killed":1}',
+    "sent hello again, received hello again",
+  ]);
+});
+
+test("a server changes its protocol under load and loses nothing; who cannot change stays as he was", async () => {
+  const [upgraded, stayed, answers = "", losses, ...rest] = await run("hot-upgrade");
+  expect([upgraded, losses, rest]).toEqual([
+    "connections upgraded: 4, stayed with version 1: 1",
+    "lost: 0, out of order: 0",
+    [],
+  ]);
+  expect(stayed).toMatch(/^ {2}<0\.\d+> stayed: Error: carol is not to be disturbed$/u);
+  const [sent = 0, byVersion1 = 0, byVersion2 = 0] = [...answers.matchAll(/(?<=: )\d+/gu)].map(Number);
+  expect(answers).toBe(`lines sent: ${sent}, answered by version 1: ${byVersion1}, by version 2: ${byVersion2}`);
+  expect([sent, byVersion1 + byVersion2]).toEqual([10_000, 10_000]);
+  // One has stayed with version 1 for all of its 2000 lines; the others had answers of both.
+  expect(byVersion1).toBeGreaterThan(2000);
+  expect(byVersion2).toBeGreaterThan(0);
+  expect(process.exitCode).toBeUndefined();
+});
+
 test("a crashed actor is started again, with a state that is in order", async () => {
   expect(await run("counter")).toEqual(["counted to 42", "after the crash 0", "and on to 1"]);
 });

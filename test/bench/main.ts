@@ -1,6 +1,7 @@
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { kernelFigures } from "./kernel.ts";
+import { machineCosts } from "./machines.ts";
 import { table } from "./measure.ts";
 import { placement } from "./processes.ts";
 import { socketFigures } from "./sockets.ts";
@@ -18,7 +19,7 @@ const { values } = parseArgs({
 const [processor] = os.cpus();
 print(`${processor?.model.trim() ?? "unknown processor"}, ${os.cpus().length} processors, Node ${process.version}`);
 
-if (values.only !== "kernel") {
+if (wants("sockets")) {
   print(`\nSockets: ${placement}. 64-byte echo over 100 connections; medians of 5 rounds taken in turn.\n`);
   const { raw, espalier } = await socketFigures();
   const rows = [
@@ -29,7 +30,7 @@ if (values.only !== "kernel") {
   print(table(["", "raw node:net", "espalier", "ratio"], rows));
 }
 
-if (values.only !== "sockets") {
+if (wants("kernel")) {
   print("\nKernel: CPU per operation, medians of 5 rounds in one process.\n");
   const figures = await kernelFigures();
   const reference = figures.find((figure) => figure.reference === true)?.value ?? Number.NaN;
@@ -37,6 +38,32 @@ if (values.only !== "sockets") {
     unit === "ns" ? [what, `${value.toFixed(0)} ns`, ratio(value, reference)] : [what, bytes(value), ""],
   );
   print(table(["", "cost", "of a bare queue"], rows));
+}
+
+if (wants("machines")) {
+  print(
+    "\nMachines: a connection of two states, whose 120 s timeout each packet puts off. CPU per event, mailbox included;",
+  );
+  print("heap per machine that waits for the next one; medians of 5 rounds in one process.\n");
+  const costs = await machineCosts();
+  const [reference] = costs;
+  const rows = costs.map(({ what, nanos, bytes: size }) => [
+    what,
+    `${nanos.toFixed(0)} ns`,
+    `${(1e9 / nanos / 1000).toFixed(0)}k`,
+    factor(reference?.nanos ?? Number.NaN, nanos),
+    bytes(size),
+    factor(reference?.bytes ?? Number.NaN, size),
+  ]);
+  print(table(["", "an event", "events/s", "faster", "a machine", "smaller"], rows));
+}
+
+function wants(part: string): boolean {
+  return values.only === undefined || values.only === part;
+}
+
+function factor(reference: number, value: number): string {
+  return `${(reference / value).toFixed(1)}×`;
 }
 
 function print(text: string): void {

@@ -96,12 +96,15 @@ export class Listener {
    * machine has no such state, or its handler is of another kind. One that was too busy within `timeoutMs` is named too,
    * and changes over when it gets to it.
    */
-  upgrade(handler: ConnectionDefinition, options?: UpgradeOptions): Promise<Upgrade>;
-  upgrade<Machine extends AnyStateMachine>(
+  upgrade<Context = unknown>(handler: ConnectionDefinition, options?: UpgradeOptions<Context>): Promise<Upgrade>;
+  upgrade<Machine extends AnyStateMachine, Context = unknown>(
     handler: ConnectionMachine<Machine>,
-    options?: UpgradeOptions,
+    options?: UpgradeOptions<Context>,
   ): Promise<Upgrade>;
-  async upgrade(handler: AnyStateMachine | ConnectionDefinition, options: UpgradeOptions = {}): Promise<Upgrade> {
+  async upgrade<Context>(
+    handler: AnyStateMachine | ConnectionDefinition,
+    options: UpgradeOptions<Context> = {},
+  ): Promise<Upgrade> {
     const definition = toConnectionDefinition(handler);
     this.#record.handler = definition;
     return upgradeConnections(this.#system, await this.connections(), definition, options);

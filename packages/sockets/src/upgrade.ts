@@ -1,12 +1,21 @@
-import { CallExitError, type Definition, type Migrate, type Pid, sys, type System } from "@espalier/actors";
+import {
+  CallExitError,
+  type Definition,
+  type MachineState,
+  type NewMachineState,
+  type Pid,
+  sys,
+  type System,
+} from "@espalier/actors";
 import type { ConnectionInput } from "./connection-event.ts";
 
-export interface UpgradeOptions {
+/** `Context` is that of the old machine, as far as `migrate` says what it takes it for. */
+export interface UpgradeOptions<Context = unknown> {
   /**
    * Makes the state of a connection's old machine into one of the new machine. Absent: states and context are taken as
    * they are. It is called once for each connection; a throw leaves that connection with its old machine.
    */
-  readonly migrate?: Migrate;
+  readonly migrate?: (state: MachineState & { readonly context: Context }) => NewMachineState;
   /** How long to wait for a connection that is busy, in milliseconds. @defaultValue 5000 */
   readonly timeoutMs?: number;
 }
@@ -28,11 +37,11 @@ export interface Upgrade {
 const BATCH = 1000;
 
 /** Gives running connections a new handler, each between two of its events. */
-export async function upgradeConnections(
+export async function upgradeConnections<Context>(
   system: System,
   connections: readonly Pid[],
   handler: Definition<ConnectionInput>,
-  { migrate, timeoutMs = 5000 }: UpgradeOptions,
+  { migrate, timeoutMs = 5000 }: UpgradeOptions<Context>,
 ): Promise<Upgrade> {
   const stayed: Stayed[] = [];
   let upgraded = 0;

@@ -61,6 +61,8 @@ export class ServerWorld {
   readonly clock: ManualClock | undefined;
   /** What the log has of level warn and error. A test takes out what it expects; the rest fails it. */
   readonly logged: string[] = [];
+  /** What the log has of level info. */
+  readonly told: string[] = [];
   readonly events: TraceEvent[] = [];
   readonly listeners: Listener[] = [];
   readonly clients: SocketRecorder[] = [];
@@ -84,7 +86,8 @@ export class ServerWorld {
       this.logged.push(`${level} ${text}`);
       this.changed();
     };
-    const logger: Logger = { ...silentLogger, warn: note("warn"), error: note("error") };
+    const info = (_fields: object, text: string) => void this.told.push(text);
+    const logger: Logger = { ...silentLogger, info, warn: note("warn"), error: note("error") };
     this.clock = kind === "memory" ? new ManualClock({ logger }) : undefined;
     this.#memory = kind === "memory" ? memoryTransport(options.memory) : undefined;
     this.transport = this.#memory ?? tcpTransport();
