@@ -104,6 +104,7 @@ const mutants: ReadonlyArray<readonly [string, () => void]> = [
   ["assignments key by key are left out", without(Code.assignKeys)],
   ["raised events and delays are left out", without(Code.raise)],
   ["cancels are left out", without(Code.cancel)],
+  ["timeouts are not armed anew", without(Code.rearm)],
   ["XState's other actions are left out", without(Code.builtin)],
   ["done events are left out", without(Code.done)],
   ["the end of the machine is left out", without(Code.finish)],

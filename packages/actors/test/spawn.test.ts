@@ -14,6 +14,7 @@ import {
   normal,
   ok,
   type Pid,
+  type Process,
   RegistrationError,
   shutdown,
   Started,
@@ -410,6 +411,33 @@ describe("startChild", () => {
       { type: "started", result: { ok: false, error: "ignored" } },
       { type: "exit", reason: normal },
     ]);
+  });
+
+  test("gives the one Started to whoever asked for the start, though another has become the parent", async () => {
+    const { system } = createWorld();
+    const { promise, resolve } = defer();
+    const messages: unknown[] = [];
+    const pids: Pid[] = [];
+    const family = (name: string, start: (process: Process) => unknown): Definition => ({
+      name,
+      behaviour: {
+        kind: name,
+        start: (process) => void start(process),
+        receive: (_process, message) => void messages.push([name, message]),
+      },
+    });
+    const slow: Definition = {
+      name: "slow",
+      behaviour: { kind: "slow", start: () => promise, receive: () => undefined },
+    };
+    system.spawn(family("parent", (process) => pids.push(process.startChild(slow, undefined))));
+    await system.idle();
+    const [child] = pids as [Pid];
+    system.spawn(family("adopter", (process) => process.adopt(child, "adopted")));
+    resolve();
+    await system.idle();
+    expect(messages).toEqual([["parent", new Started(child, { ok: true, ref: child })]]);
+    expect(system.inspect().processes.find(({ pid }) => pid === child)?.path).toBe("adopter-2/adopted");
   });
 
   test("gives one Started and no exit message when the name is taken", async () => {

@@ -117,6 +117,11 @@ function fire(queue: TimerQueue, now: number): number[] {
   return names;
 }
 
+/** Times in no order, some of them the same. */
+function dueOf(place: number): number {
+  return (place * 7919) % 500;
+}
+
 describe("a timer queue", () => {
   test("fires what a sorted list would fire", () => {
     fc.assert(
@@ -161,6 +166,33 @@ describe("a timer queue", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  test("grows and shrinks with its timers, and forgets none", () => {
+    const queue = new TimerQueue();
+    const timers = Array.from({ length: 1000 }, (_, place) => new NamedTimer(queue, place));
+    for (let round = 0; round < 2; round += 1) {
+      for (const [place, timer] of timers.entries()) queue.arm(timer, dueOf(place));
+      const kept = timers.filter((_, place) => place % 20 === 0);
+      for (const [place, timer] of timers.entries()) if (place % 20 !== 0) queue.cancel(timer);
+      for (const timer of kept) queue.arm(timer, dueOf(timer.name) + 1000);
+      expect(queue.size).toBe(kept.length);
+      expect(kept.map((timer) => timer.due)).toEqual(kept.map((timer) => dueOf(timer.name) + 1000));
+      const expected = kept.toSorted((a, b) => dueOf(a.name) - dueOf(b.name));
+      expect(fire(queue, 2000)).toEqual(expected.map((timer) => timer.name));
+    }
+  });
+
+  test("knows when each of its timers is due", () => {
+    const real = new Real();
+    const timer = real.timer(0);
+    expect(timer.due).toBe(Infinity);
+    real.queue.arm(timer, 1.5);
+    expect(timer.due).toBe(1.5);
+    real.queue.arm(timer, 3);
+    expect(timer.due).toBe(3);
+    real.queue.cancel(timer);
+    expect(timer.due).toBe(Infinity);
   });
 
   test("fires nothing before its time", () => {

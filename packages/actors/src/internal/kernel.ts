@@ -34,8 +34,6 @@ export class Kernel {
   firstProcess: ActorProcess | null = null;
   lastProcess: ActorProcess | null = null;
   processCount = 0;
-  /** How many actors were started from outside, for their paths. */
-  spawned = 0;
   /** User promises that actors wait for. */
   tasks = 0;
   /** Signals delivered so far. */
@@ -50,6 +48,7 @@ export class Kernel {
   time: number;
 
   #nextPid = 1;
+  #spawned = 0;
   #draining = false;
   #woken = false;
   #inIo = false;
@@ -63,6 +62,8 @@ export class Kernel {
   readonly #tracers = new Map<Tracer, TraceDetail>();
   /** The event whose handling is under way: the cause of all that happens now. */
   cause = 0;
+  /** The message whose handling is under way. */
+  message: unknown = undefined;
   #nextEvent = 1;
 
   readonly #drain: () => boolean;
@@ -80,6 +81,12 @@ export class Kernel {
     const pid = new Pid(this.#nextPid);
     this.#nextPid += 1;
     return pid;
+  }
+
+  /** Answers which of the actors that were started from outside the next one is, for its path. */
+  countChild(): number {
+    this.#spawned += 1;
+    return this.#spawned;
   }
 
   add(process: ActorProcess): void {
@@ -197,7 +204,7 @@ export class Kernel {
 
   /** Keeps the host's one timer at the next deadline; done once a drain, so a call that is answered costs none. */
   #syncTimer(): void {
-    const next = this.timers.nextDue;
+    const next = this.timers.nextVisit;
     if (next === this.#armedFor) return;
     // A timer that is armed too early fires for nothing and is armed anew: cheaper than to move it at each change.
     if (next > this.#armedFor && next !== Infinity) return;

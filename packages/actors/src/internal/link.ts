@@ -32,18 +32,19 @@ export class Link {
   }
 
   remove(): void {
-    this.#removeFrom(this.a, this.previousOfA, this.nextOfA);
-    this.#removeFrom(this.b, this.previousOfB, this.nextOfB);
+    close(this.a, this.previousOfA, this.nextOfA);
+    close(this.b, this.previousOfB, this.nextOfB);
   }
+}
 
-  #removeFrom(process: ActorProcess, previous: Link | null, next: Link | null): void {
-    if (previous === null) process.links = next;
-    else if (previous.a === process) previous.nextOfA = next;
-    else previous.nextOfB = next;
-    if (next === null) return;
-    if (next.a === process) next.previousOfA = previous;
-    else next.previousOfB = previous;
-  }
+/** Closes the gap between two neighbours in the list of an actor. */
+function close(process: ActorProcess, previous: Link | null, next: Link | null): void {
+  if (previous === null) process.links = next;
+  else if (previous.a === process) previous.nextOfA = next;
+  else previous.nextOfB = next;
+  if (next === null) return;
+  if (next.a === process) next.previousOfA = previous;
+  else next.previousOfB = previous;
 }
 
 function insertBefore(first: Link | null, process: ActorProcess, link: Link): Link | null {

@@ -2,26 +2,26 @@ import type { Match } from "../behaviour.ts";
 import { Ring } from "./ring.ts";
 import { unwrap } from "./traced.ts";
 
-/** Stands for "no message" in the slot that holds the first one; undefined may be a message. */
+/** Stands for "no message"; undefined may be a message. */
 const EMPTY: unique symbol = Symbol("empty");
 
-/** For how many waiting messages an actor keeps the room when none waits any more. */
-const MOST_KEPT_CAPACITY = 8;
-
 /**
- * The messages of one actor, oldest first, any of which can be taken out. The first stands in a slot of its own, since
- * most mailboxes never hold two. An actor inherits its mailbox instead of holding one: there may be 250,000 of them.
+ * The messages of one actor, oldest first, any of which can be taken out. An actor inherits its mailbox instead of
+ * holding one: there may be 250,000 of them. For the same reason no class that an actor is made of has methods that are
+ * private by `#`: V8 keeps a word in each object for each class with such methods.
  */
 export abstract class Mailbox {
-  #head: unknown = EMPTY;
-  #queue: Ring<unknown> | null = null;
+  /** EMPTY, the only entry, or a ring of them that is never empty: most mailboxes hold one message or none. */
+  #mail: unknown = EMPTY;
 
   get mailboxLength(): number {
-    return this.#head === EMPTY ? 0 : 1 + (this.#queue?.length ?? 0);
+    const mail = this.#mail;
+    if (mail === EMPTY) return 0;
+    return mail instanceof Ring ? mail.length : 1;
   }
 
   protected get hasMail(): boolean {
-    return this.#head !== EMPTY;
+    return this.#mail !== EMPTY;
   }
 
   /** The places in the mailbox have changed: a blocked receive must not trust those it remembers. */
@@ -29,33 +29,42 @@ export abstract class Mailbox {
 
   /** Appends an entry: a message, or a traced one. */
   protected append(entry: unknown): void {
-    if (this.#head === EMPTY) this.#head = entry;
-    else (this.#queue ??= new Ring()).push(entry);
+    if (this.#mail === EMPTY) this.#mail = entry;
+    else this.ring().push(entry);
   }
 
   unreceive(message: unknown): void {
     this.lookAgain();
-    if (this.#head !== EMPTY) (this.#queue ??= new Ring()).unshift(this.#head);
-    this.#head = message;
+    if (this.#mail === EMPTY) this.#mail = message;
+    else this.ring().unshift(message);
+  }
+
+  /** The entries, of which there is one at least, as a ring. */
+  private ring(): Ring<unknown> {
+    const mail = this.#mail;
+    if (mail instanceof Ring) return mail;
+    const ring = new Ring<unknown>();
+    ring.push(mail);
+    this.#mail = ring;
+    return ring;
   }
 
   /** The message at a place counted from the front. */
   protected messageAt(index: number): unknown {
-    return unwrap(index === 0 ? this.#head : this.#queue?.at(index - 1));
+    const mail = this.#mail;
+    return unwrap(mail instanceof Ring ? mail.at(index) : mail);
   }
 
-  /** Takes out the entry at a place counted from the front. */
+  /** Takes out the entry at a place counted from the front, where there is one. */
   protected takeAt(index: number): unknown {
-    if (index > 0) return this.#queue?.remove(index - 1);
-    const entry = this.#head;
-    const queue = this.#queue;
-    if (queue === null) this.#head = EMPTY;
-    else if (queue.length > 0) this.#head = queue.shift();
-    else {
-      this.#head = EMPTY;
-      // An actor that was flooded once does not keep the room for it.
-      if (queue.capacity > MOST_KEPT_CAPACITY) this.#queue = null;
+    const mail = this.#mail;
+    if (!(mail instanceof Ring)) {
+      this.#mail = EMPTY;
+      return mail;
     }
+    const entry: unknown = index === 0 ? mail.shift() : mail.remove(index);
+    // An actor to which several came at once does not keep the room for them.
+    if (mail.length === 0) this.#mail = EMPTY;
     return entry;
   }
 
@@ -76,12 +85,10 @@ export abstract class Mailbox {
       if (match(unwrap(entry))) taken(unwrap(entry));
       else kept.push(entry);
     }
-    this.#head = kept.length === 0 ? EMPTY : kept.shift();
-    this.#queue = kept.length === 0 ? null : kept;
+    this.#mail = kept.length === 0 ? EMPTY : kept;
   }
 
   protected dropAll(): void {
-    this.#head = EMPTY;
-    this.#queue = null;
+    this.#mail = EMPTY;
   }
 }

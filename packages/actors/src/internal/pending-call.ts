@@ -22,9 +22,8 @@ type Settle = (outcome: CallOutcome, id: RequestId) => void;
  * answer vanishes), and the monitor that fails the call when the callee dies.
  */
 class PendingCall extends Watch implements From, RequestId {
-  readonly kind = "call" as const;
   readonly caller: Pid | undefined;
-  readonly #targetName: string;
+  readonly #target: Pid;
   readonly #settle: Settle;
   #timer: CallTimer | null = null;
   #isOver = false;
@@ -32,13 +31,17 @@ class PendingCall extends Watch implements From, RequestId {
   constructor(target: ActorProcess, caller: ActorProcess | null, settle: Settle) {
     super(target);
     this.caller = caller?.pid;
-    this.#targetName = target.pid.toString();
+    this.#target = target.pid;
     this.#settle = settle;
     caller?.own(this);
   }
 
+  get kind(): "call" {
+    return "call";
+  }
+
   limit(kernel: Kernel, timeoutMs: number): void {
-    this.#timer = new CallTimer(kernel, () => this.#fail(new CallTimeoutError(this.#targetName, timeoutMs)));
+    this.#timer = new CallTimer(kernel, this, timeoutMs);
     kernel.timers.arm(this.#timer, kernel.host.now() + timeoutMs);
     this.#timer.tellHost();
   }
@@ -48,7 +51,11 @@ class PendingCall extends Watch implements From, RequestId {
   }
 
   targetDied(reason: ExitReason): void {
-    this.#fail(new CallExitError(this.#targetName, reason));
+    this.#fail(new CallExitError(this.#target.toString(), reason));
+  }
+
+  expired(timeoutMs: number): void {
+    this.#fail(new CallTimeoutError(this.#target.toString(), timeoutMs));
   }
 
   /** The caller died, or has given up: nobody is left to hear of it. */
@@ -73,22 +80,24 @@ class PendingCall extends Watch implements From, RequestId {
   }
 
   override describe(): string {
-    return `call to ${this.#targetName}`;
+    return `call to ${this.#target.toString()}`;
   }
 }
 
 class CallTimer extends Timer {
   readonly #kernel: Kernel;
-  readonly #expired: () => void;
+  readonly #call: PendingCall;
+  readonly #timeoutMs: number;
 
-  constructor(kernel: Kernel, expired: () => void) {
+  constructor(kernel: Kernel, call: PendingCall, timeoutMs: number) {
     super(kernel.timers);
     this.#kernel = kernel;
-    this.#expired = expired;
+    this.#call = call;
+    this.#timeoutMs = timeoutMs;
   }
 
   fire(): void {
-    this.#expired();
+    this.#call.expired(this.#timeoutMs);
   }
 
   /** Outside a drain nobody else would tell the host of a change: not of a deadline, nor that there is none any more. */

@@ -30,7 +30,8 @@ import { findLink, Link } from "./link.ts";
 import { MessageTimer } from "./message-timer.ts";
 import { disown, own } from "./ownership.ts";
 import { abandonCall, type CallOutcome, checkTimeout, makeCall, startCall } from "./pending-call.ts";
-import { Runner, type SpawnRequest, type StartListener } from "./runner.ts";
+import { Runner } from "./runner.ts";
+import type { SpawnRequest, StartListener } from "./spawn-request.ts";
 import { startTask } from "./task.ts";
 import { Monitor } from "./watch.ts";
 
@@ -38,7 +39,7 @@ import { Monitor } from "./watch.ts";
  * A running actor as its own code sees it: its context, and what the kernel's other parts do to it. Deliberately one
  * object for mailbox, process and context, since there may be 250,000 of them.
  */
-export class ActorProcess extends Runner implements Process {
+export class ActorProcess extends Runner implements Process, StartListener {
   constructor(kernel: Kernel, request: SpawnRequest<never, Pid>) {
     super(kernel, request);
     this.pid.process = this;
@@ -94,7 +95,7 @@ export class ActorProcess extends Runner implements Process {
 
   send(target: Destination, message: unknown): void {
     this.assertAlive();
-    const process = typeof target === "string" ? this.#named(target) : target.process;
+    const process = typeof target === "string" ? named(this.kernel, target) : target.process;
     if (process !== null) process.deliver(message, this.pid);
   }
 
@@ -147,7 +148,7 @@ export class ActorProcess extends Runner implements Process {
   spawnLink<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
     this.assertAlive();
     const child = spawnProcess(this.kernel, spawnRequest(definition, args, options, this, null));
-    this.#linkTo(child);
+    linkTo(this, child);
     return child.pid as Ref;
   }
 
@@ -175,7 +176,7 @@ export class ActorProcess extends Runner implements Process {
     options: SpawnOptions = {},
   ): Promise<StartResult<Ref>> {
     this.assertAlive();
-    return startProcess(this.kernel, definition, args, options, this, (child) => this.#linkTo(child));
+    return startProcess(this.kernel, definition, args, options, this, (child) => linkTo(this, child));
   }
 
   startChild<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args: Args, options: SpawnOptions = {}): Ref {
@@ -187,11 +188,13 @@ export class ActorProcess extends Runner implements Process {
       this.accept(new Started(nobody, { ok: false, error: "alreadyStarted", pid: taken.pid }), taken.pid);
       return nobody as Ref;
     }
-    // The child starts in a step of its own, so its pid is known by the time the listener needs it.
-    const listener: StartListener = (result) => this.accept(new Started(child.pid, result), child.pid);
-    const child = spawnProcess(kernel, spawnRequest(definition, args, options, this, listener));
-    this.#linkTo(child);
+    const child = spawnProcess(kernel, spawnRequest(definition, args, options, this, this));
+    linkTo(this, child);
     return child.pid as Ref;
+  }
+
+  childStarted(child: Pid, result: StartResult): void {
+    this.accept(new Started(child, result), child);
   }
 
   adopt(pid: Pid, id: string): boolean {
@@ -200,7 +203,7 @@ export class ActorProcess extends Runner implements Process {
     if (child === null || child.isDoomed || child === this) return false;
     child.parent = this;
     child.key = id;
-    this.#linkTo(child);
+    linkTo(this, child);
     return true;
   }
 
@@ -209,18 +212,12 @@ export class ActorProcess extends Runner implements Process {
     const other = livingProcess(pid);
     if (pid === this.pid) return;
     if (other !== null) {
-      this.#linkTo(other);
+      linkTo(this, other);
     } else if (this.isTrappingExits) {
       this.accept(new Exit(pid, noproc), pid);
     } else {
       throw new NoProcessError(pid.toString());
     }
-  }
-
-  #linkTo(other: ActorProcess): void {
-    if (other.isDead || findLink(this, other) !== null) return;
-    void new Link(this, other);
-    if (this.kernel.tracer !== null) this.kernel.trace("link", this, { with: other.pid });
   }
 
   unlink(pid: Pid): void {
@@ -270,7 +267,9 @@ export class ActorProcess extends Runner implements Process {
     const target = first as Pid;
     target.process?.acceptExit(this.pid, toExitReason(second), false, this);
     // As in Erlang, a signal to oneself has taken effect when `exit` returns.
-    if (target === this.pid && this.doom !== null) throw new ActorExit(this.doom);
+    if (target !== this.pid) return;
+    const { doom } = this;
+    if (doom !== null) throw new ActorExit(doom);
   }
 
   trapExit(on: boolean): boolean {
@@ -352,12 +351,18 @@ export class ActorProcess extends Runner implements Process {
   random(): number {
     return this.kernel.host.random(this.path);
   }
+}
 
-  #named(name: string): ActorProcess {
-    const process = this.kernel.names.get(name);
-    if (process === undefined) throw new NoProcessError(`named "${name}"`);
-    return process;
-  }
+function linkTo(process: ActorProcess, other: ActorProcess): void {
+  if (other.isDead || findLink(process, other) !== null) return;
+  void new Link(process, other);
+  if (process.kernel.tracer !== null) process.kernel.trace("link", process, { with: other.pid });
+}
+
+function named(kernel: Kernel, name: string): ActorProcess {
+  const process = kernel.names.get(name);
+  if (process === undefined) throw new NoProcessError(`named "${name}"`);
+  return process;
 }
 
 function spawnRequest<Args, Ref extends Pid>(
@@ -400,7 +405,7 @@ export function startProcess<Args, Ref extends Pid>(
   const taken = options.name === undefined ? undefined : kernel.names.get(options.name);
   if (taken !== undefined) return Promise.resolve({ ok: false, error: "alreadyStarted", pid: taken.pid });
   return new Promise((resolve) => {
-    const listener: StartListener = (result) => resolve(result as StartResult<Ref>);
+    const listener: StartListener = { childStarted: (_child, result) => resolve(result as StartResult<Ref>) };
     created(spawnProcess(kernel, spawnRequest(definition, args, options, parent, listener)));
   });
 }

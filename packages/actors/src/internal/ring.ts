@@ -9,11 +9,6 @@ export class Ring<Item> {
     return this.#length;
   }
 
-  /** For how many items there is room already. */
-  get capacity(): number {
-    return this.#items.length;
-  }
-
   push(item: Item): void {
     if (this.#length === this.#items.length) this.#grow();
     this.#items[(this.#head + this.#length) & (this.#items.length - 1)] = item;

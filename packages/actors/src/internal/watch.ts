@@ -45,7 +45,6 @@ export abstract class Watch extends Resource {
 
 /** A monitor: its target's death becomes one `Down` in its owner's mailbox. */
 export class Monitor extends Watch implements MonitorRef {
-  readonly kind = "monitor" as const;
   readonly pid: Pid;
   readonly name: string | undefined;
 
@@ -53,6 +52,10 @@ export class Monitor extends Watch implements MonitorRef {
     super(target);
     this.pid = target.pid;
     this.name = name;
+  }
+
+  get kind(): "monitor" {
+    return "monitor";
   }
 
   targetDied(reason: ExitReason): void {
@@ -69,12 +72,15 @@ export class Monitor extends Watch implements MonitorRef {
 
 /** An outside party that waits for an actor's end. */
 export class EndWaiter extends Watch {
-  readonly kind = "waiter";
   readonly #ended: (reason: ExitReason) => void;
 
   constructor(target: ActorProcess, ended: (reason: ExitReason) => void) {
     super(target);
     this.#ended = ended;
+  }
+
+  get kind(): "waiter" {
+    return "waiter";
   }
 
   targetDied(reason: ExitReason): void {

@@ -30,6 +30,8 @@ export const Code = {
   done: 9,
   /** The machine is done. */
   finish: 10,
+  /** Cancels the timeout of a state and arms it anew, when the state is left for itself. */
+  rearm: 11,
 } as const;
 
 export type OperationCode = (typeof Code)[keyof typeof Code];
@@ -144,6 +146,35 @@ function compileRaise({ event, delay, id }: BuiltinAction, { delays }: Implement
   else operation.delay = wait;
   operation.id = id as string | undefined;
   return operation;
+}
+
+/**
+ * The same operations, with one for each timeout that is cancelled on the way out of a state and armed anew on the way
+ * back in, as every packet does to an idle timeout. Nobody sees the difference, unless XState has a part in it.
+ */
+export function joinTimeouts(operations: readonly Operation[]): readonly Operation[] {
+  if (operations.some(({ code }) => code === Code.builtin || code === Code.retry)) return operations;
+  const joined = new Map<unknown, Operation>();
+  for (const operation of operations) if (isTimeout(operation)) joined.set(operation.id, operation);
+  const cancelled = new Set<unknown>();
+  return operations.flatMap((operation) => {
+    if (operation.code === Code.cancel && joined.has(operation.value)) {
+      cancelled.add(operation.value);
+      return [];
+    }
+    return isTimeout(operation) && cancelled.has(operation.id) ? [rearm(operation)] : [operation];
+  });
+}
+
+function isTimeout({ code, id, value, call, delay, params, paramsOf }: Operation): boolean {
+  const isPlain = call === null && params === undefined && paramsOf === null && typeof delay === "number";
+  return (
+    code === Code.raise && isPlain && id?.startsWith("xstate.after.") === true && (value as EventObject).type === id
+  );
+}
+
+function rearm({ name, id, value, delay }: Operation): Operation {
+  return Object.assign(new Operation(Code.rearm), { name, id, value, delay });
 }
 
 /** The event that tells of a done state. `output` may be a function of the context. */

@@ -1,5 +1,5 @@
 import { Configuration, type Plan } from "./configuration.ts";
-import { Code, compileActions, Operation } from "./operation.ts";
+import { Code, compileActions, joinTimeouts, Operation } from "./operation.ts";
 import { type Microstep, type Position, Structure } from "./structure.ts";
 import type { Children, Machine, Snapshot, StateNode, Transition } from "./xstate.ts";
 
@@ -51,7 +51,7 @@ export class Program {
   }
 
   #toPlan({ steps, next, isChanging }: Microstep): Plan {
-    return { operations: this.#operationsOf(steps), next: this.intern(next), isChanging };
+    return { operations: joinTimeouts(this.#operationsOf(steps)), next: this.intern(next), isChanging };
   }
 
   #operationsOf(steps: Microstep["steps"]): Operation[] {

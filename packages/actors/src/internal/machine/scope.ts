@@ -6,13 +6,21 @@ import type { ActorProcess } from "../process.ts";
 import { childOf, Family } from "./family.ts";
 import { ActorHandle, type MachineSelf } from "./self.ts";
 import { formatStateValue } from "./state-value.ts";
-import { armTimer, type Delayed, MachineTimer } from "./timer.ts";
+import { AfterTimer, armTimer, type Delayed, type MachineTimer, SentTimer } from "./timer.ts";
 import type { ExecutableAction, LogicActor, Machine } from "./xstate.ts";
 
 /** What differs between two definitions of the same machine. */
 export interface MachineHooks {
   emit(event: EventObject, process: ActorProcess): void;
   log(process: ActorProcess, label: string | undefined, value: unknown): void;
+}
+
+/** What is kept of a step for those who trace transitions. */
+export interface StepRecord {
+  /** The names of its actions. */
+  readonly actions: string[];
+  /** A transition was taken. */
+  hasMoved: boolean;
 }
 
 /**
@@ -30,8 +38,8 @@ export class MachineScope {
   self: MachineSelf | null = null;
   /** Entry actions of the start wait until all of them are known, as in XState. */
   isStarting = false;
-  /** The names of the actions of this step, if somebody wants to know. */
-  executed: string[] | null = null;
+  /** What becomes of this step, if somebody wants to know. */
+  record: StepRecord | null = null;
   readonly #hooks: MachineHooks;
   readonly #deferred: Array<() => void> = [];
   /** Timers that were cancelled in this step and are still armed: a re-arm in the same step is then one store. */
@@ -60,7 +68,7 @@ export class MachineScope {
     if (this.#deferred.length > 0) this.#deferred.length = 0;
     if (this.#cancelled.length > 0) this.#dropCancelled();
     this.isStarting = false;
-    this.executed = null;
+    this.record = null;
     this.self = null;
   }
 
@@ -90,7 +98,7 @@ export class MachineScope {
 
   /** Not a method: XState puts its own in this place for the time of a microstep. */
   actionExecutor = (action: ExecutableAction): void => {
-    this.executed?.push(action.type);
+    this.record?.actions.push(action.type);
     if (action.exec === undefined) return;
     if (this.isStarting) this.#deferred.push(() => this.#execute(action));
     else this.#execute(action);
@@ -118,10 +126,12 @@ export class MachineScope {
   }
 
   /** Not a method: XState takes it out of the scope. It is given `(value)` or `(label, value)`. */
-  readonly logger = (...args: [unknown] | [string, unknown]): void => {
-    if (args.length === 1) this.#hooks.log(this.current.process, undefined, args[0]);
-    else this.#hooks.log(this.current.process, args[0], args[1]);
-  };
+  readonly logger = (...args: [unknown] | [string, unknown]): void => this.log(this.current.process, args);
+
+  log(process: ActorProcess, args: [unknown] | [string, unknown]): void {
+    if (args.length === 1) this.#hooks.log(process, undefined, args[0]);
+    else this.#hooks.log(process, args[0], args[1]);
+  }
 
   stopChild(child: LogicActor): void {
     if (child._parent !== this.self) {
@@ -130,14 +140,14 @@ export class MachineScope {
     child._stop();
   }
 
-  relay(self: MachineSelf, target: unknown, event: EventObject): void {
+  relay(from: Pid, target: unknown, event: EventObject): void {
     const pid = pidOf(target);
     if (pid !== undefined) {
-      pid.process?.deliver(event, self.pid);
+      pid.process?.deliver(event, from);
       return;
     }
     const child = childOf(target);
-    if (child !== undefined) child.deliver(event, self.pid);
+    if (child !== undefined) child.deliver(event, from);
     else if (canReceive(target)) target.send(event);
     else throw new TypeError(`machine ${this.id} sends to ${describeValue(target)}; expected an actor`);
   }
@@ -146,12 +156,13 @@ export class MachineScope {
 
   schedule(self: MachineSelf, target: unknown, event: EventObject, delay: number, id: string | undefined): void {
     const { process } = self;
-    let timer = id === undefined ? undefined : this.#takeCancelled(id);
+    const isAfter = target === self && id === event.type;
+    let timer = id === undefined ? undefined : this.#takeCancelled(id, isAfter ? undefined : target);
     if (timer === undefined) {
-      timer = new MachineTimer(this.kernel.timers, id, target, event);
+      const queue = this.kernel.timers;
+      timer = isAfter ? new AfterTimer(queue, event) : new SentTimer(queue, id, target, event);
       process.own(timer);
     } else {
-      timer.target = target;
       timer.event = event;
     }
     if (id !== undefined) self.rememberTimer(timer);
@@ -159,11 +170,11 @@ export class MachineScope {
   }
 
   /** The timer of this id, if it was cancelled earlier in this step. */
-  #takeCancelled(id: string): MachineTimer | undefined {
+  #takeCancelled(id: string, target: unknown): MachineTimer | undefined {
     const cancelled = this.#cancelled;
     for (let index = cancelled.length - 1; index >= 0; index -= 1) {
       const timer = cancelled[index];
-      if (timer?.id !== id) continue;
+      if (timer === undefined || timer.id !== id || timer.target !== target) continue;
       const last = cancelled.pop();
       if (last !== undefined && last !== timer) cancelled[index] = last;
       return timer;
@@ -175,9 +186,20 @@ export class MachineScope {
     const timer = self.forgetTimer(id);
     if (timer === undefined) return;
     // One that has fired waits in the mailbox, and must not be taken for the timeout of what happened since.
-    if (timer.place < 0) timer.isCancelled = true;
+    if (timer.place < 0) timer.makeVoid();
     else this.#cancelled.push(timer);
     if (this.kernel.tracer !== null) this.kernel.trace("timerCancelled", self.process, {});
+  }
+
+  /** Arms the timeout of a state anew; a store, if it is armed. */
+  rearm(self: MachineSelf, event: EventObject, delay: number, id: string): void {
+    const timer = self.timerOf(id);
+    if (timer !== undefined && timer.place >= 0) {
+      armTimer(this.kernel, self.process, timer, delay);
+      return;
+    }
+    this.cancel(self, id);
+    this.schedule(self, self, event, delay, id);
   }
 
   /** A delayed event of this actor has come up: answers it if it is for the machine, sends it on if for another. */
@@ -186,8 +208,8 @@ export class MachineScope {
     // XState forgets whatever has the id of a timer that fires, so a second one with the same id is not in reach of
     // `cancel` any more.
     if (timer.id !== undefined) self.forgetTimer(timer.id);
-    if (timer.target === self) return event;
-    this.relay(self, timer.target, event);
+    if (timer.target === undefined || timer.target === self) return event;
+    this.relay(self.pid, timer.target, event);
     return undefined;
   }
 }
@@ -220,7 +242,7 @@ class SharedSystem {
   }
 
   _relay(source: MachineSelf, target: unknown, event: EventObject): void {
-    this.#scope.relay(source, target, event);
+    this.#scope.relay(source.pid, target, event);
   }
 
   /** The child that is about to be stopped gives up its name at once, so that another can have it. */
@@ -228,8 +250,10 @@ class SharedSystem {
     childOf(child)?.family._unregister(child);
   }
 
-  _sendInspectionEvent(): void {
-    // The trace of the kernel is what inspectors read.
+  /** The trace of the kernel is what inspectors read; it takes from XState's whether an event has a transition. */
+  _sendInspectionEvent({ _transitions: taken = [] }: { readonly _transitions?: readonly unknown[] }): void {
+    const { record } = this.#scope;
+    if (record !== null && taken.length > 0) record.hasMoved = true;
   }
 }
 

@@ -3,20 +3,30 @@ import type { Kernel } from "../kernel.ts";
 import type { ActorProcess } from "../process.ts";
 import { Timer, type TimerQueue } from "../timer-queue.ts";
 
-/** `after`, or a delayed `raise` or `sendTo`. */
-export class MachineTimer extends Timer {
-  /** What `cancel` calls it. */
-  readonly id: string | undefined;
-  target: unknown;
-  event: EventObject;
-  /** It was cancelled, and is void; if it is still armed, whoever arms it anew in the same step may have it. */
-  isCancelled = false;
+/** Stands for the event of a timer that was cancelled. */
+const nothing: EventObject = Object.freeze({ type: "" });
 
-  constructor(queue: TimerQueue, id: string | undefined, target: unknown, event: EventObject) {
+/** An event that comes later. */
+export abstract class MachineTimer extends Timer {
+  event: EventObject;
+
+  constructor(queue: TimerQueue, event: EventObject) {
     super(queue);
-    this.id = id;
-    this.target = target;
     this.event = event;
+  }
+
+  /** What `cancel` calls it. */
+  abstract readonly id: string | undefined;
+  /** Whom the event is for; undefined: the machine itself. */
+  abstract readonly target: unknown;
+
+  /** It was cancelled after it had fired, and what waits in the mailbox is void. */
+  get isCancelled(): boolean {
+    return this.event === nothing;
+  }
+
+  makeVoid(): void {
+    this.event = nothing;
   }
 
   fire(owner: ActorProcess | null): void {
@@ -31,6 +41,29 @@ export class MachineTimer extends Timer {
 
   override describe(): string {
     return `${this.event.type} due at ${this.due}`;
+  }
+}
+
+/** `after`: for the machine itself, with the event's type for its id. There may be one for each of 250,000 actors. */
+export class AfterTimer extends MachineTimer {
+  get id(): string {
+    return this.event.type;
+  }
+
+  get target(): undefined {
+    return undefined;
+  }
+}
+
+/** A delayed `raise` or `sendTo`. */
+export class SentTimer extends MachineTimer {
+  readonly id: string | undefined;
+  readonly target: unknown;
+
+  constructor(queue: TimerQueue, id: string | undefined, target: unknown, event: EventObject) {
+    super(queue, event);
+    this.id = id;
+    this.target = target;
   }
 }
 
@@ -59,7 +92,9 @@ export class Delayed extends MachineSignal {
 export function armTimer(kernel: Kernel, process: ActorProcess, timer: MachineTimer, delay: number): void {
   // NaN and what lies in the past mean now, as with XState's clock.
   const wait = delay > 0 ? delay : 0;
-  const hasMoved = kernel.timers.arm(timer, kernel.host.now() + wait);
+  // Within a batch, the clock that is read once for many signals will do, as it does for Node's own timers.
+  const now = kernel.isDraining ? kernel.time : kernel.host.now();
+  const hasMoved = kernel.timers.arm(timer, now + wait);
   // Outside a drain nobody else would tell the host of an earlier deadline.
   if (hasMoved && !kernel.isDraining) kernel.wake();
   if (kernel.tracer !== null) timer.cause = kernel.trace("timerSet", process, { dueIn: wait });
