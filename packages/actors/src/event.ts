@@ -33,7 +33,7 @@ export interface TraceEvents {
   timerSet: { readonly dueIn: number };
   timerFired: object;
   timerCancelled: object;
-  /** A machine has taken an event; shown of those for which that was asked. `from` and `to` are its state values. */
+  /** An event has made a machine take a transition; shown of those for which that was asked. `from` and `to` are its state values. */
   transition: {
     readonly event: unknown;
     readonly from: unknown;

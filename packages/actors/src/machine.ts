@@ -2,7 +2,7 @@ import type { AnyStateMachine, EmittedFrom, EventFromLogic, EventObject, InputFr
 import type { Behaviour, Definition, Process, Progress } from "./behaviour.ts";
 import { CastMessage } from "./call.ts";
 import type { Context } from "./context.ts";
-import { ActorDeadError, describeValue } from "./errors.ts";
+import { ActorDeadError, CodeChangeError, describeValue } from "./errors.ts";
 import { type ExitReason, isExitReason, normal, shutdown } from "./exit-reason.ts";
 import type { Kernel } from "./internal/kernel.ts";
 import { Interpreter } from "./internal/machine/interpreter.ts";
@@ -10,7 +10,7 @@ import { moveTo, type MachineState, type NewMachineState, stateOf } from "./inte
 import { Program } from "./internal/machine/program.ts";
 import { type MachineHooks, MachineScope } from "./internal/machine/scope.ts";
 import { MachineSelf } from "./internal/machine/self.ts";
-import { ZeroTimeout } from "./internal/machine/shell.ts";
+import { Turn } from "./internal/machine/shell.ts";
 import { formatStateValue } from "./internal/machine/state-value.ts";
 import { Delayed, MachineSignal } from "./internal/machine/timer.ts";
 import type { Machine } from "./internal/machine/xstate.ts";
@@ -237,24 +237,20 @@ class MachineBehaviour implements Behaviour<unknown> {
     if (signal instanceof Delayed) {
       const event = self.interpreter.scope.elapsed(self, signal);
       if (event !== undefined) this.#handle(process, self, event);
-    } else if (signal instanceof ZeroTimeout) {
-      if (self.shell?.takeZero(signal) === true) this.#handle(process, self, signal.event);
+    } else if (signal instanceof Turn) {
+      const event = self.shell?.take(signal);
+      if (event !== undefined) this.#handle(process, self, event);
     } else if (signal instanceof FinishedAtStart) {
       process.stop(endReason(self));
     }
   }
 
   #handle(process: Process, self: MachineSelf, event: EventObject): void {
-    if (this.#fallbacks.size > 0) {
-      const fallback = this.#fallbacks.get(event.type);
-      if (fallback !== undefined && !self.interpreter.can(self, event)) {
-        fallback(event, process);
-        return;
-      }
-    }
     const before = self.configuration;
     self.shell?.eventArrives();
-    self.interpreter.transition(self, event);
+    const fallback = this.#fallbacks.size === 0 ? undefined : this.#fallbacks.get(event.type);
+    if (fallback !== undefined && !self.interpreter.can(self, event)) fallback(event, process);
+    else self.interpreter.transition(self, event);
     const { belongings } = self;
     if (belongings === null) return;
     belongings.shell?.eventHandled(event, before);
@@ -264,8 +260,14 @@ class MachineBehaviour implements Behaviour<unknown> {
   /** OTP's `info`: a message that is none of the protocol's. */
   #handleInfo(process: Process, self: MachineSelf, message: unknown): void {
     const event: InfoEvent = { type: "info", message };
-    if (self.interpreter.can(self, event)) this.#handle(process, self, event);
-    else process.warn(`${this.#name} got ${describeValue(message)}, which is no event; it is dropped`);
+    if (self.interpreter.can(self, event)) {
+      this.#handle(process, self, event);
+    } else {
+      process.warn(`${this.#name} got ${describeValue(message)}, which is no event; it is dropped`);
+      // It has come all the same, and a timeout that waits for silence has heard it.
+      self.shell?.eventArrives();
+      self.shell?.eventHandled(undefined, self.configuration);
+    }
   }
 
   #parentExits(process: Process, self: MachineSelf, reason: ExitReason): void {
@@ -275,21 +277,22 @@ class MachineBehaviour implements Behaviour<unknown> {
       return;
     }
     self.shutdownReason = reason;
-    const before = self.configuration;
-    self.shell?.eventArrives();
-    self.interpreter.transition(self, event);
-    self.shell?.eventHandled(event, before);
+    this.#handle(process, self, event);
     const { parent } = process as ActorProcess;
-    if (!self.isActive) process.stop(endReason(self));
     // OTP: nothing outlives its parent. A dead one could not put a limit to it either.
-    else if (parent !== null && parent.isDead) process.stop(reason);
+    if (self.isActive && parent !== null && parent.isDead) process.stop(reason);
   }
 
   describe(process: Process): unknown {
     const self = startedState(process);
     if (self === undefined) return undefined;
-    const { configuration, context } = self;
-    return { value: configuration.value, context, tags: [...configuration.tags] };
+    const { configuration, context, shell } = self;
+    const state = { value: configuration.value, context, tags: [...configuration.tags] };
+    return shell === null || shell.postponed.length === 0 ? state : { ...state, postponed: [...shell.postponed] };
+  }
+
+  describeMessage(message: unknown): unknown {
+    return message instanceof Turn ? message.event : message;
   }
 
   summary(process: Process): string | undefined {
@@ -303,22 +306,22 @@ class MachineBehaviour implements Behaviour<unknown> {
 
   replaceState(process: Process, replace: (state: unknown) => unknown): void {
     const self = stateOfProcess(process);
-    const replaced = replace(this.describe(process));
-    if (typeof replaced !== "object" || replaced === null) {
-      throw new TypeError(`the state of a machine is { value, context }; got ${describeValue(replaced)}`);
-    }
-    moveTo(self, self.interpreter, replaced);
+    // What it is, is looked at where it is used.
+    const replaced = replace(this.describe(process)) as NewMachineState;
+    moveTo(self, self.interpreter, replaced, (problem) => new TypeError(problem));
   }
 
   changeCode(process: Process, extra: unknown): void {
-    const self = stateOfProcess(process);
+    const self = process.state;
+    const refuse = (problem: string): Error => new CodeChangeError(process.path, problem);
+    if (!(self instanceof MachineSelf)) throw refuse("it is a child of a machine, and its code is part of that");
+    const { kernel, definition } = process as ActorProcess;
     const { migrate } = (extra ?? {}) as { readonly migrate?: Migrate };
     const state = stateOf(self);
-    moveTo(
-      self,
-      this.#interpreterFor((process as ActorProcess).kernel),
-      migrate === undefined ? state : migrate(state),
-    );
+    moveTo(self, this.#interpreterFor(kernel), migrate === undefined ? state : migrate(state), refuse);
+    const { behaviour: before } = definition;
+    // What was switched for this one actor stays, unless the new code asks for something else than the old.
+    if (before instanceof MachineBehaviour && before.#isTracing !== this.#isTracing) self.isTracing = this.#isTracing;
   }
 }
 

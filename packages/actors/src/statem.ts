@@ -16,6 +16,9 @@ interface Given<Event> {
 
 type Action<Event> = (args: Given<Event>) => void;
 
+/** A value, or what makes it of the arguments that every action gets: context and event. */
+type Expression<Args, Value> = Value | ((args: Args) => Value);
+
 /** The event of a timeout that names none. */
 export interface TimeoutEvent {
   readonly type: "timeout";
@@ -35,8 +38,10 @@ export function postpone({ self }: Given<never>): void {
  * Lets an event come right after this one, before postponed ones and before anything that waits in the mailbox. Several
  * come in their order. `gen_statem`: `next_event`.
  */
-export function nextEvent<Event extends EventObject>(event: Event): Action<Event> {
-  return ({ self }) => shellOf(self).nextEvent(event);
+export function nextEvent<Args extends object, Event extends EventObject>(
+  event: Expression<Args, Event>,
+): (args: Args & Given<Event>) => void {
+  return (args) => shellOf(args.self).nextEvent(valueOf(event, args));
 }
 
 /**
@@ -47,28 +52,48 @@ export function nextEvent<Event extends EventObject>(event: Event): Action<Event
  * @param afterMs - milliseconds; `Infinity` only cancels
  * @throws `InvalidOptionError` (`ERR_INVALID_OPTION`), when it runs, for anything else; so do the other timeouts
  */
-export function stateTimeout(afterMs: number): Action<TimeoutEvent>;
-export function stateTimeout<Event extends EventObject>(afterMs: number, event: Event): Action<Event>;
-export function stateTimeout(afterMs: number, event: EventObject = timeoutEvent): Action<never> {
-  return ({ self }) => shellOf(self).stateTimeout(afterMs, event);
+export function stateTimeout<Args extends object>(
+  afterMs: Expression<Args, number>,
+): (args: Args & Given<TimeoutEvent>) => void;
+export function stateTimeout<Args extends object, Event extends EventObject>(
+  afterMs: Expression<Args, number>,
+  event: Expression<Args, Event>,
+): (args: Args & Given<Event>) => void;
+export function stateTimeout<Args extends object>(
+  afterMs: Expression<Args, number>,
+  event: Expression<Args, EventObject> = timeoutEvent,
+): (args: Args & Given<never>) => void {
+  return (args) => shellOf(args.self).stateTimeout(valueOf(afterMs, args), valueOf(event, args));
 }
 
 /**
  * Sends the machine an event if no other event comes for so long, whether it has a transition for that or not.
  * `gen_statem`: the event timeout.
  */
-export function eventTimeout(afterMs: number): Action<TimeoutEvent>;
-export function eventTimeout<Event extends EventObject>(afterMs: number, event: Event): Action<Event>;
-export function eventTimeout(afterMs: number, event: EventObject = timeoutEvent): Action<never> {
-  return ({ self }) => shellOf(self).eventTimeout(afterMs, event);
+export function eventTimeout<Args extends object>(
+  afterMs: Expression<Args, number>,
+): (args: Args & Given<TimeoutEvent>) => void;
+export function eventTimeout<Args extends object, Event extends EventObject>(
+  afterMs: Expression<Args, number>,
+  event: Expression<Args, Event>,
+): (args: Args & Given<Event>) => void;
+export function eventTimeout<Args extends object>(
+  afterMs: Expression<Args, number>,
+  event: Expression<Args, EventObject> = timeoutEvent,
+): (args: Args & Given<never>) => void {
+  return (args) => shellOf(args.self).eventTimeout(valueOf(afterMs, args), valueOf(event, args));
 }
 
 /**
  * Sends the machine an event after so long, whatever happens meanwhile. Set again under the same name, it begins anew.
  * `gen_statem`: `{timeout, Name}`.
  */
-export function namedTimeout<Event extends EventObject>(name: string, afterMs: number, event: Event): Action<Event> {
-  return ({ self }) => shellOf(self).timeout(name, afterMs, event);
+export function namedTimeout<Args extends object, Event extends EventObject>(
+  name: string,
+  afterMs: Expression<Args, number>,
+  event: Expression<Args, Event>,
+): (args: Args & Given<Event>) => void {
+  return (args) => shellOf(args.self).namedTimeout(name, valueOf(afterMs, args), valueOf(event, args));
 }
 
 /** Cancels the timeout of the state, of the next event, or of a name. Without one, nothing happens. */
@@ -92,6 +117,10 @@ export function reply<Args extends { readonly event: object }>(
 /** A hint that the actor will be idle. There is one heap for all, so it has no effect. `gen_statem`: `hibernate`. */
 export function hibernate(): void {
   // See SEMANTICS.md, D10.
+}
+
+function valueOf<Args, Value>(expression: Expression<Args, Value>, args: Args): Value {
+  return typeof expression === "function" ? (expression as (given: Args) => Value)(args) : expression;
 }
 
 function shellOf(self: object): Shell {

@@ -1,4 +1,4 @@
-import { type Down, fromMachine, type Logger, silentLogger, sys } from "@espalier/actors";
+import { type Definition, type Down, fromMachine, type Logger, silentLogger, sys } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
 import { expect } from "vitest";
 import { type AnyMachineSnapshot, createActor } from "xstate";
@@ -114,8 +114,11 @@ export function byXState(chart: Chart): Runner & { readonly clock: SimulatedCloc
   };
 }
 
-/** How the kernel takes events: by compiled plans, by XState's own transitions, or now this way and now that. */
-export type Way = "compiled" | "exact" | "mixed";
+/**
+ * How the kernel takes events: by compiled plans, by XState's own transitions, now this way and now that, or by code that
+ * is changed again and again for the same.
+ */
+export type Way = "compiled" | "exact" | "mixed" | "moved";
 
 /** The kernel runs it. */
 export function byKernel(chart: Chart, way: Way): Runner & { close(): Promise<void> } {
@@ -123,14 +126,15 @@ export function byKernel(chart: Chart, way: Way): Runner & { close(): Promise<vo
   const world = createWorld();
   const { system, clock } = world;
   const logger: Logger = { ...silentLogger, info: (_fields, message) => run.lines.push(`log ${message}`) };
-  const definition = fromMachine(buildMachine(chart, run), {
-    name: "random",
-    logger,
-    exact: way === "exact",
-    onEmit: (event) => run.lines.push(`emit ${JSON.stringify(event)}`),
-  });
+  const define = (isExact: boolean): ReturnType<typeof fromMachine> =>
+    fromMachine(buildMachine(chart, run), {
+      name: "random",
+      logger,
+      exact: isExact,
+      onEmit: (event) => run.lines.push(`emit ${JSON.stringify(event)}`),
+    });
   const probe = createProbe(system);
-  const ref = system.spawn(definition);
+  const ref = system.spawn(define(way === "exact"));
   probe.self.monitor(ref);
   clock.advanceSync(0);
 
@@ -153,9 +157,10 @@ export function byKernel(chart: Chart, way: Way): Runner & { close(): Promise<vo
 
   /** While somebody watches its transitions, XState takes its events. */
   function turn(): void {
-    if (way !== "mixed" || !system.isAlive(ref)) return;
+    if ((way !== "mixed" && way !== "moved") || !system.isAlive(ref)) return;
     isWatched = !isWatched;
-    void sys.traceTransitions(system, ref, isWatched);
+    if (way === "mixed") void sys.traceTransitions(system, ref, isWatched);
+    else void sys.swapCode(system, ref, define(isWatched) as Definition<never>);
     clock.advanceSync(0);
   }
 

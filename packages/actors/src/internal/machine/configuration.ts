@@ -80,9 +80,12 @@ export class Configuration implements Position {
     this.template = template;
   }
 
-  /** The state value as text, to be compared. Two configurations may differ in nothing but their history. */
+  /**
+   * The state value as text, to be compared. Two configurations may differ in nothing but their history, or the order in
+   * which their states became active, which is also that of the keys of `value`.
+   */
   get valueKey(): string {
-    this.#valueKey ??= JSON.stringify(this.value);
+    this.#valueKey ??= keyOf(this.value);
     return this.#valueKey;
   }
 
@@ -148,6 +151,14 @@ export class Configuration implements Position {
     }
     return plan;
   }
+}
+
+function keyOf(value: StateValue): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  const inner = Object.keys(value)
+    .toSorted()
+    .map((key) => `${JSON.stringify(key)}:${keyOf(value[key] ?? {})}`);
+  return `{${inner.join()}}`;
 }
 
 function kindOf(type: string): Selection["kind"] {

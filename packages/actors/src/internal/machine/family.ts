@@ -68,8 +68,14 @@ export class Family {
       return;
     }
     const child = childOf(target);
-    if (child === undefined) this.scope.relay(this.#root, target, event);
+    if (child === undefined) this.scope.relay(from ?? this.#root.pid, target, event);
     else child.deliver(event, from ?? child.process?.pid ?? this.#root.pid);
+  }
+
+  /** What a child logs is logged in its own name. */
+  log(process: ActorProcess | undefined, args: [unknown] | [string, unknown]): void {
+    const who = process ?? this.#root.pid.process;
+    if (who !== null) this.scope.log(who, args);
   }
 
   // — What XState calls ——————————————————————————————————————————————————————————————————————————————————————————
@@ -89,7 +95,11 @@ export class Family {
     return sessionId;
   }
 
+  /** With all that are below it: those of one that has failed live until the news of its death has reached them. */
   _unregister(actor: LogicActor): void {
+    for (const child of Object.values(actor.getSnapshot().children ?? {})) {
+      if (child !== undefined) this._unregister(child);
+    }
     const name = this.#names.get(actor);
     if (name === undefined) return;
     this.#names.delete(actor);
@@ -117,16 +127,18 @@ export class Family {
   }
 
   _relay(source: unknown, target: unknown, event: EventObject): void {
-    this.relay(this.processOf(source)?.pid, target, event);
+    const child = childOf(source);
+    if (child !== undefined && target === child.actor._parent && isReport(event, child.actor.id)) child.report(event);
+    else this.relay(this.processOf(source)?.pid, target, event);
   }
-
-  /** Not a method: XState takes it out of the system. */
-  readonly _logger = (...args: [unknown] | [string, unknown]): void => {
-    this.scope.logger(...args);
-  };
 }
 
 /** How a child tells its parent that it is done or has failed. */
 function isOutcome({ type }: EventObject): boolean {
   return type.startsWith("xstate.done.actor.") || type.startsWith("xstate.error.actor.");
+}
+
+/** What XState itself has a child tell its parent. */
+function isReport({ type }: EventObject, id: string): boolean {
+  return type === `xstate.done.actor.${id}` || type === `xstate.error.actor.${id}` || type === `xstate.snapshot.${id}`;
 }

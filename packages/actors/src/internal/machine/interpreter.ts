@@ -4,7 +4,7 @@ import { Nursery, type Spawn } from "./nursery.ts";
 import { Code, compileActions, doneEvent, type Operation } from "./operation.ts";
 import { guardError } from "./guard.ts";
 import { noChildren, type Program } from "./program.ts";
-import type { MachineScope } from "./scope.ts";
+import type { MachineScope, StepRecord } from "./scope.ts";
 import type { Ending, MachineSelf } from "./self.ts";
 import type { BuiltinAction, Children, Expression, LogicActor, Snapshot, StateNode, Transition } from "./xstate.ts";
 
@@ -74,7 +74,8 @@ export class Interpreter {
     try {
       if (this.#isExact || self.isTracing) this.#adopt(self, this.program.machine.getInitialSnapshot(scope, input));
       else this.#start(self, input);
-      for (const child of Object.values(self.children)) {
+      // One that is done already has stopped them before they ran.
+      for (const child of self.isActive ? Object.values(self.children) : []) {
         if (child?.getSnapshot().status === "active") child.start();
       }
       scope.flush();
@@ -136,11 +137,11 @@ export class Interpreter {
   #transitionExactly(self: MachineSelf, event: EventObject): void {
     const { scope, program } = this;
     const before = self.configuration;
-    const executed: string[] = [];
-    if (self.isTracing) scope.executed = executed;
+    const record: StepRecord | null = self.isTracing ? { actions: [], hasMoved: false } : null;
+    scope.record = record;
     this.#adopt(self, program.machine.transition(this.snapshotOf(self), event, scope));
-    if (!self.isTracing) return;
-    const fields = { event, from: before.value, to: self.configuration.value, actions: executed };
+    if (record === null || !record.hasMoved) return;
+    const fields = { event, from: before.value, to: self.configuration.value, actions: record.actions };
     self.process.observe("transition", fields);
   }
 
@@ -299,6 +300,9 @@ export class Interpreter {
       case Code.cancel:
         this.#cancel(operation);
         break;
+      case Code.rearm:
+        this.#rearm(operation);
+        break;
       case Code.builtin:
         this.#leaveToXState(operation);
         break;
@@ -398,6 +402,13 @@ export class Interpreter {
     else scope.defer(effect);
   }
 
+  #rearm({ id = "", value, delay }: Operation): void {
+    const { scope } = this;
+    const self = scope.current;
+    if (this.#mustWait) this.#later(() => scope.rearm(self, value as EventObject, delay as number, id));
+    else scope.rearm(self, value as EventObject, delay as number, id);
+  }
+
   #cancel(operation: Operation): void {
     const params = this.#paramsOf(operation);
     const id = (operation.call === null ? operation.value : operation.call(this.#arguments, params)) as string;
@@ -468,9 +479,10 @@ export class Interpreter {
 
   #stopInvoked(id: string): void {
     const { [id]: child, ...others } = this.#children;
-    this.#children = others;
     this.#hasChanged = true;
-    if (child !== undefined) this.#stopChild(child);
+    if (child === undefined) return;
+    this.#children = others;
+    this.#stopChild(child);
   }
 
   #stopChildren(): void {
@@ -493,20 +505,24 @@ export class Interpreter {
     else scope.defer(() => scope.stopChild(child));
   }
 
-  /** Makes, and does not start, what these states invoke and the machine does not have. For a change of code. */
-  invokeMissing(self: MachineSelf, nodes: readonly StateNode[], context: unknown): Children {
+  /** Makes, and does not start, the children of these ids that these states invoke. For a change of code. */
+  invokeSome(self: MachineSelf, nodes: readonly StateNode[], ids: ReadonlySet<string>, context: unknown): Children {
     this.#load(self, { type: "xstate.init" });
     this.#arguments.context = context;
+    const made: Record<string, LogicActor | undefined> = {};
     try {
-      const made = nodes.flatMap((node) =>
-        node.invoke
-          .filter(({ id }) => self.children[id] === undefined)
-          .map((invocation) => {
-            const input = (): unknown => this.#evaluate(invocation.input);
-            return [invocation.id, this.#nursery.invoke(self, node, invocation, input)] as const;
-          }),
-      );
-      return Object.fromEntries(made);
+      for (const node of nodes) {
+        for (const invocation of node.invoke) {
+          if (!ids.has(invocation.id)) continue;
+          const input = (): unknown => this.#evaluate(invocation.input);
+          made[invocation.id] = this.#nursery.invoke(self, node, invocation, input);
+        }
+      }
+      return made;
+    } catch (error) {
+      // Nobody is to find by its name what never comes to life.
+      for (const child of Object.values(made)) if (child !== undefined) self.family?._unregister(child);
+      throw error;
     } finally {
       this.#forget();
     }

@@ -23,6 +23,9 @@ type MachineClass = new (config: object, implementations: object) => Machine;
 export class Nursery {
   readonly #machine: Machine;
   readonly #makers = new Map<Invocation, Maker>();
+  /** A machine that is given `spawn` at its start, and what it was given. */
+  #spawning: Machine | null = null;
+  #spawn: Spawn | undefined = undefined;
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -50,31 +53,28 @@ export class Nursery {
 
   /** The `spawn` of an assignment that is made in a step of this actor. */
   spawner(scope: object, self: MachineSelf, context: unknown, event: EventObject): Spawn {
-    let spawn: Spawn | undefined;
-    const machine = new this.#Machine(
-      {
-        context: (given: { readonly spawn: Spawn }) => {
-          ({ spawn } = given);
-          return {};
-        },
-      },
-      this.#machine.implementations,
-    );
-    machine.getInitialSnapshot(scope, undefined);
+    this.#spawning ??= new this.#Machine({ context: this.#take }, this.#machine.implementations);
+    this.#spawning.getInitialSnapshot(scope, undefined);
+    // It has had its context made by now.
+    const spawn = this.#spawn as Spawn;
+    this.#spawn = undefined;
     const { actors } = this.#machine.implementations;
     return (source, options) => {
-      if (typeof source === "string" && !actors[source]) {
+      if (typeof source !== "string") return spawn(source, options);
+      if (!actors[source]) {
         throw new Error(`Actor logic '${source}' not implemented in machine '${this.#machine.id}'`);
       }
       const input: unknown = options?.input;
       // Of named logic, the input may be an expression.
-      const given =
-        typeof source === "string" && typeof input === "function"
-          ? { ...options, input: (input as Expression)({ context, event, self }) }
-          : options;
-      return (spawn as Spawn)(source, given);
+      if (typeof input !== "function") return spawn(source, options);
+      return spawn(source, { ...options, input: () => (input as Expression)({ context, event, self }) });
     };
   }
+
+  readonly #take = ({ spawn }: { readonly spawn: Spawn }): object => {
+    this.#spawn = spawn;
+    return {};
+  };
 
   get #Machine(): MachineClass {
     return this.#machine.constructor as MachineClass;
