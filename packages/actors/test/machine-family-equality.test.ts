@@ -7,7 +7,8 @@ import { type AnyActorRef, type AnyMachineSnapshot, createActor, type Inspection
 import { anyFamily, anyStep, buildFamily, type Family, FamilyLog, type Step } from "./support/random-family.ts";
 import { createWorld, leavesNothing } from "./support/world.ts";
 
-const RUNS = Number(process.env.MACHINE_RUNS ?? 200);
+/** A family is many machines. */
+const RUNS = Math.max(200, Number(process.env.MACHINE_RUNS ?? 0) / 10);
 
 /** Everything of a family that can be seen from outside. */
 interface Picture {

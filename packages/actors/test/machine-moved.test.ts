@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { byKernel, canBuild, take } from "./support/machine-ways.ts";
 import { anyChart, anyStep, type Chart, sendsToItself, type Step } from "./support/random-machine.ts";
 
-const RUNS = Number(process.env.MACHINE_RUNS ?? 200);
+const RUNS = Math.max(200, Number(process.env.MACHINE_RUNS ?? 0) / 10);
 
 /** How many of the runs came upon what, so that a property that tests nothing is seen. */
 const seen = new Map<string, number>();
