@@ -44,9 +44,6 @@ export class Kernel {
   /** Tells whose an error is that was thrown outside all steps; null unless asked for. */
   attribution: ErrorAttribution | null = null;
 
-  /** The time at the start of the present batch of signals: for deadlines that are pushed back by every packet. */
-  time: number;
-
   #nextPid = 1;
   #spawned = 0;
   #draining = false;
@@ -75,6 +72,15 @@ export class Kernel {
     this.budget = budget;
     this.time = host.now();
     this.#drain = () => this.drain();
+  }
+
+  /** The time as it was read in the present batch of signals: for deadlines that are pushed back by every packet. */
+  get time(): number {
+    return this.timers.clock[0] as number;
+  }
+
+  set time(time: number) {
+    this.timers.clock[0] = time;
   }
 
   nextPid(): Pid {

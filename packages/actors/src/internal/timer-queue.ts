@@ -68,6 +68,9 @@ export class TimerQueue {
   #orders = new Int32Array(2 * LEAST_CAPACITY);
   #order = 0;
 
+  /** The time that `armAfter` counts from, kept by the kernel. In an array, since a number of its own would be an object. */
+  readonly clock: Float64Array = new Float64Array(1);
+
   get size(): number {
     return this.#size;
   }
@@ -95,6 +98,17 @@ export class TimerQueue {
     if (due < key) this.#up(place, timer, due, due, this.#order, this.#order);
     else this.#down(place, timer, due, due, this.#order, this.#order);
     return due < key;
+  }
+
+  /** `arm` for so many milliseconds from the time of the clock; a store, if it is armed for earlier. */
+  armAfter(timer: Timer, ms: number): boolean {
+    const due = (this.clock[0] as number) + ms;
+    const { place } = timer;
+    if (place < 0 || due <= (this.#times[2 * place] as number)) return this.arm(timer, due);
+    this.#order = (this.#order + 1) | 0;
+    this.#times[2 * place + 1] = due;
+    this.#orders[2 * place + 1] = this.#order;
+    return false;
   }
 
   cancel(timer: Timer): void {

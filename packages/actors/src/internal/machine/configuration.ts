@@ -118,12 +118,16 @@ export class Configuration implements Position {
 
   /** The eventless candidates of each innermost state that has any, those of the states around it behind its own. */
   get always(): ReadonlyArray<readonly Candidate[]> {
-    this.#always ??= this.nodes
+    this.#always ??= this.#makeAlways();
+    return this.#always;
+  }
+
+  #makeAlways(): ReadonlyArray<readonly Candidate[]> {
+    return this.nodes
       .filter(({ type }) => type === "atomic" || type === "final")
       .map((node) => withAncestors(node).flatMap(({ always }) => always ?? []))
       .filter((transitions) => transitions.length > 0)
       .map((transitions) => transitions.map((transition) => this.#toCandidate(transition)));
-    return this.#always;
   }
 
   #toCandidate(transition: Transition): Candidate {

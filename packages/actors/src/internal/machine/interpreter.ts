@@ -237,10 +237,12 @@ export class Interpreter {
   // — Which transitions ——————————————————————————————————————————————————————————————————————————————————————————
 
   #choose(selection: Selection, event: EventObject): Plan | null {
-    if (selection.regions.length === 0) {
-      const candidate = this.#firstOf(selection.candidates, event);
-      return candidate === null ? null : this.#configuration.planOf(candidate, false);
-    }
+    if (selection.regions.length > 0) return this.#chooseInRegions(selection, event);
+    const candidate = this.#firstOf(selection.candidates, event);
+    return candidate === null ? null : (candidate.plan ?? this.#configuration.planOf(candidate, false));
+  }
+
+  #chooseInRegions(selection: Selection, event: EventObject): Plan | null {
     const taken: Transition[] = [];
     this.#collect(selection, event, taken);
     return taken.length === 0 ? null : this.#configuration.planOfAll(taken, false);
@@ -255,7 +257,8 @@ export class Interpreter {
   }
 
   #firstOf(candidates: readonly Candidate[], event: EventObject): Candidate | null {
-    for (const candidate of candidates) {
+    for (let index = 0; index < candidates.length; index += 1) {
+      const candidate = candidates[index] as Candidate;
       const { guard } = candidate;
       if (guard === null) return candidate;
       try {
@@ -280,7 +283,8 @@ export class Interpreter {
   // — What they do ———————————————————————————————————————————————————————————————————————————————————————————————
 
   #run({ operations, next, isChanging }: Plan): void {
-    for (const operation of operations) this.#perform(operation);
+    // By index: an iterator would be an object for each event.
+    for (let index = 0; index < operations.length; index += 1) this.#perform(operations[index] as Operation);
     if (isChanging) this.#hasChanged = true;
     this.#configuration = next;
   }
@@ -340,8 +344,7 @@ export class Interpreter {
     const params = this.#paramsOf(operation);
     if (call === null) return;
     if (this.scope.isStarting) {
-      const args = this.#ownArguments();
-      this.scope.defer(() => this.scope.mind(call(args, params)));
+      this.scope.defer(acting(this.scope, call, this.#ownArguments(), params));
       return;
     }
     const result = call(this.#arguments, params);
@@ -386,26 +389,14 @@ export class Interpreter {
     }
     const { scope } = this;
     const self = scope.current;
-    if (this.#mustWait) this.#later(() => scope.schedule(self, self, event, delay, id));
+    if (scope.mustWait) scope.later(arming(scope, self, event, delay, id));
     else scope.schedule(self, self, event, delay, id);
-  }
-
-  /** An effect on timers comes behind what was put off, which may be about a timer of the same id; else it is at once. */
-  get #mustWait(): boolean {
-    return this.scope.isStarting || this.scope.hasDeferred;
-  }
-
-  /** At a start, actions wait to be executed, and their effects wait behind them. */
-  #later(effect: () => void): void {
-    const { scope } = this;
-    if (scope.isStarting) scope.defer(() => scope.defer(effect));
-    else scope.defer(effect);
   }
 
   #rearm({ id = "", value, delay }: Operation): void {
     const { scope } = this;
     const self = scope.current;
-    if (this.#mustWait) this.#later(() => scope.rearm(self, value as EventObject, delay as number, id));
+    if (scope.mustWait) scope.later(rearming(scope, self, value as EventObject, delay as number, id));
     else scope.rearm(self, value as EventObject, delay as number, id);
   }
 
@@ -414,7 +405,7 @@ export class Interpreter {
     const id = (operation.call === null ? operation.value : operation.call(this.#arguments, params)) as string;
     const { scope } = this;
     const self = scope.current;
-    if (this.#mustWait) this.#later(() => scope.cancel(self, id));
+    if (scope.mustWait) scope.later(cancelling(scope, self, id));
     else scope.cancel(self, id);
   }
 
@@ -474,7 +465,7 @@ export class Interpreter {
     const child = this.#nursery.invoke(self, node, invocation, input);
     this.#children = { ...this.#children, [id]: child };
     this.#hasChanged = true;
-    if (child !== undefined) this.#later(() => start(child));
+    if (child !== undefined) this.scope.later(() => start(child));
   }
 
   #stopInvoked(id: string): void {
@@ -544,6 +535,33 @@ export class Interpreter {
 const none: readonly never[] = [];
 const RUNNING = 1;
 const STOPPED = 2;
+
+/*
+ * Effects that are put off. Each is made apart, since what a closure remembers costs an object wherever one could be made,
+ * and on the hot path none is.
+ */
+
+function acting(scope: MachineScope, call: Expression, args: object, params: unknown): () => void {
+  return () => scope.mind(call(args, params));
+}
+
+function arming(
+  scope: MachineScope,
+  self: MachineSelf,
+  event: EventObject,
+  delay: number,
+  id: string | undefined,
+): () => void {
+  return () => scope.schedule(self, self, event, delay, id);
+}
+
+function rearming(scope: MachineScope, self: MachineSelf, event: EventObject, delay: number, id: string): () => void {
+  return () => scope.rearm(self, event, delay, id);
+}
+
+function cancelling(scope: MachineScope, self: MachineSelf, id: string): () => void {
+  return () => scope.cancel(self, id);
+}
 
 function start(child: LogicActor): void {
   if (child._processingStatus !== STOPPED) child.start();

@@ -117,6 +117,17 @@ export class MachineScope {
     this.#deferred.push(effect);
   }
 
+  /** An effect on timers comes behind what was put off, which may be about a timer of the same id; else it is at once. */
+  get mustWait(): boolean {
+    return this.isStarting || this.#deferred.length > 0;
+  }
+
+  /** At a start, actions wait to be executed, and their effects wait behind them. */
+  later(effect: () => void): void {
+    if (this.isStarting) this.defer(() => this.defer(effect));
+    else this.defer(effect);
+  }
+
   get hasDeferred(): boolean {
     return this.#deferred.length > 0;
   }

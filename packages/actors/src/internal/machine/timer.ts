@@ -93,8 +93,9 @@ export function armTimer(kernel: Kernel, process: ActorProcess, timer: MachineTi
   // NaN and what lies in the past mean now, as with XState's clock.
   const wait = delay > 0 ? delay : 0;
   // Within a batch, the clock that is read once for many signals will do, as it does for Node's own timers.
-  const now = kernel.isDraining ? kernel.time : kernel.host.now();
-  const hasMoved = kernel.timers.arm(timer, now + wait);
+  const hasMoved = kernel.isDraining
+    ? kernel.timers.armAfter(timer, wait)
+    : kernel.timers.arm(timer, kernel.host.now() + wait);
   // Outside a drain nobody else would tell the host of an earlier deadline.
   if (hasMoved && !kernel.isDraining) kernel.wake();
   if (kernel.tracer !== null) timer.cause = kernel.trace("timerSet", process, { dueIn: wait });
