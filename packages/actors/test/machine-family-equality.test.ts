@@ -284,7 +284,7 @@ test("a machine with children does in the kernel exactly what it does in XState"
     markInterruptAsFailure: true,
   });
   const facts = ["active", "done", "error", "children", "pending", "many"];
-  expect(facts.filter((fact) => (seen.get(fact) ?? 0) < RUNS / 200)).toEqual([]);
+  expect(facts.filter((fact) => (seen.get(fact) ?? 0) < Math.floor(RUNS / 500))).toEqual([]);
   // What is let go must stay an exception.
   const letGo = ["tie", "stale", "race"].map((fact) => seen.get(fact) ?? 0);
   expect(letGo.reduce((sum, runs) => sum + runs, 0)).toBeLessThan(RUNS / 10);

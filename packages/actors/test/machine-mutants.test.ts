@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { Candidate, Configuration, type Plan, Selection } from "../src/internal/machine/configuration.ts";
 import { Code, Operation } from "../src/internal/machine/operation.ts";
 import { Program } from "../src/internal/machine/program.ts";
+import type { Position } from "../src/internal/machine/structure.ts";
 import { byKernel, byXState, canBuild, take } from "./support/machine-ways.ts";
 import { anyChart, anyStep, type Chart, sendsToItself, type Step } from "./support/random-machine.ts";
 
@@ -53,13 +54,24 @@ async function chartsUntilNoticed(): Promise<number | undefined> {
   return undefined;
 }
 
+/** What a method or a getter was before it was spoiled. */
+function originalOf(prototype: object, name: string, part: "value" | "get"): unknown {
+  const descriptor: Record<string, unknown> = { ...Object.getOwnPropertyDescriptor(prototype, name) };
+  return descriptor[part];
+}
+
+/** The same position with something changed. */
+function elsewhere({ value, tags, nodes, history, program }: Configuration, change: Partial<Position>): Configuration {
+  return program.intern({ value, tags, nodes, history, ...change });
+}
+
 /** Spoils each plan. The configuration in which it begins is not known at the start of a machine. */
 function spoilPlans(spoil: (plan: Plan, from: Configuration | undefined) => Plan): void {
-  const { plan } = Program.prototype;
+  const plan = originalOf(Program.prototype, "plan", "value") as Program["plan"];
   vi.spyOn(Program.prototype, "plan").mockImplementation(function spoiled(this: Program, from, transitions, isAlways) {
     return spoil(plan.call(this, from, transitions, isAlways), from);
   });
-  const start = Object.getOwnPropertyDescriptor(Program.prototype, "start")?.get as () => Plan;
+  const start = originalOf(Program.prototype, "start", "get") as () => Plan;
   vi.spyOn(Program.prototype, "start", "get").mockImplementation(function spoiled(this: Program) {
     return spoil(start.call(this), undefined);
   });
@@ -84,7 +96,7 @@ function each(change: (operation: Operation) => Partial<Operation>): () => void 
 
 /** Spoils what an event may do. */
 function spoilSelections(spoil: (selection: Selection) => Selection): void {
-  const { select } = Configuration.prototype;
+  const select = originalOf(Configuration.prototype, "select", "value") as Configuration["select"];
   vi.spyOn(Configuration.prototype, "select").mockImplementation(function spoiled(this: Configuration, type) {
     return spoil(select.call(this, type));
   });
@@ -111,16 +123,13 @@ const mutants: ReadonlyArray<readonly [string, () => void]> = [
   ["the machine stays where it is", () => spoilPlans((plan, from) => ({ ...plan, next: from ?? plan.next }))],
   ["no microstep counts as a change", () => spoilPlans((plan) => ({ ...plan, isChanging: false }))],
   ["each microstep counts as a change", () => spoilPlans((plan) => ({ ...plan, isChanging: true }))],
-  [
-    "history is forgotten",
-    () => spoilPlans((plan) => ({ ...plan, next: plan.next.program.intern({ ...plan.next, history: {} }) })),
-  ],
+  ["history is forgotten", () => spoilPlans((plan) => ({ ...plan, next: elsewhere(plan.next, { history: {} }) }))],
   [
     "active states are in another order",
     () =>
       spoilPlans((plan) => ({
         ...plan,
-        next: plan.next.program.intern({ ...plan.next, nodes: plan.next.nodes.toReversed() }),
+        next: elsewhere(plan.next, { nodes: plan.next.nodes.toReversed() }),
       })),
   ],
   ["delays are a millisecond too long", each(({ delay }) => (typeof delay === "number" ? { delay: delay + 1 } : {}))],
@@ -155,7 +164,7 @@ const mutants: ReadonlyArray<readonly [string, () => void]> = [
   [
     "eventless transitions of inner states come last",
     () => {
-      const always = Object.getOwnPropertyDescriptor(Configuration.prototype, "always")?.get as () => Candidate[][];
+      const always = originalOf(Configuration.prototype, "always", "get") as () => Candidate[][];
       vi.spyOn(Configuration.prototype, "always", "get").mockImplementation(function spoiled(this: Configuration) {
         return always.call(this).map((candidates) => candidates.toReversed());
       });
@@ -165,7 +174,9 @@ const mutants: ReadonlyArray<readonly [string, () => void]> = [
 
 test("without a mutant nothing differs", { timeout: 0 }, async () => {
   const runs = fc.sample(fc.tuple(anyChart, fc.array(anyStep, { maxLength: 14 })), { numRuns: 200, seed: 7 });
-  for (const [chart, steps] of runs) if (canBuild(chart)) expect(await differs(chart, steps)).toBe(false);
+  const differing: Chart[] = [];
+  for (const [chart, steps] of runs) if (canBuild(chart) && (await differs(chart, steps))) differing.push(chart);
+  expect(differing).toEqual([]);
 });
 
 test.for(mutants)("the property notices when %s", { timeout: 0 }, async ([, spoil]) => {

@@ -68,7 +68,10 @@ export class SentTimer extends MachineTimer {
 }
 
 /** What stands in the mailbox of a machine without being an event. */
-export abstract class MachineSignal {}
+export abstract class MachineSignal {
+  /** For the trace. */
+  abstract readonly type: string;
+}
 
 /** A delayed event in the mailbox. Until it is handled it can still be cancelled. */
 export class Delayed extends MachineSignal {
