@@ -13,7 +13,7 @@ import { MachineSelf } from "./internal/machine/self.ts";
 import { Turn } from "./internal/machine/shell.ts";
 import { formatStateValue } from "./internal/machine/state-value.ts";
 import { Delayed, MachineSignal } from "./internal/machine/timer.ts";
-import type { Machine } from "./internal/machine/xstate.ts";
+import { isEvent, type Machine } from "./internal/machine/xstate.ts";
 import type { ActorProcess } from "./internal/process.ts";
 import type { Logger } from "./logger.ts";
 import { Exit } from "./monitor.ts";
@@ -344,10 +344,6 @@ function endReason({ ending, shutdownReason }: MachineSelf): ExitReason {
   const { output } = ending;
   if (isExitReason(output)) return output;
   return output === undefined ? normal : { type: "normal", detail: output };
-}
-
-function isEvent(message: unknown): message is EventObject {
-  return typeof message === "object" && message !== null && typeof (message as { type?: unknown }).type === "string";
 }
 
 export type { MachineState, NewMachineState } from "./internal/machine/migrate.ts";

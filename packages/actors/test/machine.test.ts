@@ -494,6 +494,53 @@ describe("crashes", () => {
   });
 });
 
+describe("the arguments of an action", () => {
+  test("are an asynchronous action's own, whatever happens while it waits", async () => {
+    const seen: unknown[] = [];
+    const rest = defer();
+    const machine = createMachine({
+      context: { n: 0 },
+      on: {
+        slow: {
+          actions: async (args) => {
+            await rest.promise;
+            seen.push(args.event.type, args.context);
+          },
+        },
+        fast: { actions: [assign({ n: 1 }), () => undefined] },
+      },
+    });
+    const world = createWorld();
+    const ref = world.system.spawn(fromMachine(machine));
+    world.system.send(ref, { type: "slow" });
+    world.system.send(ref, { type: "fast" });
+    await settle(world);
+    rest.resolve(undefined);
+    await settle(world);
+    expect(seen).toEqual(["slow", { n: 0 }]);
+  });
+
+  test("keep nothing of an actor alive when its step is over", async () => {
+    let kept: { context: unknown; event: unknown } | undefined;
+    const machine = createMachine({
+      context: { secret: 1 },
+      on: {
+        go: {
+          actions: (args) => {
+            kept = args;
+          },
+        },
+      },
+    });
+    const world = createWorld();
+    const ref = world.system.spawn(fromMachine(machine));
+    world.system.send(ref, { type: "go" });
+    await settle(world);
+    expect(kept?.context).toBeUndefined();
+    expect(kept?.event).toEqual({ type: "" });
+  });
+});
+
 describe("time", () => {
   /** Every `data` puts the timeout off; what the reference load does 50,000 times a second. */
   const session = createMachine({

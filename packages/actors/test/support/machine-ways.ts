@@ -10,7 +10,7 @@ import { createWorld, leavesNothing } from "./world.ts";
  */
 
 /** Everything of a machine that can be seen from outside. */
-export interface Picture {
+interface Picture {
   readonly status: string;
   readonly value: string;
   readonly context: unknown;

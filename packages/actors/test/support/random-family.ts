@@ -26,7 +26,7 @@ import {
 /** What a child does when its time has come. */
 type Deed = "nothing" | "answer" | "finish" | "fail";
 
-export interface Kid {
+interface Kid {
   readonly kind: "machine" | "callback" | "promise" | "transition" | "observable" | "events";
   readonly atStart: Deed;
   /** When it is sent `go`. */

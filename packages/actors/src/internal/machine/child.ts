@@ -10,7 +10,14 @@ import type { ActorProcess } from "../process.ts";
 import type { Family } from "./family.ts";
 import { formatStateValue } from "./state-value.ts";
 import { armTimer, Delayed, type MachineTimer, SentTimer } from "./timer.ts";
-import { type ChildSnapshot, type ExecutableAction, isMachine, type LogicActor, type Snapshot } from "./xstate.ts";
+import {
+  type ChildSnapshot,
+  type ExecutableAction,
+  isEvent,
+  isMachine,
+  type LogicActor,
+  type Snapshot,
+} from "./xstate.ts";
 
 const NOT_STARTED = 0;
 const RUNNING = 1;
@@ -355,10 +362,6 @@ function handle(process: Process, child: Child, message: unknown): void {
     // Machines send events only, but anybody may have its pid.
     else process.warn(`${child.actor.id} got ${describeValue(event)}, which is no event; it is dropped`);
   }
-}
-
-function isEvent(message: unknown): message is EventObject {
-  return typeof message === "object" && message !== null && "type" in message && typeof message.type === "string";
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -269,7 +269,7 @@ class SharedSystem {
 }
 
 /** An actor that the kernel knows by this name. */
-export function handleOf(kernel: Kernel, name: string): ActorHandle | undefined {
+function handleOf(kernel: Kernel, name: string): ActorHandle | undefined {
   const process = kernel.names.get(name);
   return process === undefined ? undefined : new ActorHandle(process.pid);
 }

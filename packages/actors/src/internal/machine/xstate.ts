@@ -117,14 +117,6 @@ export interface ChildSnapshot {
   readonly children?: Children;
 }
 
-/** What actions, assignments and expressions are called with. */
-export interface ActionArguments {
-  context: unknown;
-  event: EventObject;
-  self: unknown;
-  system: unknown;
-}
-
 /** An expression of a machine: gives a value for a context and an event. */
 export type Expression = (args: object, params?: unknown) => unknown;
 
@@ -166,4 +158,9 @@ export function isBuiltin(action: unknown): action is BuiltinAction {
 /** Whether logic is a machine, and not a promise, a callback or the like. */
 export function isMachine(logic: unknown): logic is Machine {
   return typeof logic === "object" && logic !== null && "getStateNodeById" in logic && "root" in logic;
+}
+
+/** Whether a message can be an event of a machine. */
+export function isEvent(message: unknown): message is EventObject {
+  return typeof message === "object" && message !== null && typeof (message as { type?: unknown }).type === "string";
 }
