@@ -5,6 +5,8 @@ const examples: Readonly<Record<string, string>> = {
   "echo-server": "a connection as a server with callbacks",
   "echo-loop": "a connection as an async function",
   "tcp-echo-fsm": "the connection of OTP's classic tutorial",
+  "udp-echo": "an actor for each peer of a UDP server",
+  "client-pool": "clients that connect anew, in a pool",
   "hot-upgrade": "a server that changes its protocol under load",
   counter: "an actor that crashes and is restarted",
   "crash-and-restart": "who is restarted with whom",

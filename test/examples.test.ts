@@ -47,6 +47,23 @@ test("the connection of the tutorial echoes packets, and its death is nobody els
   ]);
 });
 
+test("each peer of a UDP server has a machine, and a health check has none", async () => {
+  expect(await run("udp-echo")).toEqual([
+    "sent hello, received hello",
+    "sent hello again, received hello again",
+    "sent ping, received pong",
+    "peers: 2",
+  ]);
+});
+
+test("a pool goes on with one server while the other one is down, and has it back when it is up again", async () => {
+  expect(await run("client-pool")).toEqual([
+    "both are up:   1 left, 2 right, 3 left",
+    "left is down:  4 right, 5 right, 6 right",
+    "left is back:  7 left, 8 right, 9 left",
+  ]);
+});
+
 test("a server changes its protocol under load and loses nothing; who cannot change stays as he was", async () => {
   const [upgraded, stayed, answers = "", losses, ...rest] = await run("hot-upgrade");
   expect([upgraded, losses, rest]).toEqual([

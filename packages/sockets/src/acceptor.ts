@@ -2,6 +2,7 @@ import type { Behaviour, Definition, Process, Progress } from "@espalier/actors"
 import { acceptorMachine } from "./acceptor-machine.ts";
 import { StartConnection } from "./connection-supervisor.ts";
 import type { ListenerRecord } from "./listener-record.ts";
+import { askForConnection } from "./listening-socket.ts";
 
 /** eSockd's pause after the descriptors were used up. */
 const COOLDOWN_MS = 1000;
@@ -16,7 +17,7 @@ class AcceptorBehaviour implements Behaviour<ListenerRecord> {
     return machine.start(process, {
       cooldownMs: COOLDOWN_MS,
       actions: {
-        accept: () => record.listeningSocket?.accept(process.pid),
+        accept: () => askForConnection(record, process.pid),
         handOff: (connection) => {
           const supervisor = record.connectionSupervisor;
           // The supervisor owns the socket before it hears of it. If it is dead, its restart takes this actor along.

@@ -1,9 +1,11 @@
 import { type Cidr, formatCidr, type IpAddress, matchesCidr, parseAddress, parseCidr } from "./cidr.ts";
 import { InvalidOptionError, type OptionIssue, unknownOption } from "./errors.ts";
+import { UNIX_HOST } from "./transport.ts";
 
 /**
  * Lets peers in or keeps them out: `"all"`, an address (`"127.0.0.1"`, `"::1"`) or a block (`"10.0.0.0/8"`). Peers that
- * come over IPv4 are matched by IPv4 rules and `"all"` only, on dual-stack sockets too.
+ * come over IPv4 are matched by IPv4 rules and `"all"` only, on dual-stack sockets too; those of unix sockets by
+ * `"unix:"` and `"all"` only, as in nginx.
  */
 export type AccessRule =
   | { readonly allow: string; readonly deny?: never }
@@ -14,8 +16,10 @@ export type CompiledAccessRules = readonly CompiledRule[];
 
 interface CompiledRule {
   readonly allows: boolean;
-  readonly block: Cidr | "all";
+  readonly block: Block;
 }
+
+type Block = Cidr | "all" | typeof UNIX_HOST;
 
 type Reading = { readonly rule: CompiledRule } | { readonly issues: readonly OptionIssue[] };
 
@@ -26,7 +30,8 @@ export type PrependResult =
 
 const VERDICTS: readonly string[] = ["allow", "deny"];
 const RULE = '{ allow: … } or { deny: … }, with "all", an address or a block';
-const PATTERN = '"all", an address such as "127.0.0.1" or "::1", or a block such as "10.0.0.0/8" or "2001:db8::/32"';
+const PATTERN =
+  '"all", "unix:", an address such as "127.0.0.1" or "::1", or a block such as "10.0.0.0/8" or "2001:db8::/32"';
 
 /**
  * Parses the rules, once for all connections.
@@ -54,13 +59,15 @@ export function checkAccessRules(rules: unknown, path = "accessRules"): readonly
 /**
  * Whether a peer may connect. The first rule that matches decides; when none does, the peer is allowed, as in eSockd.
  *
- * @param address - As the socket reports it. It is parsed at the first rule that has an address, once, so `"all"` costs
+ * @param address - The host of a peer, as the socket reports it. It is parsed at the first rule that has an address, once, so `"all"` costs
  * nothing. A text that is no address is refused there: a `deny` must not be passed by being unreadable.
  */
 export function isAllowed(rules: CompiledAccessRules, address: string): boolean {
   let parsed: IpAddress | undefined;
   for (const { allows, block } of rules) {
-    if (block === "all") return allows;
+    if (block === "all" || block === address) return allows;
+    // No address belongs to both families.
+    if (block === UNIX_HOST || address === UNIX_HOST) continue;
     parsed ??= parseAddress(address);
     if (parsed === undefined) return false;
     if (matchesCidr(block, parsed)) return allows;
@@ -104,13 +111,13 @@ function readRule(rule: unknown, option: string): Reading {
   return issues.length > 0 ? { issues } : { rule: { allows: key === "allow", block } };
 }
 
-function readBlock(pattern: unknown): Cidr | "all" | undefined {
-  if (pattern === "all") return "all";
+function readBlock(pattern: unknown): Block | undefined {
+  if (pattern === "all" || pattern === UNIX_HOST) return pattern;
   return typeof pattern === "string" ? parseCidr(pattern) : undefined;
 }
 
-function formatBlock(block: Cidr | "all"): string {
-  return block === "all" ? "all" : formatCidr(block);
+function formatBlock(block: Block): string {
+  return typeof block === "string" ? block : formatCidr(block);
 }
 
 function describeRule({ allows, block }: CompiledRule): string {

@@ -4,7 +4,12 @@ import type { ListenerConfig } from "./options.ts";
 
 /** What a connection's handler is told. A machine's event union contains these; its own events stand beside them. */
 export type ConnectionEvent =
-  /** The socket belongs to this actor now, and may be activated. Comes first, and once. */
+  /**
+   * The socket belongs to this actor now, and may be activated. Comes first, and once. A connection whose PROXY header
+   * does not come, or is refused, never gets that far: its actor is ended by an exit signal, and one that traps exits is
+   * told an `error` behind it, with the type of a `ProxyFailure` as its reason. So it is with a TLS handshake that fails,
+   * and the type of a `TlsFailure`.
+   */
   | { readonly type: "socketReady" }
   /** One packet, as `packet` cuts them. The bytes are the handler's to keep. */
   | { readonly type: "data"; readonly data: Uint8Array }
@@ -13,7 +18,10 @@ export type ConnectionEvent =
    * still goes out, since the peer may read on.
    */
   | { readonly type: "closed" }
-  /** The connection broke. The last event of the socket. `reason`: the system's code, `frameTooLarge`, `sendTimeout`. */
+  /**
+   * The connection broke. The last event of the socket. `reason`: the system's code, `frameTooLarge`, `sendTimeout`,
+   * `tooManyUnsentBytes`, `packetTimeout`, `keepaliveTimeout`.
+   */
   | { readonly type: "error"; readonly reason: string }
   /** The client has sent nothing for `idleTimeoutMs`. It comes again after each further such time. */
   | { readonly type: "timeout" }
@@ -31,6 +39,6 @@ export type CallEvent<Calls> = [Calls] extends [never]
 /** What a connection's handler is started with: a machine's `input`, a server's and an async function's arguments. */
 export interface ConnectionInput {
   readonly connection: Connection;
-  /** The options of the listener, complete. */
+  /** The options of the listener, complete; of a client its own, with what only a listener has at the defaults. */
   readonly config: ListenerConfig;
 }

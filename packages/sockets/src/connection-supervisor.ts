@@ -9,7 +9,6 @@ import {
   type Pid,
   type Process,
   type Progress,
-  Resource,
   Started,
   type StartResult,
   type Waiting,
@@ -23,7 +22,10 @@ import {
   SupervisorReport,
 } from "@espalier/supervisor";
 import { isAllowed } from "./access-rules.ts";
+import { Alarms } from "./alarms.ts";
 import type { Connection } from "./connection.ts";
+import { formatAddress } from "./listen-on.ts";
+import { LastWill } from "./last-will.ts";
 import { type ListenerRecord, serverName } from "./listener-record.ts";
 import type { ListenerStarted } from "./server.ts";
 import type { ListenerCounter } from "./stats.ts";
@@ -58,6 +60,8 @@ interface Child {
   readonly connection: Connection;
   /** Who waits for the start; undefined when it is done. */
   acceptor: Pid | undefined;
+  /** To whom the handler has given the socket. */
+  owner?: Pid;
 }
 
 /** The last of the dead handlers' sockets is gone, or the time for it is up. */
@@ -65,19 +69,9 @@ class AllBuried {
   readonly type = "allBuried";
 }
 
-/** What has to be done when the supervisor is gone, in whatever way. */
-class LastWill extends Resource {
-  readonly kind = "lastWill";
-  readonly #execute: () => void;
-
-  constructor(execute: () => void) {
-    super();
-    this.#execute = execute;
-  }
-
-  release(): void {
-    this.#execute();
-  }
+/** Options have changed, or there is a place for a connection that waits for one. */
+class Recheck {
+  readonly type = "recheck";
 }
 
 class ConnectionSupervisorBehaviour implements Behaviour<ListenerRecord> {
@@ -129,13 +123,34 @@ class ConnectionSupervisor {
   #started = 0;
   #isWaitingForBurials = false;
   #nextWarning = -Infinity;
-  readonly #undertaker = { bury: (connection: Connection) => this.#bury(connection) };
+  readonly #undertaker = {
+    bury: (connection: Connection) => this.#bury(connection),
+    leaveLimit: (connection: Connection) => {
+      this.#uncounted.add(connection);
+      this.#publish();
+    },
+    handedOver: (connection: Connection, from: Pid, to: Pid) => this.#handedOver(connection, from, to),
+  };
+  /** The connections that do not count against `maxClients`. */
+  readonly #uncounted = new Set<Connection>();
+  /** Actors that are no children of this one and own a connection of one. */
+  readonly #owners = new Map<Pid, Connection>();
+  /** Connections that wait for a place, each with its acceptor: at most as many as there are acceptors. */
+  #queue: StartConnection[] = [];
+  #alarms: Alarms | undefined;
+  /** That `maxClients` which the log has said cannot be. */
+  #warnedOf: number | undefined;
+  readonly #recheckSoon = (): void => this.#record.system.sendIo(this.#process.pid, new Recheck());
+  readonly #lookAtConnections = (): void => this.#alarms?.lookAtConnections();
 
   constructor(process: Process, record: ListenerRecord) {
     this.#process = process;
     this.#record = record;
     process.own(new LastWill(() => this.#settle()));
+    record.connectionOf = (pid) => this.#children.get(pid)?.connection ?? this.#owners.get(pid);
+    record.limits.watchers.add(this.#recheckSoon);
     this.#publish();
+    this.#recheck();
   }
 
   describe(): object {
@@ -146,6 +161,7 @@ class ConnectionSupervisor {
   receive(message: unknown): Progress {
     if (message instanceof StartConnection) return this.#start(message);
     if (message instanceof Started) return this.#hasStarted(message.pid, message.result);
+    if (message instanceof Recheck) return this.#recheck();
     if (message instanceof Exit) {
       if (message.from === this.#process.parentPid) return this.#process.stop(message.reason);
       return this.#ended(message.from, message.reason);
@@ -159,6 +175,7 @@ class ConnectionSupervisor {
   *terminate(): Waiting {
     const { shutdown } = this.#record.config;
     const started = this.#process.now();
+    for (const { connection } of this.#queue.splice(0)) this.#refuse(connection, "closedOther");
     yield* shutdownAll(this.#process, [...this.#children.keys()], shutdown, ({ pid, reason }) =>
       this.#ended(pid, reason, "shutdownError"),
     );
@@ -175,7 +192,8 @@ class ConnectionSupervisor {
   // — Starts —————————————————————————————————————————————————————————————————————————————————————————————————————
 
   /** eSockd's order: limit, access, start. A refusal closes the socket, counts one cause and costs nobody else. */
-  #start({ connection, acceptor }: StartConnection): void {
+  #start(request: StartConnection): void {
+    const { connection, acceptor } = request;
     const { config, handler, transport } = this.#record;
     if (!transport.hasRoom) {
       this.#warnOfExhaustion();
@@ -183,7 +201,12 @@ class ConnectionSupervisor {
       this.#process.send<Exhausted>(acceptor, { type: "exhausted" });
       return;
     }
-    if (config.maxClients !== "infinity" && this.#children.size >= config.maxClients) {
+    if (!this.#hasPlace) {
+      // An acceptor that gets no answer takes no other connection, as Ranch's, which sleep.
+      if (config.overLimit === "queue") {
+        this.#queue.push(request);
+        return;
+      }
       this.#refuse(connection, "closedMaxLimit");
       this.#release(acceptor);
       return;
@@ -198,6 +221,37 @@ class ConnectionSupervisor {
     const pid = this.#process.startChild(handler, { connection, config }, options);
     this.#children.set(pid, { connection, acceptor });
     this.#publish();
+  }
+
+  get #hasPlace(): boolean {
+    const { maxClients } = this.#record.config;
+    return maxClients === "infinity" || this.#children.size - this.#uncounted.size < maxClients;
+  }
+
+  #recheck(): void {
+    this.#warnOfClamp();
+    if (this.#alarms?.isCurrent !== true) this.#setUpAlarms();
+    for (const request of this.#queue.splice(0)) this.#start(request);
+  }
+
+  #setUpAlarms(): void {
+    const { connectionWatchers, config } = this.#record;
+    this.#alarms?.end();
+    this.#alarms = config.alarms === false ? undefined : new Alarms(this.#process, this.#record);
+    if (this.#alarms === undefined) connectionWatchers.delete(this.#lookAtConnections);
+    else connectionWatchers.add(this.#lookAtConnections);
+    this.#lookAtConnections();
+  }
+
+  /** A limit that was asked for is not what it was asked to be: once for each. */
+  #warnOfClamp(): void {
+    const { id, config, options } = this.#record;
+    const { maxClients: asked } = options;
+    if (asked === undefined || asked === "infinity" || asked === config.maxClients || asked === this.#warnedOf) return;
+    this.#warnedOf = asked;
+    this.#process.warn(
+      `${id}: maxClients is ${config.maxClients} instead of ${asked}: this process may have no more file descriptors`,
+    );
   }
 
   #hasStarted(pid: Pid, result: StartResult): void {
@@ -259,7 +313,7 @@ class ConnectionSupervisor {
     // One that was told to end may be killed for it, if that is how they are told.
     if (isExpected(reason) || (context === "shutdownError" && isOrderlyEnd(reason, shutdown, "temporary"))) return;
     const common = { restart: "temporary", shutdown, type: "worker", significant: false, count: 1 } as const;
-    const offender = { id: child.connection.describe(), pid, definition: handler.name, ...common };
+    const offender = { id: formatAddress(child.connection.peername), pid, definition: handler.name, ...common };
     this.#process.report(new SupervisorReport(this.#process, context, reason, offender));
   }
 
@@ -279,9 +333,22 @@ class ConnectionSupervisor {
     }
     this.#children.clear();
     this.#publish();
+    this.#record.limits.watchers.delete(this.#recheckSoon);
+    this.#record.connectionWatchers.delete(this.#lookAtConnections);
+    this.#alarms?.end();
+  }
+
+  #handedOver(connection: Connection, from: Pid, to: Pid): void {
+    const child = this.#children.get(from);
+    if (child === undefined) return;
+    child.owner = to;
+    this.#owners.set(to, connection);
   }
 
   #forget(pid: Pid): void {
+    const child = this.#children.get(pid);
+    if (child?.owner !== undefined) this.#owners.delete(child.owner);
+    if (child !== undefined) this.#uncounted.delete(child.connection);
     this.#children.delete(pid);
     this.#publish();
   }
@@ -290,6 +357,8 @@ class ConnectionSupervisor {
     // One that is still ending does not speak for its successor.
     if (this.#record.connectionSupervisor !== this.#process.pid) return;
     this.#record.connections = this.#children.size;
+    for (const tell of this.#record.connectionWatchers) tell();
+    if (this.#queue.length > 0 && this.#hasPlace) this.#recheckSoon();
   }
 
   /** What a dead handler has sent still goes out, within the time that a send may take. */

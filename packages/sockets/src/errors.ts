@@ -1,3 +1,5 @@
+import type { Address } from "./transport.ts";
+
 /**
  * Base of everything this package throws. `code` is stable and fit for a `switch`; the message is for people.
  *
@@ -23,6 +25,8 @@ export interface OptionIssue {
   readonly expected: string;
   /** Set when there is no option of this name, so that no value of it would be right. */
   readonly isUnknown?: true;
+  /** Set when the value may be a key or a password: it is neither in the message nor here. */
+  readonly isSecret?: true;
 }
 
 /** Options were refused, before any effect. The message lists every fault, so that one round of corrections is enough. */
@@ -56,8 +60,16 @@ const LISTEN_REASONS: ReadonlyMap<string, string> = new Map([
   ["EAFNOSUPPORT", "address family not supported"],
   ["EMFILE", "too many open files in this process"],
   ["ENFILE", "too many open files on this machine"],
+  ["ENOENT", "no such directory"],
   ["ENOTFOUND", "unknown host name"],
 ]);
+
+/** What a {@link ListenError} says of the address. */
+interface RefusedAddress {
+  readonly host?: string | undefined;
+  readonly port: number;
+  readonly path?: string | undefined;
+}
 
 /** The listening socket could not be opened; nothing is left running. */
 export class ListenError extends SocketsError {
@@ -65,16 +77,76 @@ export class ListenError extends SocketsError {
   /** Address or name to bind to; `undefined` for all addresses of this machine. */
   readonly host: string | undefined;
   readonly port: number;
+  /** Of a unix socket. */
+  readonly path: string | undefined;
   /** The system's code, such as `EADDRINUSE`. */
   readonly reason: string;
 
-  constructor(host: string | undefined, port: number, reason: string, options?: ErrorOptions) {
+  constructor({ host, port, path }: RefusedAddress, reason: string, options?: ErrorOptions) {
     const words = LISTEN_REASONS.get(reason);
-    const place = host === undefined ? `port ${port}` : `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const place = path === undefined ? describePort(host, port) : `unix:${path}`;
     super(`cannot listen on ${place}: ${words === undefined ? reason : `${words} (${reason})`}`, options);
     this.host = host;
     this.port = port;
+    this.path = path;
     this.reason = reason;
+  }
+}
+
+function describePort(host: string | undefined, port: number): string {
+  return host === undefined ? `port ${port}` : `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** The failures of connecting that an operator meets; any other is named by its code alone. */
+const CONNECT_REASONS: ReadonlyMap<string, string> = new Map([
+  ["EADDRNOTAVAIL", "address not available on this machine"],
+  ["EAI_AGAIN", "the name cannot be looked up now"],
+  ["ECONNREFUSED", "connection refused"],
+  ["ECONNRESET", "connection reset"],
+  ["EHOSTUNREACH", "no route to host"],
+  ["EMFILE", "too many open files in this process"],
+  ["ENETUNREACH", "network unreachable"],
+  ["ENOTFOUND", "unknown host name"],
+  ["ETIMEDOUT", "no answer"],
+  ["connectTimeout", "no answer in time"],
+  ["unstable", "connections do not last"],
+]);
+
+/** A client could not connect. What becomes of it then, its options say. */
+export class ConnectError extends SocketsError {
+  readonly code = "ERR_CONNECT" as const;
+  readonly host: string;
+  readonly port: number;
+  /**
+   * The system's code, such as `ECONNREFUSED`; `connectTimeout` after `connectTimeoutMs`; `unstable` when the client has
+   * given up since its connections did not last.
+   */
+  readonly reason: string;
+  /** The number of the attempt; 1 is the first since the start, or since the last connection that was stable. */
+  readonly attempt: number;
+
+  constructor(address: Address, reason: string, attempt: number, options?: ErrorOptions) {
+    const { host, port, path } = address;
+    const place = path === undefined ? describePort(host, port) : `unix:${path}`;
+    const words = CONNECT_REASONS.get(reason);
+    const what = words === undefined ? reason : `${words} (${reason})`;
+    super(`cannot connect to ${place}: ${what}, attempt ${attempt}`, options);
+    this.host = host;
+    this.port = port;
+    this.reason = reason;
+    this.attempt = attempt;
+  }
+}
+
+/** A call was made to the handler of a client or a pool that has no connection. */
+export class NotConnectedError extends SocketsError {
+  readonly code = "ERR_NOT_CONNECTED" as const;
+  /** The client or pool, as it was called. */
+  readonly client: string;
+
+  constructor(client: string, options?: ErrorOptions) {
+    super(`${client} is not connected`, options);
+    this.client = client;
   }
 }
 
@@ -90,6 +162,21 @@ export class FrameTooLargeError extends SocketsError {
     super(`frame of ${size} bytes is larger than the limit of ${limit} bytes`, options);
     this.size = size;
     this.limit = limit;
+  }
+}
+
+/** The bytes that an async function has waited for do not come. Not caught, it ends its connection in order. */
+export class ReceiveError extends SocketsError {
+  readonly code = "ERR_RECEIVE" as const;
+  /**
+   * `timeout`: not in time; `idleTimeout`: the client has sent nothing for `idleTimeoutMs`; or what the connection broke
+   * of: the system's code, `frameTooLarge`, `sendTimeout`, `keepaliveTimeout`.
+   */
+  readonly reason: string;
+
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`nothing can be received: ${reason}`, options);
+    this.reason = reason;
   }
 }
 
@@ -125,7 +212,8 @@ export function unknownOption(option: string, value: unknown, known: readonly st
 }
 
 /** The value of an unknown key stays out of the message: nobody knows whether it is a secret. */
-function describeIssue({ option, value, expected, isUnknown }: OptionIssue): string {
+function describeIssue({ option, value, expected, isUnknown, isSecret }: OptionIssue): string {
+  if (isSecret) return `${option} must be ${expected}`;
   return isUnknown ? `${option} is not an option (${expected})` : `${option} must be ${expected}, got ${show(value)}`;
 }
 

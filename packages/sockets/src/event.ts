@@ -1,6 +1,19 @@
 import type { ExitReason } from "@espalier/actors";
+import type { AlarmName } from "./alarm.ts";
 import type { ListenerCounter } from "./stats.ts";
+import type { ClientEndKind } from "./client-plan.ts";
+import type { ConnectError } from "./errors.ts";
 import type { Address } from "./transport.ts";
+
+/** What an alarm was set or cleared for. */
+export interface AlarmFacts {
+  readonly listener: string;
+  readonly alarm: AlarmName;
+  /** How many there were: connections, or refusals within a second. */
+  readonly value: number;
+  /** `high` when it is set, `low` when it is cleared. */
+  readonly threshold: number;
+}
 
 declare module "@espalier/actors" {
   interface TraceEvents {
@@ -24,5 +37,39 @@ declare module "@espalier/actors" {
       readonly peer: Address;
       readonly counter: ListenerCounter;
     };
+    /** Something has become more than `alarms` of the listener says it should. The subject is the connection supervisor. */
+    alarmSet: AlarmFacts;
+    /** It has become less again, or the listener has ended. Exactly one for each `alarmSet`. */
+    alarmCleared: AlarmFacts;
+    /** A client begins an attempt to connect. Exactly one of the next two follows, unless the client ends before. */
+    clientConnecting: { readonly client: string; readonly address: Address; readonly attempt: number };
+    /** The handler of a client has its socket; exactly one `clientDisconnected` follows. The subject is the client. */
+    clientConnected: {
+      readonly client: string;
+      readonly peer: Address;
+      readonly attempt: number;
+      /** The printed pid of the handler. */
+      readonly connection: string;
+    };
+    /** An attempt to connect has failed. */
+    clientFailed: {
+      readonly client: string;
+      readonly address: Address;
+      readonly attempt: number;
+      readonly error: ConnectError;
+    };
+    /** A connection of a client has ended. */
+    clientDisconnected: {
+      readonly client: string;
+      readonly peer: Address;
+      readonly connection: string;
+      readonly kind: ClientEndKind;
+      /** How the handler ended. */
+      readonly reason: ExitReason;
+      readonly bytesReceived: number;
+      readonly bytesSent: number;
+    };
+    /** A client pauses for so many milliseconds before its next attempt. */
+    clientWaiting: { readonly client: string; readonly pauseMs: number };
   }
 }

@@ -1,13 +1,28 @@
 // Servers
-export { Sockets, type SocketsOptions, startSockets } from "./sockets.ts";
-export { Listener } from "./listener-handle.ts";
+export { type EmbeddedListener, embedListener, Sockets, type SocketsOptions, startSockets } from "./sockets.ts";
+export { Listener, type ListenerInfo, type ListenerStatus } from "./listener-handle.ts";
+export {
+  type Comparison,
+  type Drained,
+  type DrainOnSignalOptions,
+  drainOnSignal,
+  type DrainOptions,
+  type SignalSource,
+} from "./drain.ts";
 export { type Stayed, type Upgrade, type UpgradeOptions } from "./upgrade.ts";
-export { type ConnectionOptions, type ListenerConfig, type ListenerOptions } from "./options.ts";
-export { formatAddress, type ListenAddress, type ListenOn, parseListenOn } from "./listen-on.ts";
+export { type AlarmName, type AlarmOptions, type Threshold } from "./alarm.ts";
+export {
+  type ConnectionOptions,
+  type ListenerConfig,
+  type ListenerOptions,
+  type OverloadFacts,
+  type OverloadHook,
+} from "./options.ts";
+export { formatAddress, type ListenAddress, type ListenOn, parseListenOn, type UnixListenOn } from "./listen-on.ts";
 export { type ListenerStatsSnapshot } from "./stats.ts";
 
 // Connections
-export { type Activity, Connection } from "./connection.ts";
+export { type Activity, Connection, type ConnectionStat, type ReceiveOptions } from "./connection.ts";
 export { type CallEvent, type ConnectionEvent, type ConnectionInput } from "./connection-event.ts";
 export {
   type ConnectionActions,
@@ -20,6 +35,42 @@ export {
 } from "./connection-machine.ts";
 export { type PacketCallbacks, packetMachine } from "./packet-machine.ts";
 export { type ConnectionDefinition, type ConnectionMachine } from "./handler.ts";
+export { type ConnectorCallbacks, type ConnectorMeta, type ConnectorTypes, fromConnector } from "./connector.ts";
+export * as connector from "./connector-return.ts";
+export {
+  type AsyncConnection,
+  type AsyncConnectionMessage,
+  fromConnection,
+  type FromConnectionOptions,
+} from "./async-connection.ts";
+export { fromStart, type FromStartOptions, type Start } from "./steward.ts";
+export { Received, type ReceiveOutcome, type SendOutcome, Sent, type SocketRequest } from "./socket-request.ts";
+export { type SendFileOptions, type SendFileResult } from "./send-file.ts";
+export { type SendSyncOptions, type SendSyncResult, type StopConnectionOptions } from "./remote.ts";
+
+// Clients
+export { type AnyRequest, type Client, clientOf, type ClientSendResult, connect, defineClient } from "./client.ts";
+export { type ClientOptions, type ConnectTo, type PoolConnectionOptions } from "./client-options.ts";
+export { type ClientEnd, type ClientEndKind, type ClientStep, type Plan, type Reconnect } from "./client-plan.ts";
+export { type ClientRef, type SendResult } from "./client-process.ts";
+export { type ClientInfo, type ClientState } from "./client-record.ts";
+
+// Pools
+export {
+  type AddConnectionResult,
+  type ChoiceOptions,
+  definePool,
+  type Pool,
+  type PoolChangeResult,
+  type PoolConnection,
+  type PoolDefinition,
+  type PooledSendResult,
+  type PoolOptions,
+  startPool,
+} from "./pool.ts";
+export { type PoolChoice } from "./pool-choice.ts";
+export { type PoolStep } from "./client-plan.ts";
+export { type Broadcast, type PoolConnectionInfo, type PoolRef, type PoolSendResult } from "./pool-process.ts";
 
 // Framing
 export { createDecoder, type DecoderOptions, encodeFrame, type Framing, type PacketDecoder } from "./framing.ts";
@@ -34,6 +85,24 @@ export {
 } from "./access-rules.ts";
 export { type Cidr, cidrSize, formatCidr, type IpAddress, matchesCidr, parseCidr } from "./cidr.ts";
 
+// PROXY protocol
+export { buildProxyHeader, type ProxyHeaderInit } from "./proxy-builder.ts";
+export { type ProxyProtocolConfig, type ProxyProtocolOptions } from "./proxy-options.ts";
+export { ProxyParser, type ProxyParserOptions, type ProxyResult } from "./proxy-parser.ts";
+export {
+  type ProxyErrorCode,
+  type ProxyFamily,
+  type ProxyFault,
+  type ProxyHeader,
+  type ProxyTls,
+  type ProxyTlvs,
+  type ProxyTransport,
+  type ProxyVersion,
+  type RawTlv,
+} from "./proxy-protocol.ts";
+export { type ProxyFailure } from "./proxy-reader.ts";
+export { type ProxyTlsInit, type ProxyTlvsInit } from "./proxy-tlv.ts";
+
 // Transports
 export {
   type Address,
@@ -47,17 +116,50 @@ export {
   type TransportSocket,
 } from "./transport.ts";
 export { tcpTransport } from "./transports/tcp.ts";
+export { udpTransport } from "./transports/udp.ts";
+export { unixTransport } from "./transports/unix.ts";
+export { type TlsClientOptions, type TlsTransport, tlsTransport, type TlsTransportOptions } from "./transports/tls.ts";
+
+// TLS
+export { TlsContext } from "./transports/tls-context.ts";
+export { type PeerCertificate, type SubjectAltNames, type TlsFacts } from "./transports/tls-facts.ts";
+export {
+  type OcspRequest,
+  type Pem,
+  type PskOptions,
+  type TlsIdentity,
+  type TlsOptions,
+  type TlsVersion,
+} from "./transports/tls-options.ts";
+export { SecureSocket } from "./transports/secure-socket.ts";
+export { type TlsFailure } from "./tls-handshake.ts";
+
+// Datagrams
+export { UdpListener } from "./udp/udp-listener.ts";
+export { type HealthCheck, type Identified, type Identify, type UdpOptions } from "./udp/udp-options.ts";
+export { type DatagramStatsSnapshot } from "./udp/datagram-stats.ts";
+export {
+  type DatagramEvents,
+  type DatagramSocket,
+  type DatagramSocketOptions,
+  type DatagramTransport,
+} from "./udp/datagram-transport.ts";
+export { type RateLimit } from "./token-bucket.ts";
 
 // Events
 export * from "./event.ts";
+export * from "./udp/udp-event.ts";
 
 // Errors
 export {
+  ConnectError,
   FrameTooLargeError,
   InvalidOptionError,
   ListenerExistsError,
   ListenError,
+  NotConnectedError,
   type OptionIssue,
+  ReceiveError,
   SocketsError,
   UnknownListenerError,
 } from "./errors.ts";

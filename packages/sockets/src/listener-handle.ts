@@ -1,13 +1,47 @@
 import type { Pid, System } from "@espalier/actors";
 import { type ChildInfo, whichChildren } from "@espalier/supervisor";
 import type { AnyStateMachine } from "xstate";
-import { type AccessRule, formatAccessRules } from "./access-rules.ts";
+import { type AccessRule, formatAccessRules, prependAccessRule } from "./access-rules.ts";
+import type { Connection } from "./connection.ts";
 import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
+import { applyOptions } from "./apply-options.ts";
+import { type Comparison, drainListener, type Drained, type DrainOptions, waitForConnections } from "./drain.ts";
+import { type ListenError, UnknownListenerError } from "./errors.ts";
+import type { ListenerCalls } from "./listener.ts";
 import { formatAddress } from "./listen-on.ts";
 import { acceptorSupervisorName, type ListenerRecord } from "./listener-record.ts";
+import type { ListenerOptions } from "./options.ts";
+import { formatProxyProtocol } from "./proxy-options.ts";
+import {
+  sendSync,
+  type SendSyncOptions,
+  type SendSyncResult,
+  stopConnection,
+  type StopConnectionOptions,
+} from "./remote.ts";
 import type { ListenerStatsSnapshot } from "./stats.ts";
 import type { Address } from "./transport.ts";
 import { type Upgrade, upgradeConnections, type UpgradeOptions } from "./upgrade.ts";
+
+/**
+ * `"recovering"`: the listening socket was lost, and the address cannot be bound for now. `"down"`: its supervisor has
+ * given up, or it was closed.
+ */
+export type ListenerStatus = "running" | "suspended" | "recovering" | "down";
+
+/** What {@link Listener.info} answers. */
+export interface ListenerInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly status: ListenerStatus;
+  readonly address: Address;
+  readonly transport: string;
+  readonly currentClients: number;
+  readonly stats: ListenerStatsSnapshot;
+  readonly shutdownCounts: Readonly<Record<string, number>>;
+  /** All of them, with the defaults of what was not given. */
+  readonly options: Required<ListenerOptions>;
+}
 
 /** An open listener, as `open` answers it and `listeners` lists it. Its getters read what its actors count. */
 export class Listener {
@@ -30,9 +64,10 @@ export class Listener {
   /** Where it listens; for port 0 with the port that was found. */
   get address(): Address {
     const { address, listenOn } = this.#record;
-    return address ?? { host: listenOn.host ?? "::", port: listenOn.port };
+    return address ?? { host: "::", ...listenOn };
   }
 
+  /** 0 for a unix socket. */
   get port(): number {
     return this.address.port;
   }
@@ -58,7 +93,7 @@ export class Listener {
     return this.#record.connections;
   }
 
-  /** eSockd's `get_max_clients`. */
+  /** The option, or as many as there can be if that is less. eSockd's `get_max_clients`. */
   get maxClients(): number | "infinity" {
     return this.#record.config.maxClients;
   }
@@ -74,6 +109,44 @@ export class Listener {
     return isThere ? livingOf(await whichChildren(this.#system, supervisor)) : [];
   }
 
+  /**
+   * The connection of an actor: of a handler that has been started, or of the owner that `fromStart` has found for it.
+   */
+  connectionOf(pid: Pid): Connection | undefined {
+    return this.#record.connectionOf(pid);
+  }
+
+  /**
+   * Sends one packet on the connection of an actor at once, whatever that is doing or has in its mailbox, and resolves when the packet is handed to the
+   * system, or cannot be. sockerl's `send_sync`.
+   *
+   * @throws FrameTooLargeError (`ERR_FRAME_TOO_LARGE`), InvalidOptionError (`ERR_INVALID_OPTION`)
+   */
+  sendSync(pid: Pid, data: Uint8Array | string, options: SendSyncOptions = {}): Promise<SendSyncResult> {
+    return sendSync(this.connectionOf(pid), data, options);
+  }
+
+  /**
+   * Sends one packet on the connection of an actor at once, whatever that is doing or has in its mailbox. sockerl's `send_async`.
+   *
+   * @returns what `Connection.send` does; false as well if the actor has no connection
+   * @throws FrameTooLargeError (`ERR_FRAME_TOO_LARGE`)
+   */
+  sendAsync(pid: Pid, data: Uint8Array | string): boolean {
+    return this.connectionOf(pid)?.send(data) ?? false;
+  }
+
+  /**
+   * Ends the handler of a connection in order, as from outside: its clean-up runs while the socket is open. Resolves when
+   * it is gone. sockerl's `stop_connector`.
+   *
+   * @returns whether there was a connection of this actor
+   * @throws InvalidOptionError (`ERR_INVALID_OPTION`)
+   */
+  async stopConnection(pid: Pid, options: StopConnectionOptions = {}): Promise<boolean> {
+    return this.connectionOf(pid) !== undefined && stopConnection(this.#system, pid, options);
+  }
+
   /** The acceptors. eSockd's `get_acceptors` counts them. */
   async acceptors(): Promise<readonly Pid[]> {
     const name = acceptorSupervisorName(this.#record);
@@ -85,6 +158,117 @@ export class Listener {
   async children(): Promise<readonly ChildInfo[]> {
     const { supervisor } = this.#record;
     return supervisor !== undefined && this.isRunning ? whichChildren(this.#system, supervisor) : [];
+  }
+
+  /**
+   * Changes options, and leaves the others as they are. All are checked before any of them counts; if not all can be put
+   * into effect, none is. Connections keep the options that they were accepted with. What is the listener's counts at
+   * once: `acceptors`, `maxClients`, `overLimit`, `maxConnectionRate`, `overload`, `alarms`, `accessRules`, `shutdown`, and
+   * the bytes that all connections together may receive; `backlog` when it is next resumed. Ranch's `set_options`.
+   *
+   * @throws {@link InvalidOptionError} (`ERR_INVALID_OPTION`) naming every fault
+   */
+  setOptions(changes: ListenerOptions): Promise<void> {
+    return applyOptions(this.#system, this.#record, { ...this.#record.options, ...changes });
+  }
+
+  /** The same with all options: what is not given has its default again. Ranch's `reset_options`. */
+  resetOptions(options: ListenerOptions): Promise<void> {
+    return applyOptions(this.#system, this.#record, options);
+  }
+
+  /**
+   * Stops listening: clients are refused by the system. Connections stay, and so does the port, also one that was found
+   * for port 0. Suspending twice changes nothing.
+   */
+  async suspend(): Promise<void> {
+    await this.#ask({ type: "suspend" });
+  }
+
+  /**
+   * Listens again. Resuming twice changes nothing.
+   *
+   * @throws {@link ListenError} (`ERR_LISTEN`) when the address cannot be bound; the listener stays suspended
+   */
+  async resume(): Promise<void> {
+    const error = await this.#ask({ type: "resume" });
+    if (error !== undefined) throw error;
+  }
+
+  /**
+   * Lets a client in that was kept out, or is to be kept so by a rule further down: puts a rule before all others, so
+   * that the newest wins. It counts from the next connection on. eSockd's `allow`.
+   *
+   * @param peers - `"all"`, an address or a block, as in `accessRules`
+   * @returns false when there is such a rule already, which then stays where it is
+   * @throws {@link InvalidOptionError} (`ERR_INVALID_OPTION`)
+   */
+  allow(peers: string): Promise<boolean> {
+    return this.#prepend({ allow: peers });
+  }
+
+  /** The same for keeping clients out. Connections that are open stay. eSockd's `deny`. */
+  deny(peers: string): Promise<boolean> {
+    return this.#prepend({ deny: peers });
+  }
+
+  async #prepend(rule: AccessRule): Promise<boolean> {
+    const result = prependAccessRule(this.#record.config.accessRules, rule);
+    if (result.ok) await this.setOptions({ accessRules: formatAccessRules(result.rules) });
+    return result.ok;
+  }
+
+  /**
+   * Lets whoever connects wait, unread, until `wakeAcceptors`: up to 1024 clients, beyond which they are refused and
+   * counted as `closedOther`. Unlike `suspend` it keeps the listening socket, so nobody is turned away by the system. A
+   * listener that sleeps does so after a restart too. sockerl's `sleep_acceptors`.
+   */
+  sleepAcceptors(): void {
+    this.#record.isAsleep = true;
+  }
+
+  /** Goes on with those who have waited, the first of them first. sockerl's `wakeup_acceptors`. */
+  wakeAcceptors(): void {
+    this.#record.isAsleep = false;
+    this.#record.listeningSocket?.wake?.();
+  }
+
+  /** Between `sleepAcceptors` and `wakeAcceptors`. */
+  get isAsleep(): boolean {
+    return this.#record.isAsleep;
+  }
+
+  /** What it is doing. `"suspended"`: from `suspend`, or `paused: true`, until `resume`. */
+  get status(): ListenerStatus {
+    if (!this.isRunning) return "down";
+    if (this.#record.isSuspended) return "suspended";
+    return this.#record.isRecovering ? "recovering" : "running";
+  }
+
+  /** All that there is to know at a glance, as plain data. Ranch's `info`. */
+  get info(): ListenerInfo {
+    const { id, name, status, address, stats, shutdownCounts, currentClients } = this;
+    const { transport, config } = this.#record;
+    const { accessRules: _compiled, proxyProtocol, ...options } = config;
+    return {
+      id,
+      name,
+      status,
+      address,
+      transport: transport.name,
+      currentClients,
+      stats,
+      shutdownCounts,
+      options: { ...options, accessRules: this.accessRules, proxyProtocol: formatProxyProtocol(proxyProtocol) },
+    };
+  }
+
+  async #ask(request: ListenerCalls): Promise<ListenError | undefined> {
+    const { supervisor } = this.#record;
+    const children = supervisor !== undefined && this.isRunning ? await whichChildren(this.#system, supervisor) : [];
+    const pid = children.find(({ id }) => id === "listener")?.child;
+    if (typeof pid !== "object") throw new UnknownListenerError(this.id);
+    return this.#system.call<ListenerCalls, ListenerCalls>(pid, request, { timeoutMs: "infinity" });
   }
 
   /**
@@ -108,6 +292,24 @@ export class Listener {
     const definition = toConnectionDefinition(handler);
     this.#record.handler = definition;
     return upgradeConnections(this.#system, await this.connections(), definition, options);
+  }
+
+  /**
+   * Closes the listener with care: stops listening, tells each connection (`shutdown`, while its socket is still open),
+   * waits for them to end by themselves, and kills what is left when the time is up.
+   *
+   * @throws {@link InvalidOptionError} (`ERR_INVALID_OPTION`)
+   */
+  drain(options: DrainOptions = {}): Promise<Drained> {
+    return drainListener(this.#record, () => this.close(), options);
+  }
+
+  /**
+   * Resolves as soon as the number of connections compares so with the given one, at once if it does already. Ranch's
+   * `wait_for_connections`.
+   */
+  waitForConnections(comparison: Comparison, count: number): Promise<void> {
+    return waitForConnections(this.#record, comparison, count);
   }
 
   /** Stops listening, lets connections end within the `shutdown` time, and removes the listener. */

@@ -1,13 +1,17 @@
-import type { Definition, Pid, System } from "@espalier/actors";
+import type { Definition, Pid, Process, Resource, System } from "@espalier/actors";
+import type { Connection } from "./connection.ts";
 import type { ConnectionInput } from "./connection-event.ts";
-import type { ListeningSocket } from "./listening-socket.ts";
 import type { ListenAddress } from "./listen-on.ts";
-import type { ListenerConfig } from "./options.ts";
+import { clampClients, ListenerLimits } from "./listener-limits.ts";
+import { type ListenerConfig, type ListenerOptions, toListenerConfig, withoutKeys } from "./options.ts";
 import { ListenerStats, ShutdownCounts } from "./stats.ts";
 import type { Address, Transport } from "./transport.ts";
 
 /** What the root supervisor of a socket server is called unless it is given a name. */
 export const DEFAULT_ROOT = "sockets";
+
+/** Stands for the root of a listener that is in a tree of the user's, which has no server process to report to. */
+export const EMBEDDED = "embedded";
 
 /** The name under which the server process below this root is registered. */
 export function serverName(root: string): string {
@@ -21,9 +25,18 @@ export interface ListenerFacts {
   readonly system: System;
   readonly transport: Transport;
   readonly listenOn: ListenAddress;
-  readonly config: ListenerConfig;
   /** The name of the root supervisor. */
   readonly root: string;
+}
+
+/** What a listener owns while it listens. */
+export interface OpenSocket extends Resource {
+  /** An acceptor asks for one connection. */
+  accept(acceptor: Pid): void;
+  /** It may go on after a sleep. */
+  wake?(): void;
+  /** Ends it while its listener lives on. */
+  close(): void;
 }
 
 /**
@@ -32,33 +45,69 @@ export interface ListenerFacts {
  */
 export interface ListenerRecord extends ListenerFacts {
   readonly stats: ListenerStats;
+  readonly limits: ListenerLimits;
   readonly shutdownCounts: ShutdownCounts;
+  /**
+   * Opens what the listener listens with, which tells it what comes of that as a `ListeningEvent`. Absent: a listening
+   * socket of the transport.
+   */
+  readonly openSocket?: (listener: Process) => OpenSocket;
+  /** By `setOptions`: what was given, of which `config` is made. */
+  options: ListenerOptions;
+  /** By `setOptions`, `maxClients` clamped to what the transport can have. Connections keep the one of their beginning. */
+  config: ListenerConfig;
   /** By `upgrade`: what new connections run. */
   handler: Definition<ConnectionInput>;
   /** By the listener. Kept when it restarts, so that port 0 stays the port that was found. */
   address: Address | undefined;
   /** By the listener. */
-  listeningSocket: ListeningSocket | undefined;
+  listeningSocket: OpenSocket | undefined;
+  /** By the listener: it has no listening socket, and is not to have one until it is told to. */
+  isSuspended: boolean;
+  /** By `sleepAcceptors` and `wakeAcceptors`: whoever connects has to wait. */
+  isAsleep: boolean;
+  /** By the listener: it has lost its listening socket, and tries to have one again. */
+  isRecovering: boolean;
+  /** By acceptors and the listening socket: those that wait for a connection, the first to ask first. */
+  readonly idleAcceptors: Pid[];
   /** By the connection supervisor, whose parent it is: the supervisor of this listener. */
   supervisor: Pid | undefined;
   /** By the connection supervisor. */
   connectionSupervisor: Pid | undefined;
   /** By the connection supervisor: how many connections there are, those that are being started included. */
   connections: number;
+  /** By the connection supervisor: that of a handler, or of the actor to which its handler has given it. */
+  connectionOf: (pid: Pid) => Connection | undefined;
+  /** Told by the connection supervisor when that number changes. */
+  readonly connectionWatchers: Set<() => void>;
 }
 
 /** The record of a listener that has not been started yet. */
-export function createListenerRecord(facts: ListenerFacts, handler: Definition<ConnectionInput>): ListenerRecord {
+export function createListenerRecord(
+  facts: ListenerFacts,
+  options: ListenerOptions,
+  handler: Definition<ConnectionInput>,
+): ListenerRecord {
+  const config = clampClients(toListenerConfig(options), options, facts.transport);
   return {
     ...facts,
+    options: withoutKeys(options, config),
+    config,
     handler,
     stats: new ListenerStats(),
+    limits: new ListenerLimits(config, facts.system.now()),
     shutdownCounts: new ShutdownCounts(),
     address: undefined,
     listeningSocket: undefined,
+    isSuspended: config.paused,
+    isAsleep: false,
+    isRecovering: false,
+    idleAcceptors: [],
     supervisor: undefined,
     connectionSupervisor: undefined,
     connections: 0,
+    connectionOf: () => undefined,
+    connectionWatchers: new Set(),
   };
 }
 

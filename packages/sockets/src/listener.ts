@@ -1,7 +1,10 @@
 import {
   type Behaviour,
+  type Call,
+  CallMessage,
   type Definition,
   Exit,
+  type From,
   type Process,
   type Progress,
   shutdown,
@@ -12,46 +15,113 @@ import type { ListenerRecord } from "./listener-record.ts";
 import { formatAddress } from "./listen-on.ts";
 import { type ListeningEvent, ListeningSocket } from "./listening-socket.ts";
 
+/** What the listener answers: undefined, or why the address cannot be bound. */
+export type ListenerCalls = Call<"suspend", undefined> | Call<"resume", ListenError | undefined>;
+
 /*
  * The listener owns the listening socket.
  *
  *   start ── bind ──▶ listening ──▶ (started) LISTENING ── socket lost ──▶ crash: its supervisor starts it anew,
- *               └───▶ failed ─────▶ start fails             with everything after it; connections stay
+ *     │         └───▶ failed ─────▶ start fails   │  ▲       with everything after it; connections stay
+ *     │                │                   suspend│  │resume
+ *     │                └ but not the first time   ▼  │
+ *     └ if it is suspended ──────────────▶ SUSPENDED or RECOVERING ⟲ tries again, after ever longer pauses
  */
 class ListenerBehaviour implements Behaviour<ListenerRecord> {
   readonly kind = "listener";
 
   *start(process: Process, record: ListenerRecord): Waiting {
     process.state = record;
-    const socket = new ListeningSocket(record, process);
-    process.own(socket);
-    // Nothing else is sent to a listener that is still starting.
-    const event = (yield isListeningEvent) as ListeningEvent;
-    if (event.type !== "listening") {
-      const { host, port } = record.listenOn;
-      const code = event.type === "listenFailed" ? event.code : "ECONNABORTED";
-      // No crash: the operating system has said no, and whoever opens is told.
-      process.stop(shutdown(new ListenError(host, port, code)));
-      return;
-    }
-    record.address = event.address;
-    record.listeningSocket = socket;
-    process.label = formatAddress(event.address);
-    process.observe("listening", { listener: record.id, address: event.address });
+    // One that was suspended stays so when it is started anew.
+    if (record.isSuspended) return;
+    const error = yield* listen(process, record);
+    if (error === undefined) return;
+    // No crash: the operating system has said no, and whoever opens is told.
+    if (record.address === undefined) process.stop(shutdown(error));
+    else recover(process, record, error, FIRST_PAUSE_MS);
   }
 
   receive(process: Process, message: unknown): Progress {
     if (message instanceof Exit && message.from === process.parentPid) return process.stop(message.reason);
+    // Only the handle of the listener makes calls, and they are typed.
+    if (message instanceof CallMessage) return answer(process, message.request as ListenerCalls, message.from);
+    if (message instanceof Recover) return retry(process, recordOf(process), message.pauseMs);
     if (isListeningEvent(message)) throw new ListeningSocketLost();
   }
 
   terminate(process: Process): void {
-    // The state is what `start` was given.
-    (process.state as ListenerRecord).listeningSocket = undefined;
+    recordOf(process).listeningSocket = undefined;
   }
 
   describe(process: Process): unknown {
     return process.label;
+  }
+}
+
+function recordOf(process: Process): ListenerRecord {
+  // The state is what `start` was given.
+  return process.state as ListenerRecord;
+}
+
+/** Binds the address; answers why that is not possible. */
+function* listen(process: Process, record: ListenerRecord): Waiting<ListenError | undefined> {
+  const socket = record.openSocket?.(process) ?? new ListeningSocket(record, process);
+  process.own(socket);
+  const event = (yield isListeningEvent) as ListeningEvent;
+  if (event.type !== "listening") {
+    socket.close();
+    return new ListenError(record.listenOn, event.type === "listenFailed" ? event.code : "ECONNABORTED");
+  }
+  record.address = event.address;
+  record.listeningSocket = socket;
+  record.isSuspended = false;
+  record.isRecovering = false;
+  process.label = formatAddress(event.address);
+  process.observe("listening", { listener: record.id, address: event.address });
+  // They have asked while there was nobody to ask.
+  for (const acceptor of record.idleAcceptors.splice(0)) socket.accept(acceptor);
+  return undefined;
+}
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 30_000;
+
+/** The pause before another try to listen is over. */
+class Recover {
+  readonly type = "recover";
+  readonly pauseMs: number;
+
+  constructor(pauseMs: number) {
+    this.pauseMs = pauseMs;
+  }
+}
+
+/** Whoever has taken the address may give it back: giving up would leave the connections without a listener. */
+function recover(process: Process, record: ListenerRecord, error: ListenError, pauseMs: number): void {
+  record.isRecovering = true;
+  process.label = `recovering: ${error.reason}`;
+  if (pauseMs === FIRST_PAUSE_MS)
+    process.warn(`listener ${record.id} cannot listen any more, and goes on trying: ${error.message}`);
+  process.sendAfter<Recover>(process.pid, new Recover(pauseMs), pauseMs);
+}
+
+function* retry(process: Process, record: ListenerRecord, pauseMs: number): Waiting {
+  if (!record.isRecovering || record.isSuspended) return;
+  const error = yield* listen(process, record);
+  if (error !== undefined) recover(process, record, error, Math.min(2 * pauseMs, LONGEST_PAUSE_MS));
+}
+
+function* answer(process: Process, request: ListenerCalls, from: From): Waiting {
+  const record = recordOf(process);
+  if (request.type === "suspend") {
+    record.isSuspended = true;
+    record.isRecovering = false;
+    record.listeningSocket?.close();
+    record.listeningSocket = undefined;
+    process.label = "suspended";
+    from.reply(undefined);
+  } else {
+    from.reply(record.isSuspended ? yield* listen(process, record) : undefined);
   }
 }
 

@@ -1,7 +1,9 @@
-import { type Pid, type Process, Resource } from "@espalier/actors";
+import { type Deadline, type Pid, type Process, Resource } from "@espalier/actors";
 import { Connection } from "./connection.ts";
 import type { ListenerRecord } from "./listener-record.ts";
 import { formatAddress } from "./listen-on.ts";
+import type { OverloadHook } from "./options.ts";
+import type { ListenerCounter } from "./stats.ts";
 import type { Address, ListenEvents, ListenSocket, TransportSocket } from "./transport.ts";
 
 /** What the listener hears of its socket. */
@@ -18,7 +20,24 @@ export interface Accepted {
   readonly connection: Connection;
 }
 
-/** How many accepted sockets may wait for an acceptor. Past that the system's own queue has long been emptied. */
+/** Asks for one connection, which may be long in coming: the listener may be suspended, or be starting anew. */
+export function askForConnection(record: ListenerRecord, acceptor: Pid): void {
+  const { listeningSocket } = record;
+  if (listeningSocket === undefined) waitForConnection(record, acceptor);
+  else listeningSocket.accept(acceptor);
+}
+
+function waitForConnection({ idleAcceptors }: ListenerRecord, acceptor: Pid): void {
+  if (!idleAcceptors.includes(acceptor)) idleAcceptors.push(acceptor);
+}
+
+/** How often the log says that `overload` throws. */
+const WARN_EVERY_MS = 60_000;
+
+/**
+ * How many accepted sockets may wait for an acceptor, or for their turn. Node accepts all that come and cannot be told to
+ * leave them in the system's own queue, so they are kept here, unread.
+ */
 const MOST_WAITING = 1024;
 
 /**
@@ -30,32 +49,67 @@ export class ListeningSocket extends Resource implements ListenEvents {
   readonly #record: ListenerRecord;
   readonly #listener: Process;
   readonly #socket: ListenSocket;
-  readonly #acceptors: Pid[] = [];
+  readonly #options: { readonly noDelay: boolean; readonly keepAlive: boolean };
   readonly #waiting: Connection[] = [];
   /** For connections whose owner dies before a handler has them: they are closed, and counted like any refusal. */
-  readonly #loss = { bury: (connection: Connection) => this.#count(connection) };
+  readonly #loss = { bury: ({ peername }: Connection) => this.#count(peername, "closedOther") };
+  readonly #onLimits = (): void => this.wake();
+  /** When the next that waits may be let in. */
+  #next: Deadline | undefined;
   #isReleased = false;
+  #nextWarning = -Infinity;
 
   constructor(record: ListenerRecord, listener: Process) {
     super();
     this.#record = record;
     this.#listener = listener;
-    const { host } = record.listenOn;
     const port = record.address?.port ?? record.listenOn.port;
     const { backlog, noDelay, keepAlive } = record.config;
-    const address = host === undefined ? { port } : { host, port };
-    this.#socket = record.transport.listen({ ...address, backlog, noDelay, keepAlive }, this);
+    this.#options = { noDelay, keepAlive };
+    record.limits.watchers.add(this.#onLimits);
+    this.#socket = record.transport.listen({ ...record.listenOn, port, backlog, noDelay, keepAlive }, this);
   }
 
   /** Asks for one connection: an `Accepted` comes. Asking again while one is outstanding changes nothing. */
   accept(acceptor: Pid): void {
-    const connection = this.#waiting.shift();
-    if (connection !== undefined) this.#hand(connection, acceptor);
-    else if (!this.#acceptors.includes(acceptor)) this.#acceptors.push(acceptor);
+    waitForConnection(this.#record, acceptor);
+    this.wake();
+  }
+
+  /** Gives acceptors what waits, as far as the limits of the listener allow. */
+  wake(): void {
+    const { idleAcceptors, limits } = this.#record;
+    while (this.#waiting.length > 0 && idleAcceptors.length > 0 && !this.#record.isAsleep) {
+      const now = this.#record.system.now();
+      const isQueue = this.#record.config.overLimit === "queue";
+      const waitMs = isQueue ? limits.admissionMs(now) : 0;
+      if (waitMs > 0) {
+        this.#next ??= this.deadline(() => this.wake());
+        this.#next?.arm(waitMs);
+        return;
+      }
+      const [connection] = this.#waiting;
+      const acceptor = idleAcceptors.shift();
+      if (connection === undefined || acceptor === undefined) return;
+      // The acceptor owns it before it hears of it: should it die in between, the socket is closed.
+      if (!this.#listener.give(connection, acceptor)) continue;
+      this.#waiting.shift();
+      if (isQueue) limits.admit(now);
+      this.#record.system.sendIo(acceptor, { type: "accepted", connection } satisfies Accepted);
+    }
+  }
+
+  /** Ends it while its listener lives on. What no acceptor has taken is refused. */
+  close(): void {
+    for (const connection of this.#waiting.splice(0)) this.#refuse(connection, "closedOther");
+    this.#listener.disown(this);
+    this.release();
   }
 
   release(): void {
     this.#isReleased = true;
+    this.#record.limits.watchers.delete(this.#onLimits);
+    this.#next?.cancel();
     this.#socket.close();
   }
 
@@ -73,7 +127,7 @@ export class ListeningSocket extends Resource implements ListenEvents {
   }
 
   accepted(socket: TransportSocket): void {
-    const { system, config, stats } = this.#record;
+    const { system, config, stats, limits } = this.#record;
     const { peer } = socket;
     if (this.#isReleased || peer === undefined) {
       // The peer is gone already: a load balancer's health check, or a scan.
@@ -81,16 +135,62 @@ export class ListeningSocket extends Resource implements ListenEvents {
       socket.close("reset");
       return;
     }
-    const connection = new Connection(system, socket, peer, config, this.#loss);
-    this.#listener.own(connection);
-    for (let acceptor = this.#acceptors.shift(); acceptor !== undefined; acceptor = this.#acceptors.shift()) {
-      if (this.#hand(connection, acceptor)) return;
-    }
-    if (this.#waiting.length < MOST_WAITING) {
-      this.#waiting.push(connection);
+    const objection = this.#findObjection(peer);
+    if (objection !== undefined) {
+      this.#count(peer, objection);
+      socket.close("reset");
       return;
     }
-    this.#count(connection);
+    const { noDelay, keepAlive } = config;
+    // What the listening socket was opened with is in the past; the options may have been changed since.
+    if (noDelay !== this.#options.noDelay || keepAlive !== this.#options.keepAlive) {
+      socket.setOptions({ noDelay, keepAlive });
+    }
+    const connection = new Connection(system, socket, peer, config, this.#loss, limits.bytes);
+    this.#listener.own(connection);
+    this.#waiting.push(connection);
+    this.wake();
+    if (this.#waiting.at(-1) !== connection) return;
+    const fault = this.#findOverflow();
+    if (fault === undefined) return;
+    this.#waiting.pop();
+    this.#refuse(connection, fault);
+  }
+
+  /** Why nothing is done for a client. One that is refused for the load of the program costs others no place. */
+  #findObjection(peer: Address): ListenerCounter | undefined {
+    const { config, limits, system } = this.#record;
+    if (config.overload !== false && this.#isOverloaded(config.overload, peer)) return "closedOverloaded";
+    if (config.overLimit === "reject" && !limits.admit(system.now())) return "closedRateLimited";
+    return undefined;
+  }
+
+  #isOverloaded(overload: OverloadHook, peer: Address): boolean {
+    const { id, connections, system } = this.#record;
+    try {
+      return overload({ listener: id, peer, connections, waiting: this.#waiting.length });
+    } catch (error) {
+      const now = system.now();
+      if (now >= this.#nextWarning) {
+        this.#nextWarning = now + WARN_EVERY_MS;
+        this.#listener.warn(`${id}: overload has thrown ${String(error)}; refusing connections`);
+      }
+      return true;
+    }
+  }
+
+  /** Why the last of those that wait cannot. */
+  #findOverflow(): ListenerCounter | undefined {
+    const { config, limits, connections, system, transport } = this.#record;
+    if (!transport.hasRoom) return "closedSysLimit";
+    if (this.#waiting.length <= MOST_WAITING) return undefined;
+    if (config.overLimit === "reject") return "closedOther";
+    if (limits.admissionMs(system.now()) > 0) return "closedRateLimited";
+    return config.maxClients !== "infinity" && connections >= config.maxClients ? "closedMaxLimit" : "closedOther";
+  }
+
+  #refuse(connection: Connection, counter: ListenerCounter): void {
+    this.#count(connection.peername, counter);
     this.#listener.disown(connection);
     connection.abort();
   }
@@ -99,19 +199,10 @@ export class ListeningSocket extends Resource implements ListenEvents {
     if (!this.#isReleased) this.#tell({ type: "listenClosed" });
   }
 
-  #count({ peername: peer }: Connection): undefined {
+  #count(peer: Address, counter: ListenerCounter): undefined {
     const { id, stats } = this.#record;
-    const counter = "closedOther";
     stats.increment(counter);
     this.#listener.observe("connectionRefused", { listener: id, peer, counter });
-  }
-
-  #hand(connection: Connection, acceptor: Pid): boolean {
-    // The acceptor owns it before it hears of it: should it die in between, the socket is closed.
-    if (!this.#listener.give(connection, acceptor)) return false;
-    const message: Accepted = { type: "accepted", connection };
-    this.#record.system.sendIo(acceptor, message);
-    return true;
   }
 
   #tell(event: ListeningEvent): void {

@@ -1,7 +1,18 @@
 import * as v from "valibot";
 import { type AccessRule, checkAccessRules, type CompiledAccessRules, compileAccessRules } from "./access-rules.ts";
+import type { AlarmOptions } from "./alarm.ts";
 import { InvalidOptionError, type OptionIssue, unknownOption } from "./errors.ts";
 import type { Framing } from "./framing.ts";
+import {
+  checkProxyProtocol,
+  compileProxyProtocol,
+  type ProxyProtocolConfig,
+  type ProxyProtocolOptions,
+} from "./proxy-options.ts";
+import type { RateLimit } from "./token-bucket.ts";
+import type { Address } from "./transport.ts";
+import { TlsContext } from "./transports/tls-context.ts";
+import { checkTlsOptions, type TlsOptions } from "./transports/tls-options.ts";
 
 /** What may be said about a listener. All of it is optional. Durations are milliseconds and end in `Ms`. */
 export interface ListenerOptions {
@@ -13,11 +24,76 @@ export interface ListenerOptions {
   readonly acceptors?: number;
 
   /**
-   * How many connections may be open at once, at least 1. A client beyond that is closed at once and counted.
+   * How many connections may be open at once, at least 1. `overLimit` says what becomes of a client beyond that. If the
+   * process may not have so many file descriptors, it is as many as it may have, and the log says so.
    *
    * @defaultValue 1024, as eSockd.
    */
   readonly maxClients?: number | "infinity";
+
+  /**
+   * What becomes of a client for whom there is no place, by `maxClients` or `maxConnectionRate`: `"reject"` closes its
+   * connection at once and counts it, as eSockd; `"queue"` lets it wait, unread, until there is a place, as Ranch. Node
+   * cannot leave clients in the queue of the system, so up to 1024 of them wait as open sockets; the next is refused.
+   *
+   * @defaultValue `"reject"`, as eSockd.
+   */
+  readonly overLimit?: "reject" | "queue";
+
+  /**
+   * How many connections may come, of all acceptors together. A burst of `capacity` is let in after a quiet time.
+   *
+   * @defaultValue `"infinity"`
+   */
+  readonly maxConnectionRate?: RateLimit | "infinity";
+
+  /**
+   * Asked for each client, before anything is done for it, whether the program has too much to do; true refuses and
+   * counts it. It runs outside all actors and must not take long. A throw refuses too, and is logged, at most once in a
+   * minute. eSockd's `tune_fun`.
+   *
+   * @defaultValue false: nobody is asked.
+   */
+  readonly overload?: OverloadHook | false;
+
+  /**
+   * Tells, by the trace events `alarmSet` and `alarmCleared` and a line in the log each, when there are too many
+   * connections or refusals, and when there are not any more. Ranch's `alarms`.
+   *
+   * @defaultValue false: none.
+   */
+  readonly alarms?: AlarmOptions | false;
+
+  /**
+   * How many bytes a connection may receive per second, at least 1. One that has received more is not read until the
+   * debt is paid, so its client can send no faster; nothing is lost, and that time does not count for `idleTimeoutMs`.
+   *
+   * @defaultValue `"infinity"`
+   */
+  readonly maxBytesPerSecond?: number | "infinity";
+
+  /**
+   * How many bytes a connection may receive at once after it has received none for a while, at least 1. More than that
+   * are waited for as `maxBytesPerSecond` says.
+   *
+   * @defaultValue that of `maxBytesPerSecond`: what it allows in a second.
+   */
+  readonly burstBytes?: number | "infinity";
+
+  /**
+   * How many bytes all connections of the listener may receive per second, at least 1. Each that has received while the
+   * listener was in debt is not read until that debt is paid; they take turns.
+   *
+   * @defaultValue `"infinity"`
+   */
+  readonly maxTotalBytesPerSecond?: number | "infinity";
+
+  /**
+   * How many bytes all connections of the listener may receive at once after a quiet time, at least 1.
+   *
+   * @defaultValue that of `maxTotalBytesPerSecond`
+   */
+  readonly totalBurstBytes?: number | "infinity";
 
   /**
    * Who may connect: the first rule that matches the peer's address decides, no match allows.
@@ -25,6 +101,15 @@ export interface ListenerOptions {
    * @defaultValue `[{ allow: "all" }]`, as eSockd.
    */
   readonly accessRules?: readonly AccessRule[];
+
+  /**
+   * Expects a PROXY header of HAProxy (version 1 or 2) at the beginning of each connection, before anything else, which
+   * says from whom it is. The client that it names is then the connection's `peername`, and has to pass the access rules,
+   * as the proxy has before it.
+   *
+   * @defaultValue false, as eSockd: whoever connects is the client.
+   */
+  readonly proxyProtocol?: false | ProxyProtocolOptions;
 
   /**
    * What connections get when the listener closes: this many milliseconds to end by themselves, before they are killed;
@@ -58,6 +143,15 @@ export interface ListenerOptions {
   readonly idleTimeoutMs?: number | "infinity";
 
   /**
+   * How long a packet that has begun may take to become whole, at least 1 ms; then the connection ends, as
+   * `packetTimeout`. It bounds clients who keep a connection by sending a byte now and then. The time while nothing is
+   * read does not count. Without meaning for `packet: "raw"`.
+   *
+   * @defaultValue 60000, as nginx gives a request's header.
+   */
+  readonly packetTimeoutMs?: number | "infinity";
+
+  /**
    * How many connections the kernel keeps ready for accepting, from 1 to 65535; it may have a lower limit of its own.
    *
    * @defaultValue 1024, as Ranch.
@@ -87,6 +181,14 @@ export interface ListenerOptions {
   readonly highWaterMark?: number;
 
   /**
+   * Bytes waiting to be sent on one connection beyond which it ends, as `tooManyUnsentBytes`, at least 1. It keeps a
+   * client that does not read from filling the memory with what others have to say. One packet may not be larger.
+   *
+   * @defaultValue 67108864 (64 MiB)
+   */
+  readonly maxUnsentBytes?: number | "infinity";
+
+  /**
    * How long sent bytes may stay unaccepted by the peer before the connection ends, at least 1 ms.
    *
    * @defaultValue 30000, as eSockd and Ranch.
@@ -100,31 +202,110 @@ export interface ListenerOptions {
    * @defaultValue 15000, eSockd's bound on a handshake.
    */
   readonly socketReadyTimeoutMs?: number;
+
+  /**
+   * Has connections begin with a TLS handshake, behind the PROXY header if there is one. It is part of the connection, so
+   * nobody waits for a slow client. A context can be shared by listeners, and is what certificates are reloaded in.
+   *
+   * @defaultValue false: plain bytes.
+   */
+  readonly tls?: TlsOptions | TlsContext | false;
+
+  /**
+   * Opens the listener without listening: `listener.resume()` begins.
+   *
+   * @defaultValue false
+   */
+  readonly paused?: boolean;
 }
+
+/** What there is to say about a client that has just connected. */
+export interface OverloadFacts {
+  /** The id of the listener. */
+  readonly listener: string;
+  readonly peer: Address;
+  /** Connections that are open. */
+  readonly connections: number;
+  /** Clients that wait for a place, or for an acceptor. */
+  readonly waiting: number;
+}
+
+/** Whether there is too much to do for another client. */
+export type OverloadHook = (facts: OverloadFacts) => boolean;
 
 /** The options that a connection can change for itself while it is open; each counts from then on. */
 export interface ConnectionOptions extends Pick<
   ListenerOptions,
-  "idleTimeoutMs" | "noDelay" | "keepAlive" | "highWaterMark" | "sendTimeoutMs"
+  | "idleTimeoutMs"
+  | "packetTimeoutMs"
+  | "noDelay"
+  | "keepAlive"
+  | "highWaterMark"
+  | "maxUnsentBytes"
+  | "sendTimeoutMs"
+  | "maxBytesPerSecond"
+  | "burstBytes"
 > {}
 
 /** {@link ListenerOptions} complete and checked, the access rules parsed. */
-export interface ListenerConfig extends Required<Omit<ListenerOptions, "accessRules">> {
+export interface ListenerConfig extends Required<Omit<ListenerOptions, "accessRules" | "proxyProtocol" | "tls">> {
   readonly accessRules: CompiledAccessRules;
+  readonly proxyProtocol: false | ProxyProtocolConfig;
+  readonly tls: false | TlsContext;
 }
 
 /** A timer of Node holds a signed 32-bit number of milliseconds (24.8 days), and fires at once when given more. */
-const LONGEST_MS = 2_147_483_647;
+export const LONGEST_MS = 2_147_483_647;
 /** No limit on bytes is larger than what a 4-byte header can announce. */
 const LARGEST_SIZE = 2_147_483_647;
 
 const BYTES = `an integer of bytes from 1 to ${LARGEST_SIZE}`;
 const TIMEOUT = `milliseconds from 1 to ${LONGEST_MS}`;
 const FLAG = "true or false";
+const BYTES_PER_SECOND = `an integer from 1 to ${LARGEST_SIZE}, or "infinity"`;
+const DAY_MS = 86_400_000;
+const ALARMS = "false, or { connections: { high, low }, refusals: { high, low }, cooldownMs } with low less than high";
+
+/** What is allowed of a {@link RateLimit}, in words. */
+export const RATE: string = `{ capacity: from 1 to 1000000, intervalMs: from 1 to ${DAY_MS} }, or "infinity"`;
+export const rate: v.GenericSchema<RateLimit | "infinity"> = v.union([
+  v.literal("infinity"),
+  v.strictObject({ capacity: integer(1, 1_000_000), intervalMs: v.exactOptional(integer(1, DAY_MS)) }),
+]);
+
+const threshold = v.pipe(
+  v.strictObject({
+    high: integer(1, Number.MAX_SAFE_INTEGER),
+    low: v.exactOptional(integer(0, Number.MAX_SAFE_INTEGER)),
+  }),
+  v.check(({ high, low = 0 }) => low < high),
+);
+const alarms = v.union([
+  v.literal(false),
+  v.strictObject({
+    connections: v.exactOptional(threshold),
+    refusals: v.exactOptional(threshold),
+    cooldownMs: v.exactOptional(milliseconds(0)),
+  }),
+]);
+const bytesPerSecond = setting(orInfinity(integer(1, LARGEST_SIZE)), BYTES_PER_SECOND, "infinity");
+const burst = v.optional(bytesPerSecond.wrapped);
 
 const settings = v.object({
   acceptors: setting(integer(1, 1024), "an integer from 1 to 1024", 16),
   maxClients: setting(orInfinity(integer(1, Number.MAX_SAFE_INTEGER)), 'an integer from 1, or "infinity"', 1024),
+  overLimit: setting(v.picklist(["reject", "queue"]), '"reject" or "queue"', "reject"),
+  maxConnectionRate: setting(rate, RATE, "infinity"),
+  overload: setting<OverloadHook | false>(
+    v.union([v.literal(false), v.custom<OverloadHook>((value) => typeof value === "function")]),
+    "a function, or false",
+    false,
+  ),
+  alarms: setting<AlarmOptions | false>(alarms, ALARMS, false),
+  maxBytesPerSecond: bytesPerSecond,
+  burstBytes: burst,
+  maxTotalBytesPerSecond: bytesPerSecond,
+  totalBurstBytes: burst,
   shutdown: setting(
     v.union([v.picklist(["brutalKill", "infinity"]), milliseconds(0)]),
     `milliseconds from 0 to ${LONGEST_MS}, "infinity" or "brutalKill"`,
@@ -133,29 +314,37 @@ const settings = v.object({
   packet: setting(v.picklist(["raw", 1, 2, 4, "line"]), '"raw", 1, 2, 4 or "line"', "raw"),
   maxPacketSize: setting(integer(1, LARGEST_SIZE), BYTES, 1_048_576),
   idleTimeoutMs: setting(orInfinity(milliseconds(1)), `${TIMEOUT}, or "infinity"`, 120_000),
+  packetTimeoutMs: setting(orInfinity(milliseconds(1)), `${TIMEOUT}, or "infinity"`, 60_000),
   backlog: setting(integer(1, 65_535), "an integer from 1 to 65535", 1024),
   noDelay: setting(v.boolean(), FLAG, true),
   keepAlive: setting(v.boolean(), FLAG, false),
   highWaterMark: setting(integer(1, LARGEST_SIZE), BYTES, 65_536),
+  maxUnsentBytes: setting(orInfinity(integer(1, LARGEST_SIZE)), `${BYTES}, or "infinity"`, 67_108_864),
   sendTimeoutMs: setting(orInfinity(milliseconds(1)), `${TIMEOUT}, or "infinity"`, 30_000),
   socketReadyTimeoutMs: setting(milliseconds(1), TIMEOUT, 15_000),
+  paused: setting(v.boolean(), FLAG, false),
 });
 
-const { idleTimeoutMs, noDelay, keepAlive, highWaterMark, sendTimeoutMs } = settings.entries;
+const { idleTimeoutMs, packetTimeoutMs, noDelay, keepAlive, highWaterMark, maxUnsentBytes, sendTimeoutMs } =
+  settings.entries;
 
 /** Without defaults: what is not given stays as it is. */
 const changes = v.object({
+  maxBytesPerSecond: v.exactOptional(bytesPerSecond.wrapped),
+  burstBytes: v.exactOptional(bytesPerSecond.wrapped),
   idleTimeoutMs: v.exactOptional(idleTimeoutMs.wrapped),
+  packetTimeoutMs: v.exactOptional(packetTimeoutMs.wrapped),
   noDelay: v.exactOptional(noDelay.wrapped),
   keepAlive: v.exactOptional(keepAlive.wrapped),
   highWaterMark: v.exactOptional(highWaterMark.wrapped),
+  maxUnsentBytes: v.exactOptional(maxUnsentBytes.wrapped),
   sendTimeoutMs: v.exactOptional(sendTimeoutMs.wrapped),
 });
 
 /** Parsed apart from the others, because they have faults of their own, each with its own path. */
 const DEFAULT_ACCESS_RULES: readonly AccessRule[] = [{ allow: "all" }];
 
-const NAMES: readonly string[] = [...Object.keys(settings.entries), "accessRules"];
+const NAMES: readonly string[] = [...Object.keys(settings.entries), "accessRules", "proxyProtocol", "tls"];
 const CHANGEABLE: readonly string[] = Object.keys(changes.entries);
 
 /**
@@ -170,10 +359,30 @@ export function toListenerConfig(options: ListenerOptions = {}): ListenerConfig 
   const issues = [
     ...(parsed.issues ?? []).map(toOptionIssue),
     ...checkAccessRules(accessRules),
+    ...checkProxyProtocol(options.proxyProtocol),
+    ...checkTls(options.tls),
     ...checkNames(options, NAMES),
   ];
   if (!parsed.success || issues.length > 0) throw new InvalidOptionError(issues);
-  return Object.freeze({ ...parsed.output, accessRules: compileAccessRules(accessRules) });
+  const proxyProtocol = compileProxyProtocol(options.proxyProtocol);
+  const { maxBytesPerSecond, maxTotalBytesPerSecond } = parsed.output;
+  const { burstBytes = maxBytesPerSecond, totalBurstBytes = maxTotalBytesPerSecond, ...output } = parsed.output;
+  const bursts = { burstBytes, totalBurstBytes };
+  const tls = compileTls(options.tls);
+  return Object.freeze({ ...output, ...bursts, accessRules: compileAccessRules(accessRules), proxyProtocol, tls });
+}
+
+function checkTls(tls: ListenerOptions["tls"]): readonly OptionIssue[] {
+  return tls === undefined || tls === false || tls instanceof TlsContext ? [] : checkTlsOptions(tls);
+}
+
+function compileTls(tls: ListenerOptions["tls"] = false): false | TlsContext {
+  return tls === false || tls instanceof TlsContext ? tls : new TlsContext(tls);
+}
+
+/** The options as they may be kept and printed: in place of keys stands what was made of them. */
+export function withoutKeys(options: ListenerOptions, { tls }: ListenerConfig): ListenerOptions {
+  return { ...options, tls };
 }
 
 /**
@@ -188,15 +397,16 @@ export function toConnectionChanges(options: ConnectionOptions): ConnectionOptio
   const parsed = v.safeParse(changes, given);
   const issues = [...(parsed.issues ?? []).map(toOptionIssue), ...checkNames(given, CHANGEABLE)];
   if (!parsed.success || issues.length > 0) throw new InvalidOptionError(issues);
-  return parsed.output;
+  const { maxBytesPerSecond: burstBytes } = parsed.output;
+  return burstBytes === undefined ? parsed.output : { burstBytes, ...parsed.output };
 }
 
-function assertObject(options: unknown): void {
+export function assertObject(options: unknown): void {
   if (typeof options === "object" && options !== null) return;
   throw new InvalidOptionError([{ option: "options", value: options, expected: "an object" }]);
 }
 
-function checkNames(options: object, known: readonly string[]): OptionIssue[] {
+export function checkNames(options: object, known: readonly string[]): OptionIssue[] {
   return Object.entries(options)
     .filter(([key]) => !known.includes(key))
     .map(([key, value]: [string, unknown]) => unknownOption(key, value, known));

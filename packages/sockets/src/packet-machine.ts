@@ -22,6 +22,7 @@ export interface PacketCallbacks {
  *      │ after socketReadyTimeoutMs     │ closed       │ timeout        │ error        │ shutdown
  *      ▼                                ▼              ▼                ▼              ▼
  *   handOffTimeout                   peerClosed     idleTimeout      socketError    shutDown
+ *                                                            tooManyUnsentBytes, packetTimeout
  *
  * All ends are `shutdown`, with the state's name as detail, so they are counted and not reported as crashes. Of the
  * tutorial's machine it differs where that has bugs: the wait for the socket is bounded, only the client's data counts
@@ -51,7 +52,11 @@ export function packetMachine(callbacks: PacketCallbacks): AnyStateMachine {
           data: { actions: ["handle", "activate"] },
           closed: "peerClosed",
           timeout: "idleTimeout",
-          error: "socketError",
+          error: [
+            { guard: ({ event }) => event.reason === "tooManyUnsentBytes", target: "tooManyUnsentBytes" },
+            { guard: ({ event }) => event.reason === "packetTimeout", target: "packetTimeout" },
+            { target: "socketError" },
+          ],
           shutdown: "shutDown",
         },
       },
@@ -59,6 +64,8 @@ export function packetMachine(callbacks: PacketCallbacks): AnyStateMachine {
       peerClosed: { type: "final", output: shutdown("peerClosed") },
       idleTimeout: { type: "final", output: shutdown("idleTimeout") },
       socketError: { type: "final", output: shutdown("socketError") },
+      tooManyUnsentBytes: { type: "final", output: shutdown("tooManyUnsentBytes") },
+      packetTimeout: { type: "final", output: shutdown("packetTimeout") },
       shutDown: { type: "final", output: shutdown() },
     },
     // The exit reason is what the final state says.

@@ -1,22 +1,38 @@
-import { type ExitReason, formatReason, type System } from "@espalier/actors";
-import { deleteChild, type FailedToStart, startChild, type SupervisorRef, terminateChild } from "@espalier/supervisor";
+import { type ExitReason, formatReason, shutdown, sys, type System } from "@espalier/actors";
+import {
+  type ChildSpec,
+  deleteChild,
+  type FailedToStart,
+  startChild,
+  type SupervisorRef,
+  terminateChild,
+} from "@espalier/supervisor";
 import type { AnyStateMachine } from "xstate";
+import { drainAll, type Drained, type DrainOptions } from "./drain.ts";
 import { ListenerExistsError, UnknownListenerError } from "./errors.ts";
 import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
 import { Listener } from "./listener-handle.ts";
 import { formatAddress, type ListenOn, parseListenOn } from "./listen-on.ts";
-import { createListenerRecord, DEFAULT_ROOT, type ListenerRecord, serverName } from "./listener-record.ts";
-import { type ListenerOptions, toListenerConfig } from "./options.ts";
+import { createListenerRecord, DEFAULT_ROOT, EMBEDDED, type ListenerRecord, serverName } from "./listener-record.ts";
+import type { ListenerOptions } from "./options.ts";
 import type { ListenerTable, ServerCalls } from "./server.ts";
 import type { Transport } from "./transport.ts";
 import { tcpTransport } from "./transports/tcp.ts";
+import { udpTransport } from "./transports/udp.ts";
+import { unixTransport } from "./transports/unix.ts";
 import { listenerChildSpec, listenerSupervisorId, socketServerTree } from "./tree.ts";
+import type { DatagramTransport } from "./udp/datagram-transport.ts";
+import { createUdpRecord, isUdpRecord, UdpListener } from "./udp/udp-listener.ts";
+import type { UdpOptions } from "./udp/udp-options.ts";
+import { udpListenerChildSpec } from "./udp/udp-tree.ts";
 
 export interface SocketsOptions {
   /** The id and registered name of the root supervisor. @defaultValue "sockets" */
   readonly name?: string;
-  /** Where sockets come from. @defaultValue TCP by `node:net` */
+  /** Where sockets come from. @defaultValue TCP and unix sockets by `node:net` */
   readonly transport?: Transport;
+  /** Where the datagrams of `openUdp` come from. @defaultValue UDP by `node:dgram` */
+  readonly datagrams?: DatagramTransport;
 }
 
 /**
@@ -25,12 +41,20 @@ export interface SocketsOptions {
  * @throws when an actor is registered under the name already
  */
 export async function startSockets(system: System, options: SocketsOptions = {}): Promise<Sockets> {
-  const { name = DEFAULT_ROOT, transport = tcpTransport() } = options;
+  const { name = DEFAULT_ROOT, transport, datagrams = udpTransport() } = options;
   const table: ListenerTable = new Map();
   const started = await system.start(socketServerTree(table, name), undefined, { id: name, name });
-  if (started.ok) return new Sockets(system, started.ref, name, transport, table);
+  if (started.ok) return new Sockets(system, started.ref, name, { transport, datagrams }, table);
   if (started.error === "failed") throw startError(started.reason);
   throw new Error(`cannot start a socket server named "${name}": an actor has that name`);
+}
+
+const TCP = tcpTransport();
+const UNIX = unixTransport();
+
+interface Transports {
+  readonly transport: Transport | undefined;
+  readonly datagrams: DatagramTransport;
 }
 
 /** A running socket server: opens and closes listeners. */
@@ -39,15 +63,15 @@ export class Sockets {
   readonly supervisor: SupervisorRef;
   readonly #system: System;
   readonly #root: string;
-  readonly #transport: Transport;
+  readonly #transports: Transports;
   readonly #table: ListenerTable;
 
   /** @internal */
-  constructor(system: System, supervisor: SupervisorRef, root: string, transport: Transport, table: ListenerTable) {
+  constructor(system: System, supervisor: SupervisorRef, root: string, transports: Transports, table: ListenerTable) {
     this.supervisor = supervisor;
     this.#system = system;
     this.#root = root;
-    this.#transport = transport;
+    this.#transports = transports;
     this.#table = table;
   }
 
@@ -55,7 +79,8 @@ export class Sockets {
    * Opens a listener, and resolves when it accepts connections. eSockd's `open/4`.
    *
    * @param name - of the protocol, such as `"mqtt"`; together with the address it names the listener
-   * @param listenOn - a port, `"127.0.0.1:6000"`, `"[::1]:6000"` or `{ host, port }`; port 0 finds a free one
+   * @param listenOn - a port, `"127.0.0.1:6000"`, `"[::1]:6000"`, `{ host, port }`, `"unix:/run/app.sock"` or `{ path, mode }`;
+   * port 0 finds a free one
    * @param handler - what runs for each connection: an XState machine, or the definition of a server or async function
    * @throws `ERR_INVALID_OPTION` that names every fault; `ERR_LISTENER_EXISTS`; `ERR_LISTEN` when the address cannot be
    * bound. Nothing is left running then.
@@ -78,13 +103,52 @@ export class Sockets {
       id: listenerId(name, address),
       name,
       system: this.#system,
-      transport: this.#transport,
+      transport: this.#transports.transport ?? (address.path === undefined ? TCP : UNIX),
       listenOn: address,
-      config: toListenerConfig(options),
       root: this.#root,
     };
-    const record = createListenerRecord(facts, toConnectionDefinition(handler));
-    const spec = listenerChildSpec(record);
+    return this.#start(createListenerRecord(facts, options, toConnectionDefinition(handler)));
+  }
+
+  /**
+   * Opens a UDP listener, and resolves when it receives datagrams. The first datagram of a peer starts a handler, which is
+   * the same as for a connection of TCP: `data` brings a datagram, `send` sends one. eSockd's `open_udp/4`.
+   *
+   * @param name - of the protocol, such as `"coap"`; together with the address it names the listener
+   * @param listenOn - as for `open`, but for unix sockets
+   * @param handler - what runs for each peer: an XState machine, or the definition of a server or async function
+   * @throws `ERR_INVALID_OPTION` that names every fault; `ERR_LISTENER_EXISTS`; `ERR_LISTEN` when the address cannot be
+   * bound. Nothing is left running then.
+   */
+  openUdp(name: string, listenOn: ListenOn, options: UdpOptions, handler: ConnectionDefinition): Promise<UdpListener>;
+  openUdp<Machine extends AnyStateMachine>(
+    name: string,
+    listenOn: ListenOn,
+    options: UdpOptions,
+    handler: ConnectionMachine<Machine>,
+  ): Promise<UdpListener>;
+  async openUdp(
+    name: string,
+    listenOn: ListenOn,
+    options: UdpOptions,
+    handler: AnyStateMachine | ConnectionDefinition,
+  ): Promise<UdpListener> {
+    const address = parseListenOn(listenOn);
+    const facts = {
+      id: listenerId(name, address),
+      name,
+      system: this.#system,
+      datagrams: this.#transports.datagrams,
+      listenOn: address,
+      root: this.#root,
+    };
+    const record = createUdpRecord(facts, options, toConnectionDefinition(handler));
+    await this.#start(record);
+    return new UdpListener(this.#system, record, () => this.#close(record));
+  }
+
+  async #start(record: ListenerRecord): Promise<Listener> {
+    const spec = isUdpRecord(record) ? udpListenerChildSpec(record) : listenerChildSpec(record);
     let result = await startChild(this.#system, this.supervisor, spec);
     if (!result.ok && result.error === "alreadyPresent") {
       // A listener of this id has given up: what is left of it is its spec.
@@ -111,13 +175,42 @@ export class Sockets {
     await this.#close(record);
   }
 
+  /**
+   * Closes a listener and opens it again with the options and the handler that it had; on the same port, also if that was
+   * found for port 0. eSockd's `reopen`.
+   *
+   * @throws `ERR_UNKNOWN_LISTENER`; `ERR_LISTEN` when the address cannot be bound any more
+   */
+  async reopen(name: string, listenOn: ListenOn): Promise<Listener> {
+    const id = listenerId(name, parseListenOn(listenOn));
+    const record = this.#table.get(id);
+    if (record === undefined) throw new UnknownListenerError(id);
+    await this.#close(record);
+    const { options, handler, ...facts } = record;
+    const again = isUdpRecord(record)
+      ? createUdpRecord(record, record.udpOptions, handler)
+      : createListenerRecord(facts, options, handler);
+    again.address = record.address;
+    return this.#start(again);
+  }
+
+  /**
+   * Drains all listeners at once: see {@link Listener.drain}. Answers what became of their connections.
+   */
+  drain(options: DrainOptions = {}): Promise<Drained> {
+    return drainAll(this.listeners(), options);
+  }
+
   /** All listeners that were opened and not closed, the oldest first. */
   listeners(): Listener[] {
     return [...this.#table.values()].map((record) => this.#handle(record));
   }
 
   #handle(record: ListenerRecord): Listener {
-    return new Listener(this.#system, record, () => this.#close(record));
+    const close = (): Promise<void> => this.#close(record);
+    return isUdpRecord(record)
+      ? new UdpListener(this.#system, record, close)
+      : new Listener(this.#system, record, close);
   }
 
   async #close(record: ListenerRecord): Promise<void> {
@@ -150,4 +243,53 @@ function startError(reason: ExitReason): Error {
 
 function isFailedToStart(detail: unknown): detail is FailedToStart & { readonly reason: ExitReason } {
   return typeof detail === "object" && detail !== null && "type" in detail && detail.type === "failedToStart";
+}
+
+/** A listener for a supervision tree of one's own. */
+export interface EmbeddedListener {
+  /** To be a child of the user's supervisor; it starts and stops the listener. */
+  readonly spec: ChildSpec;
+  readonly listener: Listener;
+}
+
+/**
+ * A listener that stands in a supervision tree of one's own, beside the actors that its connections need, instead of
+ * below the root of `startSockets`. It listens as soon as its supervisor starts it; `close` ends it, which its supervisor
+ * takes for the end of a transient child. eSockd's and Ranch's `child_spec`.
+ *
+ * @throws `ERR_INVALID_OPTION` that names every fault
+ */
+export function embedListener(
+  system: System,
+  name: string,
+  listenOn: ListenOn,
+  options: ListenerOptions,
+  handler: ConnectionDefinition,
+  transport?: Transport,
+): EmbeddedListener;
+export function embedListener<Machine extends AnyStateMachine>(
+  system: System,
+  name: string,
+  listenOn: ListenOn,
+  options: ListenerOptions,
+  handler: ConnectionMachine<Machine>,
+  transport?: Transport,
+): EmbeddedListener;
+export function embedListener(
+  system: System,
+  name: string,
+  listenOn: ListenOn,
+  options: ListenerOptions,
+  handler: AnyStateMachine | ConnectionDefinition,
+  transport: Transport = tcpTransport(),
+): EmbeddedListener {
+  const address = parseListenOn(listenOn);
+  const facts = { id: listenerId(name, address), name, system, transport, listenOn: address, root: EMBEDDED };
+  const record = createListenerRecord(facts, options, toConnectionDefinition(handler));
+  const close = async (): Promise<void> => {
+    const { supervisor } = record;
+    if (supervisor === undefined || !system.isAlive(supervisor)) return;
+    await sys.stopActor(system, supervisor, shutdown());
+  };
+  return { spec: listenerChildSpec(record), listener: new Listener(system, record, close) };
 }

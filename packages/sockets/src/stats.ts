@@ -6,6 +6,10 @@ export interface ListenerStatsSnapshot {
   readonly closedMaxLimit: number;
   /** Refused by the access rules. */
   readonly closedForbidden: number;
+  /** Refused because more came than `maxConnectionRate` allows. */
+  readonly closedRateLimited: number;
+  /** Refused because `overload` said so, or threw. */
+  readonly closedOverloaded: number;
   /** Refused, or never accepted, because the process or the machine was out of file descriptors. */
   readonly closedSysLimit: number;
   /** Refused for any other cause: the peer was gone already, or its connection failed to start. */
@@ -35,12 +39,18 @@ export class ListenerStats {
     accepted: 0,
     closedMaxLimit: 0,
     closedForbidden: 0,
+    closedRateLimited: 0,
+    closedOverloaded: 0,
     closedSysLimit: 0,
     closedOther: 0,
   };
 
+  /** Told of each refusal; undefined while nobody wants to know. */
+  onRefusal: (() => void) | undefined;
+
   increment(counter: ListenerCounter): void {
     this.#counts[counter] += 1;
+    if (counter !== "accepted") this.onRefusal?.();
   }
 
   /** The counters as they are now; later increments do not show in it. */

@@ -9,6 +9,8 @@ export interface Transport {
   readonly name: string;
   /** False: what sockets are made of, descriptors for one, is as good as used up; new connections should be refused. */
   readonly hasRoom: boolean;
+  /** How many sockets there can be at once, as far as it is known. Absent: nothing is known of a limit. */
+  readonly mostSockets?: number;
   /**
    * Opens a listening socket. `events.listening` or `events.failed` comes first, and exactly one of them. Sockets are
    * accepted paused.
@@ -20,8 +22,22 @@ export interface Transport {
 
 /** One end of a connection. */
 export interface Address {
+  /** {@link UNIX_HOST} for a unix socket. */
   readonly host: string;
+  /** 0 for a unix socket. */
   readonly port: number;
+  /** Of a unix socket, and of nothing else: its file; `""` for one without a name, as clients are. */
+  readonly path?: string;
+}
+
+/**
+ * What stands for the host in the address of a unix socket, as in the rules of nginx. It is no name that a host can have.
+ */
+export const UNIX_HOST = "unix:";
+
+/** The address of a unix socket. */
+export function unixAddress(path: string): Address & { readonly path: string } {
+  return { host: UNIX_HOST, port: 0, path };
 }
 
 /** What the system does with a connection. */
@@ -38,12 +54,21 @@ export interface ListenSocketOptions extends SocketOptions {
   readonly host?: string;
   /** 0: any free port. */
   readonly port: number;
+  /** A unix socket; host and port mean nothing then. */
+  readonly path?: string;
+  /** Who may connect to a unix socket: the permissions of its file. Absent: what the umask of the process leaves. */
+  readonly mode?: number;
   readonly backlog: number;
 }
 
+/** Where to connect to: an {@link Address} will do. */
 export interface ConnectOptions {
   readonly host: string;
   readonly port: number;
+  /** A unix socket; host and port mean nothing then. */
+  readonly path?: string;
+  /** The address of this machine to connect from. Absent: what the system chooses. */
+  readonly localHost?: string;
   readonly noDelay?: boolean;
 }
 
@@ -102,7 +127,7 @@ export interface TransportSocket {
   /**
    * Ends the connection. `"flush"`: what is written is sent, then FIN, and what still comes is discarded until the peer
    * has ended too; whoever cannot wait for that overtakes it. `"now"`: at once, unsent bytes are lost. `"reset"`: at
-   * once, with RST. `closed` follows. Closing twice does nothing, except that a stronger way overtakes a weaker one.
+   * once, with RST where there is such a thing. `closed` follows. Closing twice does nothing, except that a stronger way overtakes a weaker one.
    */
   close(how: "flush" | "now" | "reset"): void;
 }

@@ -64,6 +64,8 @@ describe.each(transports)("%s", (transport) => {
         accepted: 0,
         closedMaxLimit: 0,
         closedForbidden: 0,
+        closedRateLimited: 0,
+        closedOverloaded: 0,
         closedSysLimit: 0,
         closedOther: 3,
       });

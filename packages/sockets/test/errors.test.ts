@@ -2,10 +2,13 @@ import { inspect } from "node:util";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  ConnectError,
   FrameTooLargeError,
   InvalidOptionError,
   ListenError,
   ListenerExistsError,
+  NotConnectedError,
+  ReceiveError,
   SocketsError,
   UnknownListenerError,
   unknownOption,
@@ -19,15 +22,22 @@ const errors: readonly [SocketsError, string, string][] = [
     "InvalidOptionError: invalid option: acceptors must be an integer from 1 to 1024, got 0",
   ],
   [
-    new ListenError("127.0.0.1", 5000, "EADDRINUSE", { cause }),
+    new ListenError({ host: "127.0.0.1", port: 5000 }, "EADDRINUSE", { cause }),
     "ERR_LISTEN",
     "ListenError: cannot listen on 127.0.0.1:5000: address already in use (EADDRINUSE)",
   ],
+  [
+    new ConnectError({ host: "127.0.0.1", port: 5000 }, "ECONNREFUSED", 3, { cause }),
+    "ERR_CONNECT",
+    "ConnectError: cannot connect to 127.0.0.1:5000: connection refused (ECONNREFUSED), attempt 3",
+  ],
+  [new NotConnectedError("pool db", { cause }), "ERR_NOT_CONNECTED", "NotConnectedError: pool db is not connected"],
   [
     new FrameTooLargeError(300, 255, { cause }),
     "ERR_FRAME_TOO_LARGE",
     "FrameTooLargeError: frame of 300 bytes is larger than the limit of 255 bytes",
   ],
+  [new ReceiveError("timeout", { cause }), "ERR_RECEIVE", "ReceiveError: nothing can be received: timeout"],
   [
     new UnknownListenerError("mqtt", { cause }),
     "ERR_UNKNOWN_LISTENER",
@@ -49,7 +59,11 @@ describe("every error", () => {
   });
 
   test("the facts of the message are fields too", () => {
-    expect(new ListenError("::1", 80, "EACCES")).toMatchObject({ host: "::1", port: 80, reason: "EACCES" });
+    expect(new ListenError({ host: "::1", port: 80 }, "EACCES")).toMatchObject({
+      host: "::1",
+      port: 80,
+      reason: "EACCES",
+    });
     expect(new FrameTooLargeError(300, 255)).toMatchObject({ size: 300, limit: 255 });
     expect(new UnknownListenerError("mqtt")).toMatchObject({ listener: "mqtt" });
     expect(new ListenerExistsError("echo:5000")).toMatchObject({ listener: "echo:5000" });
@@ -58,11 +72,30 @@ describe("every error", () => {
 
 describe("listening", () => {
   test.each([
-    [new ListenError("::1", 80, "EACCES"), "cannot listen on [::1]:80: permission denied (EACCES)"],
-    [new ListenError(undefined, 80, "EADDRINUSE"), "cannot listen on port 80: address already in use (EADDRINUSE)"],
-    [new ListenError("localhost", 80, "EOTHER"), "cannot listen on localhost:80: EOTHER"],
+    [new ListenError({ host: "::1", port: 80 }, "EACCES"), "cannot listen on [::1]:80: permission denied (EACCES)"],
+    [new ListenError({ port: 80 }, "EADDRINUSE"), "cannot listen on port 80: address already in use (EADDRINUSE)"],
+    [new ListenError({ host: "localhost", port: 80 }, "EOTHER"), "cannot listen on localhost:80: EOTHER"],
+    [
+      new ListenError({ port: 0, path: "/run/app.sock" }, "ENOENT"),
+      "cannot listen on unix:/run/app.sock: no such directory (ENOENT)",
+    ],
   ])("%s is one clear line", (error, message) => {
     expect(error.message).toBe(message);
+  });
+});
+
+describe("connecting", () => {
+  test.each([
+    [{ host: "::1", port: 80 }, "EOTHER", "cannot connect to [::1]:80: EOTHER, attempt 1"],
+    [
+      { host: "unix:", port: 0, path: "/run/app.sock" },
+      "connectTimeout",
+      "cannot connect to unix:/run/app.sock: no answer in time (connectTimeout), attempt 1",
+    ],
+  ])("to %j: %s is one clear line", (address, reason, message) => {
+    const error = new ConnectError(address, reason, 1);
+    expect(error.message).toBe(message);
+    expect(error).toMatchObject({ host: address.host, port: address.port, reason, attempt: 1 });
   });
 });
 

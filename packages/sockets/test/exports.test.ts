@@ -5,34 +5,58 @@ import { expect, test } from "vitest";
 test("the public surface", () => {
   expect(Object.keys(sockets).toSorted((left, right) => left.localeCompare(right))).toMatchInlineSnapshot(`
     [
+      "buildProxyHeader",
       "cidrSize",
+      "clientOf",
       "compileAccessRules",
+      "connect",
+      "ConnectError",
       "Connection",
       "connectionMachine",
+      "connector",
       "createDecoder",
+      "defineClient",
+      "definePool",
+      "drainOnSignal",
+      "embedListener",
       "encodeFrame",
       "formatAccessRules",
       "formatAddress",
       "formatCidr",
       "FrameTooLargeError",
+      "fromConnection",
+      "fromConnector",
+      "fromStart",
       "InvalidOptionError",
       "isAllowed",
       "Listener",
       "ListenerExistsError",
       "ListenError",
       "matchesCidr",
+      "NotConnectedError",
       "packetMachine",
       "parseCidr",
       "parseListenOn",
+      "ProxyParser",
+      "Received",
+      "ReceiveError",
+      "SecureSocket",
+      "Sent",
       "Sockets",
       "SocketsError",
+      "startPool",
       "startSockets",
       "tcpTransport",
+      "TlsContext",
+      "tlsTransport",
+      "UdpListener",
+      "udpTransport",
+      "unixTransport",
       "UnknownListenerError",
     ]
   `);
 });
 
 test("the public surface for tests", () => {
-  expect(Object.keys(testing)).toEqual(["memoryTransport"]);
+  expect(Object.keys(testing)).toEqual(["memoryDatagrams", "memoryTransport"]);
 });

@@ -193,6 +193,44 @@ describe.each(transports)("%s", (transport) => {
       expect((await client.bytes(BIG)).equals(pattern(BIG))).toBe(true);
     });
 
+    test("more than may wait unsent ends the connection, and no other", async () => {
+      const { handler, puppets } = puppetry();
+      const listener = await world.open(handler, { maxUnsentBytes: BIG / 2, packet: "line" });
+      const [slow, other] = [await world.connect(listener, { reads: false }), await world.connect(listener)];
+      await world.until(() => puppets.every(({ heard }) => heard.length === 1) && puppets.length === 2);
+      expect(puppets[0]?.connection.send(pattern(BIG))).toBe(false);
+      expect(puppets[0]?.connection.isOpen).toBe(false);
+      await world.until(() => puppets[0]?.heard.length === 2);
+      expect(puppets[0]?.heard).toEqual(["socketReady", "error tooManyUnsentBytes"]);
+      expect(puppets[0]?.connection.send("too late")).toBe(false);
+      slow.resume();
+      expect(await slow.next("closed")).toBe("ECONNRESET");
+      puppets[1]?.connection.send("still here\n");
+      expect(await other.text(11)).toBe("still here\n");
+    });
+
+    test("up to what may wait unsent nothing ends, and the connection can change it", async () => {
+      const { client, puppet } = await puppetWithClient({ maxUnsentBytes: 2 * BIG }, false);
+      puppet.connection.send(pattern(BIG));
+      expect(puppet.connection.isOpen).toBe(true);
+      puppet.connection.setOptions({ maxUnsentBytes: "infinity" });
+      puppet.connection.setOptions({ maxUnsentBytes: 1 });
+      await world.until(() => puppet.heard.length === 2);
+      expect(puppet.heard).toEqual(["socketReady", "error tooManyUnsentBytes"]);
+      client.resume();
+      expect(await client.next("closed")).toBe("ECONNRESET");
+    });
+
+    test("a connection of the kit that has too much unsent is counted by that", async () => {
+      const listener = await world.open(echo, { maxUnsentBytes: 1, highWaterMark: 1 });
+      const client = await world.connect(listener, { reads: false });
+      while (!client.isClosed && Object.keys(listener.shutdownCounts).length === 0) {
+        client.write(Buffer.alloc(1_000_000));
+        await world.settle();
+      }
+      expect(listener.shutdownCounts).toEqual({ tooManyUnsentBytes: 1 });
+    });
+
     test("does nothing any more when the connection is closed", async () => {
       const { client, puppet } = await puppetWithClient({});
       puppet.connection.send("bye");

@@ -19,7 +19,8 @@ describe("the time without data", () => {
   });
 
   test("begins anew with each of the client's bytes", async () => {
-    const listener = await world.open(ignorant, { packet: 2, ...options });
+    // Another limit would not bear with such a packet.
+    const listener = await world.open(ignorant, { packet: 2, packetTimeoutMs: "infinity", ...options });
     const client = await world.connect(listener);
     for (const byte of encodeFrame(2, "ab")) {
       client.write(Buffer.from([byte]));

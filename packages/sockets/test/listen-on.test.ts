@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidOptionError } from "../src/errors.ts";
 import { formatAddress, type ListenAddress, type ListenOn, parseListenOn } from "../src/listen-on.ts";
+import { unixAddress } from "../src/transport.ts";
 
 const port = fc.nat(65_535);
 const host = fc.oneof(
@@ -32,6 +33,16 @@ describe("reading", () => {
     ["[fe80::1%eth0]:6000", { host: "fe80::1%eth0", port: 6000 }],
     ["localhost:6000", { host: "localhost", port: 6000 }],
     ["db-1.example.org:6000", { host: "db-1.example.org", port: 6000 }],
+    ["unix:6000", { host: "unix", port: 6000 }],
+    ["unix:/run/app.sock", unixAddress("/run/app.sock")],
+    ["unix:./app.sock", unixAddress("./app.sock")],
+    [{ path: "/run/app.sock" }, unixAddress("/run/app.sock")],
+    [{ path: "app.sock" }, unixAddress("./app.sock")],
+    [
+      { path: "/run/app.sock", mode: 0o660 },
+      { ...unixAddress("/run/app.sock"), mode: 0o660 },
+    ],
+    [unixAddress("/run/app.sock"), unixAddress("/run/app.sock")],
     [{ port: 6000 }, { port: 6000 }],
     [
       { host: "::1", port: 6000 },
@@ -66,7 +77,7 @@ describe("reading", () => {
     const fault = faultOf(value);
     expect(fault).toBeInstanceOf(InvalidOptionError);
     expect(String(fault)).toContain(
-      `listenOn must be a port from 0 to 65535, "host:port", "[IPv6]:port" or { host, port }`,
+      `listenOn must be a port from 0 to 65535, "host:port", "[IPv6]:port", { host, port }, "unix:/path" or { path }`,
     );
     expect(String(fault)).toContain(`got ${typeof value === "number" ? value : JSON.stringify(value)}`);
   });
@@ -81,6 +92,37 @@ describe("reading", () => {
         'listenOn.host must be an IP address or a host name, got "[::1]"',
       ].join("\n  "),
     );
+  });
+});
+
+describe("a unix socket", () => {
+  test("with several faults is told all of them", () => {
+    const address = { path: "", mode: 0o1777, mod: 0o660 };
+    expect(String(faultOf(address))).toBe(
+      [
+        "InvalidOptionError: 3 invalid options:",
+        "listenOn.mod is not an option (did you mean mode?)",
+        'listenOn.path must be a path of 1 to 107 bytes, got ""',
+        "listenOn.mode must be permissions from 0 to 0o777, got 1023",
+      ].join("\n  "),
+    );
+  });
+
+  test("has a path that the system does not cut off: at most 107 bytes, whatever they are in letters", () => {
+    expect(parseListenOn({ path: `/${"x".repeat(106)}` }).path).toHaveLength(107);
+    for (const path of [`/${"x".repeat(107)}`, `/${"ü".repeat(54)}`, "/tmp/a\0b"])
+      expect(faultOf({ path })).toBeInstanceOf(InvalidOptionError);
+  });
+
+  test("printed is read as the same, and one without a name is printed as no place to listen on", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[\w./-]{1,90}$/u), (path) => {
+        const address = parseListenOn({ path });
+        expect(parseListenOn(formatAddress(address))).toEqual(address);
+      }),
+    );
+    expect(formatAddress(unixAddress(""))).toBe("unix:");
+    expect(faultOf("unix:")).toBeInstanceOf(InvalidOptionError);
   });
 });
 

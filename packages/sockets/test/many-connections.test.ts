@@ -29,6 +29,8 @@ test("18,000 idle connections are held, and each is answered", { timeout: 60_000
     accepted: count,
     closedMaxLimit: 0,
     closedForbidden: 0,
+    closedRateLimited: 0,
+    closedOverloaded: 0,
     closedSysLimit: 0,
     closedOther: 0,
   });

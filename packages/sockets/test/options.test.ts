@@ -26,12 +26,32 @@ const validOptions: fc.Arbitrary<ListenerOptions> = fc.record(
     packet: fc.constantFrom<Framing>("raw", 1, 2, 4, "line"),
     maxPacketSize: size,
     idleTimeoutMs: timeout,
+    packetTimeoutMs: timeout,
     backlog: fc.integer({ min: 1, max: 65_535 }),
     noDelay: fc.boolean(),
     keepAlive: fc.boolean(),
     highWaterMark: size,
     sendTimeoutMs: timeout,
     socketReadyTimeoutMs: size,
+    overLimit: fc.constantFrom("reject" as const, "queue" as const),
+    maxConnectionRate: fc.oneof(
+      fc.constant("infinity" as const),
+      fc.record({
+        capacity: fc.integer({ min: 1, max: 1_000_000 }),
+        intervalMs: fc.integer({ min: 1, max: 86_400_000 }),
+      }),
+    ),
+    overload: fc.constantFrom(false as const, () => true),
+    alarms: fc.constantFrom(
+      false as const,
+      { connections: { high: 10, low: 9 }, cooldownMs: 0 },
+      { refusals: { high: 1 } },
+    ),
+    maxBytesPerSecond: size,
+    burstBytes: size,
+    maxTotalBytesPerSecond: size,
+    totalBurstBytes: size,
+    maxUnsentBytes: fc.oneof(fc.constant("infinity" as const), size),
   },
   { requiredKeys: [] },
 );
@@ -42,16 +62,29 @@ describe("defaults", () => {
       acceptors: 16,
       maxClients: 1024,
       accessRules: compileAccessRules([{ allow: "all" }]),
+      proxyProtocol: false,
       shutdown: 5000,
       packet: "raw",
       maxPacketSize: 1_048_576,
       idleTimeoutMs: 120_000,
+      packetTimeoutMs: 60_000,
       backlog: 1024,
       noDelay: true,
       keepAlive: false,
       highWaterMark: 65_536,
       sendTimeoutMs: 30_000,
       socketReadyTimeoutMs: 15_000,
+      overLimit: "reject",
+      maxConnectionRate: "infinity",
+      overload: false,
+      alarms: false,
+      maxBytesPerSecond: "infinity",
+      burstBytes: "infinity",
+      maxTotalBytesPerSecond: "infinity",
+      totalBurstBytes: "infinity",
+      maxUnsentBytes: 67_108_864,
+      paused: false,
+      tls: false,
     });
   });
 
@@ -65,7 +98,10 @@ describe("valid options", () => {
   test("what is given stays, what is not has its default", () => {
     fc.assert(
       fc.property(validOptions, (options) => {
-        expect(toListenerConfig(options)).toEqual({ ...toListenerConfig(), ...options });
+        const { maxBytesPerSecond = "infinity", maxTotalBytesPerSecond = "infinity" } = options;
+        // Without a burst of its own, a limit lets in as much at once as in a second.
+        const bursts = { burstBytes: maxBytesPerSecond, totalBurstBytes: maxTotalBytesPerSecond };
+        expect(toListenerConfig(options)).toEqual({ ...toListenerConfig(), ...bursts, ...options });
       }),
     );
   });
@@ -95,15 +131,32 @@ describe("faults", () => {
       highWaterMark: Number.NaN,
       sendTimeoutMs: 2 ** 31,
       socketReadyTimeoutMs: "infinity",
+      overLimit: "wait",
+      maxConnectionRate: 100,
+      overload: true,
+      alarms: { connections: { high: 10, low: 10 } },
+      maxBytesPerSecond: 0,
+      burstBytes: 0.5,
+      maxTotalBytesPerSecond: "1MB",
+      totalBurstBytes: -1,
+      maxUnsentBytes: 0,
       accessRules: [{ deny: "10.0.0.0/99" }, { alow: "all" }],
       aceptors: 16,
       certificate: "secret",
     };
     expect(faultOf(options)?.message).toBe(
       [
-        "16 invalid options:",
+        "25 invalid options:",
         "acceptors must be an integer from 1 to 1024, got 0",
         'maxClients must be an integer from 1, or "infinity", got "many"',
+        'overLimit must be "reject" or "queue", got "wait"',
+        'maxConnectionRate must be { capacity: from 1 to 1000000, intervalMs: from 1 to 86400000 }, or "infinity", got 100',
+        "overload must be a function, or false, got true",
+        "alarms must be false, or { connections: { high, low }, refusals: { high, low }, cooldownMs } with low less than high, got an object",
+        'maxBytesPerSecond must be an integer from 1 to 2147483647, or "infinity", got 0',
+        'burstBytes must be an integer from 1 to 2147483647, or "infinity", got 0.5',
+        'maxTotalBytesPerSecond must be an integer from 1 to 2147483647, or "infinity", got "1MB"',
+        'totalBurstBytes must be an integer from 1 to 2147483647, or "infinity", got -1',
         'shutdown must be milliseconds from 0 to 2147483647, "infinity" or "brutalKill", got -1',
         'packet must be "raw", 1, 2, 4 or "line", got 3',
         "maxPacketSize must be an integer of bytes from 1 to 2147483647, got 1.5",
@@ -112,12 +165,13 @@ describe("faults", () => {
         "noDelay must be true or false, got 1",
         'keepAlive must be true or false, got "no"',
         "highWaterMark must be an integer of bytes from 1 to 2147483647, got NaN",
+        'maxUnsentBytes must be an integer of bytes from 1 to 2147483647, or "infinity", got 0',
         'sendTimeoutMs must be milliseconds from 1 to 2147483647, or "infinity", got 2147483648',
         'socketReadyTimeoutMs must be milliseconds from 1 to 2147483647, got "infinity"',
-        'accessRules[0].deny must be "all", an address such as "127.0.0.1" or "::1", or a block such as "10.0.0.0/8" or "2001:db8::/32", got "10.0.0.0/99"',
+        'accessRules[0].deny must be "all", "unix:", an address such as "127.0.0.1" or "::1", or a block such as "10.0.0.0/8" or "2001:db8::/32", got "10.0.0.0/99"',
         "accessRules[1].alow is not an option (did you mean allow?)",
         "aceptors is not an option (did you mean acceptors?)",
-        "certificate is not an option (known: acceptors, maxClients, shutdown, packet, maxPacketSize, idleTimeoutMs, backlog, noDelay, keepAlive, highWaterMark, sendTimeoutMs, socketReadyTimeoutMs, accessRules)",
+        "certificate is not an option (known: acceptors, maxClients, overLimit, maxConnectionRate, overload, alarms, maxBytesPerSecond, burstBytes, maxTotalBytesPerSecond, totalBurstBytes, shutdown, packet, maxPacketSize, idleTimeoutMs, packetTimeoutMs, backlog, noDelay, keepAlive, highWaterMark, maxUnsentBytes, sendTimeoutMs, socketReadyTimeoutMs, paused, accessRules, proxyProtocol, tls)",
       ].join("\n  "),
     );
   });
@@ -130,7 +184,9 @@ describe("faults", () => {
   });
 
   test("whatever is given, each option has at most one fault, and it names the value", () => {
-    const names = Object.keys(toListenerConfig()).filter((name) => name !== "accessRules");
+    const names = Object.keys(toListenerConfig()).filter(
+      (name) => !["accessRules", "proxyProtocol", "tls"].includes(name),
+    );
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom(...names), fc.anything()), (options) => {
         const issues = faultOf(options)?.issues ?? [];

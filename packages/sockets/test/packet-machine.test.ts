@@ -152,6 +152,8 @@ test("it is a machine of XState, with the states of the tutorial and one for eac
     "peerClosed",
     "idleTimeout",
     "socketError",
+    "tooManyUnsentBytes",
+    "packetTimeout",
     "shutDown",
   ]);
 });

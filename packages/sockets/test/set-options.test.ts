@@ -88,7 +88,7 @@ describe.each(transports)("%s", (transport) => {
         "4 invalid options:",
         'idleTimeoutMs must be milliseconds from 1 to 2147483647, or "infinity", got 0',
         'keepAlive must be true or false, got "yes"',
-        "packet is not an option (known: idleTimeoutMs, noDelay, keepAlive, highWaterMark, sendTimeoutMs)",
+        "packet is not an option (known: maxBytesPerSecond, burstBytes, idleTimeoutMs, packetTimeoutMs, noDelay, keepAlive, highWaterMark, maxUnsentBytes, sendTimeoutMs)",
         "highWatermark is not an option (did you mean highWaterMark?)",
       ].join("\n  "),
     );
@@ -258,7 +258,17 @@ describe("the time for sending", () => {
 });
 
 describe("what is allowed", () => {
-  const names = ["idleTimeoutMs", "noDelay", "keepAlive", "highWaterMark", "sendTimeoutMs"] as const;
+  const names = [
+    "idleTimeoutMs",
+    "noDelay",
+    "keepAlive",
+    "highWaterMark",
+    "sendTimeoutMs",
+    "packetTimeoutMs",
+    "maxUnsentBytes",
+    "maxBytesPerSecond",
+    "burstBytes",
+  ] as const;
 
   test("is what a listener may be given, in the same words", () => {
     const value = fc.oneof(fc.anything(), fc.integer(), fc.boolean(), fc.constant("infinity"));

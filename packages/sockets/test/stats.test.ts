@@ -16,6 +16,8 @@ describe("listener counters", () => {
       accepted: 0,
       closedMaxLimit: 0,
       closedForbidden: 0,
+      closedRateLimited: 0,
+      closedOverloaded: 0,
       closedSysLimit: 0,
       closedOther: 0,
     });

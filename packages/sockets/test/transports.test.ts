@@ -1,10 +1,18 @@
 import { execFileSync } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { mkdtempSync } from "node:fs";
 import { type Server, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryTransport, type MemoryTransportOptions } from "../src/testing/memory-transport.ts";
 import { tcpTransport } from "../src/transports/tcp.ts";
+import { unixTransport } from "../src/transports/unix.ts";
+import type { TransportSocket } from "../src/transport.ts";
+import { SecureSocket } from "../src/transports/secure-socket.ts";
+import { tlsTransport } from "../src/transports/tls.ts";
+import { createAuthority } from "./support/certificates.ts";
 import type { ListenRecorder, Reaction } from "./support/socket-recorder.ts";
 import { transportLaws } from "./support/transport-parity.ts";
 import { echo, pattern, type Subject, World } from "./support/transport-world.ts";
@@ -17,6 +25,36 @@ function tcp(): Subject {
   };
 }
 
+function pipes(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "PipeWrap").length;
+}
+
+function unix(): Subject {
+  // This process talks to its parent through pipes of its own.
+  const before = pipes();
+  return {
+    transport: unixTransport(),
+    beyondBuffers: 16 * 1024 * 1024,
+    directory: mkdtempSync(join(tmpdir(), "espalier-")),
+    refusal: "ENOENT",
+    hasReset: false,
+    openHandles: () => pipes() - before,
+  };
+}
+
+const authority = createAuthority();
+const identity = authority.issue("server", "IP:127.0.0.1,DNS:localhost");
+
+function isUp(socket: TransportSocket): boolean {
+  return socket instanceof SecureSocket && socket.tls !== undefined;
+}
+
+/** @param under - what TLS stands on */
+function tls(under: Subject): Subject {
+  const transport = tlsTransport({ ...identity, over: under.transport, client: { ca: authority.cert } });
+  return { ...under, transport, isUp, isStill: false };
+}
+
 function memory(options?: MemoryTransportOptions): Subject {
   const transport = memoryTransport(options);
   return { transport, beyondBuffers: 200_000, openHandles: () => transport.openSockets + transport.openListeners };
@@ -24,7 +62,10 @@ function memory(options?: MemoryTransportOptions): Subject {
 
 describe.each([
   ["tcp", tcp],
+  ["unix", unix],
   ["memory", memory],
+  ["tls", () => tls(tcp())],
+  ["tls on memory", () => tls(memory())],
   ["memory that cuts everything into small pieces", () => memory({ capacity: 4096, chunk: (bytes) => bytes / 3 })],
 ])("%s", (_name, create) => {
   transportLaws(create());

@@ -57,6 +57,7 @@ export {
 
 // For special supervisors
 export { type CommonCalls } from "./api.ts";
+export { backoffDelay, type CompleteBackoff } from "./backoff.ts";
 export { isOrderlyEnd, type ParallelEnd, shutdownAll, shutdownChild } from "./shutdown.ts";
 
 // Reports

@@ -12,6 +12,7 @@ describe("the public surface", () => {
         "SupervisorError",
         "SupervisorReport",
         "adoptChild",
+        "backoffDelay",
         "checkChildSpecs",
         "child",
         "countChildren",

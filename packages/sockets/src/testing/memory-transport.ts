@@ -1,12 +1,13 @@
-import type {
-  Address,
-  ConnectOptions,
-  ListenEvents,
-  ListenSocket,
-  ListenSocketOptions,
-  SocketEvents,
-  Transport,
-  TransportSocket,
+import {
+  type Address,
+  type ConnectOptions,
+  type ListenEvents,
+  type ListenSocket,
+  type ListenSocketOptions,
+  type SocketEvents,
+  type Transport,
+  type TransportSocket,
+  unixAddress,
 } from "../transport.ts";
 
 export interface MemoryTransportOptions {
@@ -51,7 +52,7 @@ export interface MemoryTransport extends Transport {
  * A network of its own; transports made by two calls do not see each other.
  *
  * It behaves as the TCP transport does, whose comment holds here as well. Addresses are taken as they are: a listening
- * socket is found by its port alone.
+ * socket is found by its port alone, or by its path.
  */
 export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTransport {
   const network = new Network(options);
@@ -60,6 +61,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     get hasRoom() {
       return network.hasRoom;
     },
+    mostSockets: network.room,
     listen: (listenOptions, events) => new MemoryListenSocket(network, listenOptions, events),
     connect: (connectOptions, events) => MemorySocket.connect(network, host, connectOptions, events),
   });
@@ -86,10 +88,11 @@ const FIRST_FREE_PORT = 49152;
 class Network {
   readonly capacity: number;
   readonly chunk: (bytes: number) => number;
-  readonly listeners = new Map<number, MemoryListenSocket>();
+  /** By port or path. */
+  readonly listeners = new Map<number | string, MemoryListenSocket>();
   openSockets = 0;
   openListeners = 0;
-  readonly #room: number;
+  readonly room: number;
   readonly #defer: (run: () => void) => void;
   #port = FIRST_FREE_PORT - 1;
 
@@ -100,13 +103,13 @@ class Network {
     room = Infinity,
   }: MemoryTransportOptions) {
     this.capacity = capacity;
-    this.#room = room;
+    this.room = room;
     this.chunk = chunk;
     this.#defer = defer;
   }
 
   get hasRoom(): boolean {
-    return this.openSockets <= this.#room;
+    return this.openSockets <= this.room;
   }
 
   /** A function that has `step` run later, once for all its calls until then. */
@@ -144,14 +147,15 @@ class MemoryListenSocket implements ListenSocket {
   #state: "opening" | "open" | "closed" = "opening";
   #isClosing = false;
 
-  constructor(network: Network, { host = "::", port }: ListenSocketOptions, events: ListenEvents) {
+  constructor(network: Network, { host = "::", port, path }: ListenSocketOptions, events: ListenEvents) {
     this.#network = network;
     this.#events = events;
     this.#wake = network.later(() => this.#step());
-    this.#address = { host, port: port === 0 ? network.freePort() : port };
-    this.#isBound = !network.listeners.has(this.#address.port);
+    const address = { host, port: port === 0 ? network.freePort() : port };
+    this.#address = path === undefined ? address : unixAddress(path);
+    this.#isBound = !network.listeners.has(placeOf(this.#address));
     if (this.#isBound) {
-      network.listeners.set(this.#address.port, this);
+      network.listeners.set(placeOf(this.#address), this);
       network.openListeners += 1;
     }
     this.#wake();
@@ -161,7 +165,7 @@ class MemoryListenSocket implements ListenSocket {
     if (this.#isClosing) return;
     this.#isClosing = true;
     if (!this.#isBound) return;
-    this.#network.listeners.delete(this.#address.port);
+    this.#network.listeners.delete(placeOf(this.#address));
     for (const socket of this.#backlog.splice(0)) socket.close("reset");
     this.#wake();
   }
@@ -197,6 +201,11 @@ class MemoryListenSocket implements ListenSocket {
     this.#network.openListeners -= 1;
     this.#events.closed();
   }
+}
+
+/** By what a listening socket is found. */
+function placeOf({ port, path }: Address): number | string {
+  return path ?? port;
 }
 
 const NOBODY: SocketEvents = {
@@ -261,8 +270,15 @@ class MemorySocket implements TransportSocket {
   }
 
   static connect(network: Network, host: string, options: ConnectOptions, events: SocketEvents): MemorySocket {
-    const peerAddress = { host: options.host, port: options.port };
-    const socket = new MemorySocket(network, { host, port: network.freePort() }, peerAddress);
+    const { path, localHost = host } = options;
+    const socket =
+      path === undefined
+        ? new MemorySocket(
+            network,
+            { host: localHost, port: network.freePort() },
+            { host: options.host, port: options.port },
+          )
+        : new MemorySocket(network, unixAddress(""), unixAddress(path));
     socket.#events = events;
     socket.#wake();
     return socket;
@@ -360,7 +376,7 @@ class MemorySocket implements TransportSocket {
 
   /** The client's side of a connection; that of the server is made here. */
   #establish(): void {
-    const listener = this.#network.listeners.get(this.#peerAddress.port);
+    const listener = this.#network.listeners.get(placeOf(this.#peerAddress));
     if (listener === undefined) {
       this.#finish("ECONNREFUSED");
       return;

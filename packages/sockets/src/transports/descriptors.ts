@@ -13,6 +13,11 @@ export const descriptors = {
   sockets: 0,
   budget: undefined as number | undefined,
 
+  /** How many there can be, as things are. The budget is made up only when the first socket comes, and other files are open. */
+  get most(): number {
+    return this.budget ?? findBudget();
+  },
+
   get hasRoom(): boolean {
     this.budget ??= findBudget();
     return this.sockets <= this.budget;

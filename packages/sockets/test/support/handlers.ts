@@ -1,5 +1,12 @@
 import { type Context, defineServer, noreply, ok } from "@espalier/actors";
-import { type Connection, type ConnectionEvent, type ConnectionInput, packetMachine } from "@espalier/sockets";
+import {
+  type Connection,
+  type ConnectionEvent,
+  type ConnectionInput,
+  packetMachine,
+  Received,
+  Sent,
+} from "@espalier/sockets";
 import { type AnyStateMachine, setup } from "xstate";
 import type { ConnectionDefinition } from "../../src/handler.ts";
 import { world } from "./server-world.ts";
@@ -87,6 +94,8 @@ export interface PuppetOptions {
   readonly init?: (puppet: Puppet) => void | Promise<void>;
   /** What it does at each event, beside keeping it. */
   readonly react?: (event: ConnectionEvent, puppet: Puppet) => void;
+  /** What it does at each reply to a request of its connection, which it does not keep. */
+  readonly hear?: (reply: Received | Sent) => void;
 }
 
 /** Handlers that keep all that they are told and do only what they are told. */
@@ -99,7 +108,7 @@ export interface Puppetry {
 }
 
 export function puppetry(options: PuppetOptions = {}): Puppetry {
-  const { trapExit = false, init, react } = options;
+  const { trapExit = false, init, react, hear } = options;
   const puppets: Puppet[] = [];
   const handler = defineServer<{ args: ConnectionInput; state: Puppet; info: Told }>({
     name: "puppet",
@@ -114,6 +123,8 @@ export function puppetry(options: PuppetOptions = {}): Puppetry {
     handleInfo(told, puppet) {
       if (typeof told === "function") {
         told(puppet);
+      } else if (told instanceof Received || told instanceof Sent) {
+        hear?.(told);
       } else if ("type" in told && told.type !== "down" && told.type !== "exit") {
         puppet.heard.push(describeEvent(told as ConnectionEvent));
         react?.(told as ConnectionEvent, puppet);

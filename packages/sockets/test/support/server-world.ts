@@ -97,6 +97,7 @@ export class ServerWorld {
       get hasRoom() {
         return transport.hasRoom;
       },
+      ...(transport.mostSockets !== undefined && { mostSockets: transport.mostSockets }),
       connect: (to, events) => transport.connect(to, events),
       listen: (on, events) => {
         this.listenedOn.push(on);

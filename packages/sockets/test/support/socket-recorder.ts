@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type {
   Address,
   ListenEvents,
@@ -260,8 +261,10 @@ export class ListenRecorder {
     return this.#address;
   }
 
+  /** That of a unix socket is its name. */
   get port(): number {
-    return this.address.port;
+    const { port, path } = this.address;
+    return path === undefined ? port : Number(basename(path));
   }
 
   attach(socket: ListenSocket): void {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { SocketOptions } from "../../src/transport.ts";
+import { type SocketOptions, UNIX_HOST } from "../../src/transport.ts";
 import type { Reaction, SocketRecorder } from "./socket-recorder.ts";
 import { echo, pattern, type Subject, World } from "./transport-world.ts";
 
@@ -31,6 +31,9 @@ function useInVain(recorder: SocketRecorder): void {
   recorder.close("flush");
 }
 
+/** A law of other transports. */
+function none(): void {}
+
 /**
  * The laws of every transport: what `src/transport.ts` promises, and what it leaves open but the transports of this
  * package have in common. Beyond what a law asserts, each of its sockets is watched for what none may do, and after each
@@ -38,6 +41,10 @@ function useInVain(recorder: SocketRecorder): void {
  */
 export function transportLaws(subject: Subject): void {
   const BIG = subject.beyondBuffers;
+  const HOST = subject.directory === undefined ? "127.0.0.1" : UNIX_HOST;
+  const REFUSAL = subject.refusal ?? "ECONNREFUSED";
+  const [withReset, withoutReset] = subject.hasReset === false ? [none, test] : [test, none];
+  const whereStill = subject.isStill === false ? none : withReset;
   let world: World;
 
   beforeEach(() => {
@@ -53,7 +60,7 @@ export function transportLaws(subject: Subject): void {
       const [first, second] = [await world.listen(), await world.listen()];
       expect(first.port).toBeGreaterThan(0);
       expect(second.port).not.toBe(first.port);
-      expect(first.address.host).toBe("127.0.0.1");
+      expect(first.address.host).toBe(HOST);
     });
 
     test("a port in use fails with EADDRINUSE, and nothing follows", async () => {
@@ -92,7 +99,7 @@ export function transportLaws(subject: Subject): void {
       const { port } = listener;
       listener.close();
       await listener.next("closed");
-      expect(await world.startConnecting(port).next("closed")).toBe("ECONNREFUSED");
+      expect(await world.startConnecting(port).next("closed")).toBe(REFUSAL);
       const again = await world.listen({ port });
       expect([listener.log, again.port]).toEqual([["listening", "closed"], port]);
     });
@@ -141,12 +148,12 @@ export function transportLaws(subject: Subject): void {
   });
 
   describe("connecting", () => {
-    test("nobody listening is ECONNREFUSED, and never connected", async () => {
+    test(`nobody listening is ${REFUSAL}, and never connected`, async () => {
       const listener = await world.listen();
       listener.close();
       await listener.next("closed");
       const client = world.startConnecting(listener.port);
-      expect(await client.next("closed")).toBe("ECONNREFUSED");
+      expect(await client.next("closed")).toBe(REFUSAL);
       expect(client.log).toEqual(["closed"]);
       expect([client.socket.peer, client.socket.local]).toEqual([undefined, undefined]);
     });
@@ -208,7 +215,7 @@ export function transportLaws(subject: Subject): void {
     test("both ends agree on their addresses, and know them after the end if they asked before", async () => {
       const { client, server } = await world.pair();
       const { peer, local } = server.socket;
-      expect([peer?.host, local?.host]).toEqual(["127.0.0.1", "127.0.0.1"]);
+      expect([peer?.host, local?.host]).toEqual([HOST, HOST]);
       expect(client.socket.peer).toEqual(local);
       expect(client.socket.local).toEqual(peer);
       server.close("now");
@@ -232,7 +239,9 @@ export function transportLaws(subject: Subject): void {
       client.write("hello ");
       client.write("world");
       expect(await client.text(11)).toBe("hello world");
-      expect(server.socket).toMatchObject({ bytesReceived: 11, bytesSent: 11, unsentBytes: 0 });
+      expect([server.socket.bytesReceived, server.socket.bytesSent]).toEqual([11, 11]);
+      await world.settle();
+      expect(server.socket.unsentBytes).toBe(0);
     });
 
     test("any sequence of writes, pauses and ends is the same stream of bytes", { timeout: 30_000 }, async () => {
@@ -367,16 +376,20 @@ export function transportLaws(subject: Subject): void {
     test("a reader that does not read stops the writer, with the rest of the bytes still unsent", async () => {
       const { client, server } = await world.pair();
       let written = 0;
-      do written += 65_536;
-      while (client.write(Buffer.alloc(65_536, 1)));
-      await world.settle();
-      expect(client.log).toEqual(["connected"]);
+      let drains = 0;
+      // A transport may answer false a little early; only a drain that does not come means that no more is taken.
+      do {
+        drains = client.count("drain");
+        do written += 65_536;
+        while (client.write(Buffer.alloc(65_536, 1)));
+        await world.settle();
+      } while (client.count("drain") > drains);
       expect(client.socket.unsentBytes).toBeGreaterThan(0);
       expect(client.socket.unsentBytes).toBeLessThanOrEqual(65_536);
       server.resume();
       await client.next("drain");
       await server.bytes(written);
-      expect(client.write("more")).toBe(true);
+      if (!client.write("more")) await client.next("drain");
     });
 
     test("writes behind unsent bytes answer false, however small, and share one drain", async () => {
@@ -464,7 +477,7 @@ export function transportLaws(subject: Subject): void {
       client.write("waiting");
       for (const options of all) server.setOptions(options);
       await world.settle();
-      expect([client.log, server.log]).toEqual([["connected"], []]);
+      expect([client.count("closed"), server.log]).toEqual([0, []]);
     });
 
     test("may be set before the connection is up", async () => {
@@ -507,7 +520,7 @@ export function transportLaws(subject: Subject): void {
       expect([server.receivedBytes, client.socket.bytesSent]).toEqual([0, 0]);
     });
 
-    test("an end waits for the first resume", async () => {
+    whereStill("an end waits for the first resume", async () => {
       const { client, server } = await world.pair();
       client.end();
       await world.settle();
@@ -597,7 +610,10 @@ export function transportLaws(subject: Subject): void {
       client.close("flush");
       server.close("flush");
       expect([await client.next("closed"), await server.next("closed")]).toEqual([undefined, undefined]);
-      expect([client.log, server.log]).toEqual([["connected", "closed"], ["closed"]]);
+      expect([client, server].map(({ log }) => log.filter((name) => name !== "drain"))).toEqual([
+        ["connected", "closed"],
+        ["closed"],
+      ]);
     });
 
     test("after the peer's end closes at once", async () => {
@@ -626,12 +642,14 @@ export function transportLaws(subject: Subject): void {
   describe("close now", () => {
     test("loses what is unsent, and the peer gets the beginning and an end", async () => {
       const { client, server } = await world.pair();
-      const stream = pattern(BIG);
-      server.write(Buffer.from(stream));
+      const stream = pattern(BIG + 10);
+      if (!server.write(Buffer.from(stream.subarray(0, 10)))) await server.next("drain");
+      server.write(Buffer.from(stream.subarray(10)));
+      const drains = server.count("drain");
       server.close("now");
       expect(server.socket.unsentBytes).toBe(0);
       expect(await server.next("closed")).toBeUndefined();
-      expect(server.log).toEqual(["closed"]);
+      expect([server.count("drain"), server.log.at(-1)]).toEqual([drains, "closed"]);
       client.resume();
       await client.next("end");
       expect(client.receivedBytes).toBeGreaterThan(0);
@@ -641,7 +659,7 @@ export function transportLaws(subject: Subject): void {
 
     test("delivers what was sent", async () => {
       const { client, server } = await world.pair();
-      expect(server.write("sent")).toBe(true);
+      if (!server.write("sent")) await server.next("drain");
       server.close("now");
       client.resume();
       await client.next("end");
@@ -699,7 +717,7 @@ export function transportLaws(subject: Subject): void {
   });
 
   describe("close with reset", () => {
-    test("is ECONNRESET at the peer", async () => {
+    withReset("is ECONNRESET at the peer", async () => {
       const { client, server } = await world.pair();
       client.resume();
       server.close("reset");
@@ -708,7 +726,7 @@ export function transportLaws(subject: Subject): void {
       expect([client.log, server.log]).toEqual([["connected", "closed"], ["closed"]]);
     });
 
-    test("of one who never read is heard at its first resume", async () => {
+    whereStill("of one who never read is heard at its first resume", async () => {
       const { client, server } = await world.pair();
       client.close("reset");
       await world.settle();
@@ -717,7 +735,7 @@ export function transportLaws(subject: Subject): void {
       expect(await server.next("closed")).toBe("ECONNRESET");
     });
 
-    test("of one who never read is heard at its next write", async () => {
+    withReset("of one who never read is heard at its next write", async () => {
       const { client, server } = await world.pair();
       client.close("reset");
       await world.settle();
@@ -726,7 +744,7 @@ export function transportLaws(subject: Subject): void {
       expect(server.log).toEqual(["closed"]);
     });
 
-    test("of one who is paused is heard at once", async () => {
+    withReset("of one who is paused is heard at once", async () => {
       const { client, server } = await world.pair();
       server.resume();
       await world.settle();
@@ -735,7 +753,7 @@ export function transportLaws(subject: Subject): void {
       expect(await server.next("closed")).toBe("ECONNRESET");
     });
 
-    test("loses what is unsent on both sides, and no drain follows", async () => {
+    whereStill("loses what is unsent on both sides, and no drain follows", async () => {
       const { client, server } = await world.pair();
       client.write(Buffer.alloc(BIG, 1));
       server.write(Buffer.alloc(BIG, 1));
@@ -745,13 +763,32 @@ export function transportLaws(subject: Subject): void {
       expect([client.socket.unsentBytes, server.socket.unsentBytes]).toEqual([0, 0]);
     });
 
-    test("overtakes a flush that has bytes to send", async () => {
+    withReset("overtakes a flush that has bytes to send", async () => {
       const { client, server } = await world.pair();
       server.write(Buffer.alloc(BIG, 1));
       server.close("flush");
       server.close("reset");
       client.resume();
       expect([await server.next("closed"), await client.next("closed")]).toEqual([undefined, "ECONNRESET"]);
+    });
+
+    withoutReset("is an end at the peer, and what is unsent is lost", async () => {
+      const { client, server } = await world.pair();
+      client.resume();
+      server.write(Buffer.alloc(BIG, 1));
+      server.close("reset");
+      expect(await server.next("closed")).toBeUndefined();
+      await client.next("end");
+      expect(client.receivedBytes).toBeLessThan(BIG);
+      expect([server.log, server.socket.unsentBytes]).toEqual([["closed"], 0]);
+    });
+
+    withoutReset("with bytes that nobody read is ECONNRESET at the peer", async () => {
+      const { client, server } = await world.pair();
+      client.write("never read");
+      client.resume();
+      server.close("reset");
+      expect([await client.next("closed"), await server.next("closed")]).toEqual(["ECONNRESET", undefined]);
     });
 
     test("overtakes a flush that has just sent its FIN", async () => {
@@ -771,7 +808,8 @@ export function transportLaws(subject: Subject): void {
       await client.next("end");
       server.close("reset");
       expect(await server.next("closed")).toBeUndefined();
-      expect(client.log).toEqual(["connected", "end"]);
+      // One who answers an end finds out, and others do not.
+      expect(client.log.filter((name) => name !== "closed")).toEqual(["connected", "end"]);
     });
 
     test("after an end of one's own works as well", async () => {
@@ -816,7 +854,7 @@ export function transportLaws(subject: Subject): void {
       expect(server.socket).toMatchObject({ unsentBytes: 0, bytesSent: 0, bytesReceived: 0 });
     });
 
-    test("every call after the peer's reset is harmless", async () => {
+    withReset("every call after the peer's reset is harmless", async () => {
       const { client, server } = await world.pair();
       server.resume();
       client.close("reset");

@@ -1,4 +1,4 @@
-import type { ListenSocketOptions, Transport } from "../../src/transport.ts";
+import type { ListenSocketOptions, Transport, TransportSocket } from "../../src/transport.ts";
 import { calling, ListenRecorder, type Reaction, SocketRecorder } from "./socket-recorder.ts";
 
 /** A transport under test. */
@@ -6,6 +6,16 @@ export interface Subject {
   readonly transport: Transport;
   /** Bytes, more than one direction of a connection holds between its writer and a reader that does not read. */
   readonly beyondBuffers: number;
+  /** Where unix sockets are made, each named after a port that stands for it. Absent: on real ports. */
+  readonly directory?: string;
+  /** What connecting to where nobody listens fails with. @defaultValue "ECONNREFUSED" */
+  readonly refusal?: string;
+  /** Whether `close("reset")` is told to the peer as ECONNRESET. @defaultValue true */
+  readonly hasReset?: boolean;
+  /** An accepted socket can be used to the full. Absent: it can from the start. */
+  readonly isUp?: (socket: TransportSocket) => boolean;
+  /** Whether a socket that was never resumed has read nothing. @defaultValue true */
+  readonly isStill?: boolean;
   /** Connections and listening sockets that still exist underneath, however their owners see it. */
   openHandles(): number;
 }
@@ -19,9 +29,13 @@ export interface Pair {
 export interface Listening {
   readonly host?: string;
   readonly port?: number;
+  readonly mode?: number;
 }
 
 const HOST = "127.0.0.1";
+
+/** Ports that stand for unix sockets. */
+let lastPort = 0;
 
 export const echo: Reaction = (name, recorder, bytes) => {
   if (name === "data") recorder.write(Uint8Array.from(bytes));
@@ -42,17 +56,28 @@ export class World {
   /** Without waiting for the outcome. */
   startListening(options: Listening = {}, react?: Reaction): ListenRecorder {
     const recorder = new ListenRecorder(react);
-    const { host = HOST, port = 0 } = options;
+    const { host = HOST, port = 0, mode } = options;
     const complete: ListenSocketOptions = {
       port,
       backlog: 511,
       noDelay: true,
       keepAlive: false,
       ...(host !== "any" && { host }),
+      ...this.#place(port === 0 ? (lastPort += 1) : port),
+      ...(mode !== undefined && { mode }),
     };
     recorder.attach(calling(() => this.#subject.transport.listen(complete, recorder.events)));
     this.#listeners.push(recorder);
     return recorder;
+  }
+
+  /** The file that stands for a port. */
+  pathOf(port: number): string {
+    return `${this.#subject.directory}/${port}`;
+  }
+
+  #place(port: number): { readonly path?: string } {
+    return this.#subject.directory === undefined ? {} : { path: this.pathOf(port) };
   }
 
   async listen(options: Listening = {}, react?: Reaction): Promise<ListenRecorder> {
@@ -64,7 +89,8 @@ export class World {
   /** Without waiting for the outcome. */
   startConnecting(port: number, react?: Reaction, host = HOST): SocketRecorder {
     const recorder = new SocketRecorder(react);
-    recorder.attach(calling(() => this.#subject.transport.connect({ host, port, noDelay: true }, recorder.events)));
+    const to = { host, port, noDelay: true, ...this.#place(port) };
+    recorder.attach(calling(() => this.#subject.transport.connect(to, recorder.events)));
     this.#clients.push(recorder);
     return recorder;
   }
@@ -79,7 +105,9 @@ export class World {
   async pair(react: { readonly client?: Reaction; readonly server?: Reaction } = {}): Promise<Pair> {
     const listener = await this.listen({}, react.server);
     const client = await this.connect(listener.port, react.client);
-    return { client, server: await listener.connection(0) };
+    const server = await listener.connection(0);
+    await until(() => this.#subject.isUp?.(server.socket) !== false);
+    return { client, server };
   }
 
   /**
@@ -128,7 +156,7 @@ function outcomeFaults(listener: ListenRecorder): string[] {
   return isRight && outcomes === 1 ? [] : [`listening socket: ${listener.log.join(", ")}`];
 }
 
-/** The one poll, for what the system tells nobody: that descriptors are gone. */
+/** The one poll, for what the system tells nobody: that descriptors are gone, or what only one end is told. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,0 +1,38 @@
+import type { Pid, System } from "@espalier/actors";
+import { type DynamicSupervisorRef, startDynamicChild, terminateChild, whichChildren } from "@espalier/supervisor";
+import { clampClients } from "./listener-limits.ts";
+import { acceptorSupervisorName, type ListenerRecord } from "./listener-record.ts";
+import { type ListenerOptions, toListenerConfig, withoutKeys } from "./options.ts";
+
+/** Puts new options of an open listener into effect, or leaves it with the old ones. */
+export async function applyOptions(system: System, record: ListenerRecord, options: ListenerOptions): Promise<void> {
+  const config = clampClients(toListenerConfig(options), options, record.transport);
+  const before = { options: record.options, config: record.config };
+  Object.assign(record, { options: withoutKeys(options, config), config });
+  try {
+    await adjustAcceptors(system, record);
+    record.limits.apply(config, system.now());
+  } catch (error) {
+    Object.assign(record, before);
+    await adjustAcceptors(system, record);
+    throw error;
+  }
+}
+
+/** As many acceptors as the options say; those that have nothing in hand are the first to go. */
+async function adjustAcceptors(system: System, record: ListenerRecord): Promise<void> {
+  // The tree registers nothing else under this name.
+  const supervisor: DynamicSupervisorRef<undefined> | undefined = system.whereis(acceptorSupervisorName(record));
+  // If it is just being started anew, its starter reads the options.
+  if (supervisor === undefined) return;
+  const present = await whichChildren(system, supervisor);
+  const pids = present.flatMap(({ child }) => (typeof child === "object" ? [child] : []));
+  const { acceptors } = record.config;
+  for (let number = pids.length; number < acceptors; number += 1) {
+    const started = await startDynamicChild(system, supervisor, undefined);
+    if (!started.ok) throw new Error(`cannot start acceptor ${number + 1} of ${record.id}: ${started.error}`);
+  }
+  const isIdle = (pid: Pid): number => (record.idleAcceptors.includes(pid) ? 1 : 0);
+  const surplus = pids.toSorted((a, b) => isIdle(b) - isIdle(a)).slice(0, Math.max(0, pids.length - acceptors));
+  for (const pid of surplus) await terminateChild(system, supervisor, pid);
+}

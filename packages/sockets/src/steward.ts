@@ -1,0 +1,182 @@
+import {
+  type Behaviour,
+  type Context,
+  Down,
+  Exit,
+  type ExitReason,
+  isExpected,
+  kill,
+  type MonitorRef,
+  normal,
+  type Pid,
+  type Process,
+  type Progress,
+  shutdown,
+  type Waiting,
+} from "@espalier/actors";
+import type { Connection } from "./connection.ts";
+import type { ConnectionInput } from "./connection-event.ts";
+import type { ConnectionDefinition } from "./handler.ts";
+import { LastWill } from "./last-will.ts";
+
+/**
+ * Starts, or finds, the actor that is to own a connection. It runs in an actor of its own, `self`, which is the parent of
+ * what it spawns.
+ */
+export type Start = (connection: Connection, self: Context<never>, input: ConnectionInput) => Pid | Promise<Pid>;
+
+export interface FromStartOptions {
+  /** For inspection and paths. @defaultValue "steward" */
+  readonly name?: string;
+  /**
+   * One actor owns many connections, none of which is its life. A connection ends then when its socket is gone, for which
+   * the actor has to `close` what its client has closed; what ends a connection from outside closes its socket, and
+   * leaves the actor alone. @defaultValue false
+   */
+  readonly isShared?: boolean;
+}
+
+/**
+ * A handler that gives each connection to an actor of the user's own. That actor becomes the owner of the socket and then
+ * gets a `socketReady`, before which it must not activate the connection; all events of the connection follow. Reagent's
+ * `start/1` and its `ack`.
+ *
+ * The connection lasts as long as that actor, and ends with its reason. When the listener closes, the actor gets an exit
+ * signal, as from its parent if it was started by `self`; one that does not end in the time for that is killed.
+ *
+ * An actor that owns many connections, as a pool does, is given with `isShared`.
+ *
+ * @param start - a throw, a rejection, or a dead actor refuses the connection
+ */
+export function fromStart(start: Start, options: FromStartOptions = {}): ConnectionDefinition {
+  const { name = "steward", isShared = false } = options;
+  return { name, trapExit: true, behaviour: new StewardBehaviour(start, isShared) };
+}
+
+/** The socket of a connection is gone. */
+class SocketGone {
+  readonly type = "socketGone";
+}
+
+/** Stands in the tree for an actor that stands elsewhere. */
+class StewardBehaviour implements Behaviour<ConnectionInput> {
+  readonly kind = "steward";
+  readonly #start: Start;
+  readonly #isShared: boolean;
+
+  constructor(start: Start, isShared: boolean) {
+    this.#start = start;
+    this.#isShared = isShared;
+  }
+
+  start(process: Process, input: ConnectionInput): Progress {
+    const found = this.#start(input.connection, process, input);
+    if (!(found instanceof Promise)) {
+      process.state = new Steward(process, input.connection, found, this.#isShared);
+      return undefined;
+    }
+    return found.then((owner) => () => {
+      process.state = new Steward(process, input.connection, owner, this.#isShared);
+    });
+  }
+
+  receive(process: Process, message: unknown): Progress {
+    // Set by `start` before anything else can run.
+    (process.state as Steward).receive(message);
+  }
+
+  terminate(process: Process, reason: ExitReason): Progress {
+    return process.state instanceof Steward ? process.state.terminate(reason) : undefined;
+  }
+
+  describe(process: Process): unknown {
+    return process.state instanceof Steward ? { owner: process.state.owner.toString() } : undefined;
+  }
+}
+
+class Steward {
+  readonly owner: Pid;
+  readonly #process: Process;
+  readonly #connection: Connection;
+  readonly #monitor: MonitorRef;
+  readonly #isShared: boolean;
+  /** The owner is gone, or does not end when it is told to. */
+  #isDismissed = false;
+
+  constructor(process: Process, connection: Connection, owner: Pid, isShared: boolean) {
+    this.#isShared = isShared;
+    this.owner = owner;
+    this.#process = process;
+    this.#connection = connection;
+    this.#monitor = process.monitor(owner);
+    // Whatever becomes of the steward, nobody is left who has a connection that is not in the tree.
+    process.own(new LastWill(() => this.#dismiss()));
+  }
+
+  receive(message: unknown): void {
+    if (message instanceof Down) this.#ended(message.reason);
+    else if (message instanceof SocketGone) this.#gone();
+    else if (message instanceof Exit) this.#exited(message);
+    else if (isSocketReady(message)) this.#handOver();
+    else this.#process.warn("a steward has got a message; it is dropped");
+  }
+
+  #handOver(): void {
+    // If the owner is dead, its `Down` is under way.
+    if (!this.#process.give(this.#connection, this.owner)) return;
+    const { pid } = this.#process;
+    this.#connection.handedOver(pid, this.owner, () => this.#connection.tell(pid, new SocketGone()));
+  }
+
+  #gone(): void {
+    if (!this.#isShared) return;
+    const { last } = this.#connection;
+    // The owner lives on, and is not to keep what is over.
+    this.#process.own(this.#connection);
+    this.#isDismissed = true;
+    if (last === null) this.#process.stop(normal);
+    else this.#process.stop(shutdown(last.type === "error" ? last.reason : "peerClosed"));
+  }
+
+  #exited({ from, reason }: Exit): void {
+    if (from === this.#process.parentPid) this.#process.stop(reason);
+    // What the owner dies of, its `Down` tells; who else is linked to the steward, wants it to die.
+    else if (from !== this.owner && reason.type !== "normal") this.#process.exit(reason);
+  }
+
+  /** The owner ends first, in its own way. */
+  *terminate(reason: ExitReason): Waiting {
+    if (this.#isDismissed) return;
+    if (this.#isShared) {
+      // It dies with the steward, as that of any handler: what was sent still goes out.
+      if (this.#connection.ownerPid === this.owner) this.#process.own(this.#connection);
+      return;
+    }
+    // A signal of `normal` is none.
+    this.#process.exit(this.owner, reason.type === "normal" ? shutdown() : reason);
+    yield (message) => message instanceof Down && message.ref === this.#monitor;
+    this.#isDismissed = true;
+  }
+
+  #ended(reason: ExitReason): void {
+    this.#isDismissed = true;
+    if (isExpected(reason)) {
+      this.#process.stop(reason);
+      return;
+    }
+    // The owner has reported its crash; this one dies of it as one dies of a link.
+    this.#process.trapExit(false);
+    this.#process.exit(this.#process.pid, reason);
+  }
+
+  #dismiss(): void {
+    if (this.#isDismissed) return;
+    this.#isDismissed = true;
+    if (this.#isShared) this.#connection.close();
+    else this.#connection.exitOwner(this.owner, kill);
+  }
+}
+
+function isSocketReady(message: unknown): boolean {
+  return typeof message === "object" && message !== null && "type" in message && message.type === "socketReady";
+}

@@ -1,0 +1,231 @@
+import type { NetConnectOpts, Socket } from "node:net";
+import { descriptors } from "./descriptors.ts";
+import type { Address, SocketEvents, SocketOptions, TransportSocket } from "../transport.ts";
+
+/** Where Node's socket keeps ours, so that its listeners are shared functions and not closures of each connection. */
+const OWNER = Symbol("owner");
+type OwnedSocket = Socket & { readonly [OWNER]: NetSocket };
+
+function onConnect(this: OwnedSocket): void {
+  this[OWNER].onConnect();
+}
+
+function onData(this: OwnedSocket, bytes: Uint8Array): void {
+  this[OWNER].onData(bytes);
+}
+
+function onEnd(this: OwnedSocket): void {
+  this[OWNER].onEnd();
+}
+
+function onError(this: OwnedSocket, error: Error): void {
+  this[OWNER].onError(error);
+}
+
+function onClose(this: OwnedSocket): void {
+  this[OWNER].onClose();
+}
+
+/** The addresses of a connection. */
+export interface Ends {
+  readonly peer: Address;
+  readonly local: Address;
+}
+
+const NOTHING = new Uint8Array(0);
+
+const NOBODY: SocketEvents = {
+  connected() {},
+  data() {},
+  end() {},
+  drain() {},
+  closed() {},
+};
+
+/** A connection by Node's public `node:net`. */
+export class NetSocket implements TransportSocket {
+  readonly #socket: Socket;
+  readonly #ends: Ends | undefined;
+  #events = NOBODY;
+  #peer: Address | undefined;
+  #local: Address | undefined;
+  #bytesReceived = 0;
+  #bytesSent = 0;
+  #isEnded = false;
+  #isClosing = false;
+  #isDrainDue = false;
+  #onSent: ((error?: Error | null) => void) | undefined;
+  #code: string | undefined;
+
+  /** @param ends - the addresses of a unix socket, of which Node knows none */
+  constructor(socket: Socket, ends?: Ends) {
+    this.#socket = Object.assign(socket, { [OWNER]: this });
+    this.#ends = ends;
+    descriptors.sockets += 1;
+    // There is an error listener before anything can fail, and as long as the socket lives.
+    socket.on("error", onError).on("close", onClose).on("data", onData).on("end", onEnd);
+  }
+
+  /** A connection as a client. */
+  static connect(socket: Socket, to: NetConnectOpts, events: SocketEvents, ends?: Ends): NetSocket {
+    // Before the first listener and the connection, which would each make it read.
+    socket.pause();
+    const owner = new NetSocket(socket, ends);
+    owner.setEvents(events);
+    socket.on("connect", onConnect);
+    socket.connect(to);
+    return owner;
+  }
+
+  get peer(): Address | undefined {
+    return (this.#peer ??= this.#read("peer", this.#socket.remoteAddress, this.#socket.remotePort));
+  }
+
+  get local(): Address | undefined {
+    // A name with several addresses is tried at one after the other, each time from another port.
+    if (this.#socket.connecting) return undefined;
+    return (this.#local ??= this.#read("local", this.#socket.localAddress, this.#socket.localPort));
+  }
+
+  /** A write that the system took in part counts as a whole until the rest is taken: that is all Node tells. */
+  get unsentBytes(): number {
+    return this.#socket.destroyed ? 0 : this.#socket.writableLength;
+  }
+
+  get bytesReceived(): number {
+    return this.#bytesReceived;
+  }
+
+  get bytesSent(): number {
+    return this.#bytesSent;
+  }
+
+  setEvents(events: SocketEvents): void {
+    this.#events = events;
+  }
+
+  setOptions({ noDelay, keepAlive }: SocketOptions): void {
+    // Node asks the system only for what changes.
+    this.#socket.setNoDelay(noDelay).setKeepAlive(keepAlive);
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  pause(): void {
+    if (!this.#isClosing) this.#socket.pause();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const socket = this.#socket;
+    if (this.#isEnded || socket.destroyed) return true;
+    this.#bytesSent += bytes.length;
+    // Node's answer is about its high-water mark, and given before it tries to send.
+    socket.write(bytes);
+    if (socket.writableLength === 0) return true;
+    if (!this.#isDrainDue) this.#askForDrain();
+    return false;
+  }
+
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#socket.end(this.#isDrainDue ? this.#onSent : undefined);
+  }
+
+  close(how: "flush" | "now" | "reset"): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    this.#isClosing = true;
+    if (how === "flush") {
+      this.end();
+      socket.resume();
+      return;
+    }
+    // A connection that is not up has nothing to reset, and Node would wait for it. A unix socket has no reset at all.
+    const canReset = how === "reset" && !socket.connecting && this.#ends === undefined;
+    const isSendingFin = this.#isEnded && socket.writableLength === 0 && !socket.writableFinished;
+    this.#isEnded = true;
+    if (!canReset) socket.destroy();
+    else if (isSendingFin) {
+      // libuv refuses to reset just now, upon which Node would emit an error from within this call, never close, and keep
+      // the descriptor for ever. The system has taken the FIN by the next turn.
+      socket.once("finish", () => socket.resetAndDestroy());
+    } else socket.resetAndDestroy();
+  }
+
+  onConnect(): void {
+    if (!this.#isClosing) this.#events.connected();
+  }
+
+  onData(bytes: Uint8Array): void {
+    if (this.#isClosing) return;
+    this.#bytesReceived += bytes.length;
+    this.#events.data(bytes);
+  }
+
+  onEnd(): void {
+    if (!this.#isClosing && !this.#isReset()) this.#events.end();
+  }
+
+  onError(error: Error): void {
+    this.#code = codeOf(error);
+  }
+
+  onClose(): void {
+    descriptors.sockets -= 1;
+    this.#events.closed(this.#code);
+  }
+
+  /**
+   * The libuv of Node 20 takes a reset that came right behind bytes for an end, which would make a truncated stream look
+   * complete. A write knows better, and one of no bytes sends nothing. If so, `closed` follows.
+   */
+  #isReset(): boolean {
+    // To a unix socket whose peer is gone even nothing cannot be written, however it went.
+    if (this.#isEnded || this.#ends !== undefined) return false;
+    this.#socket.write(NOTHING);
+    return this.#socket.errored !== null;
+  }
+
+  /**
+   * An empty write behind the others tells when they are gone. Node's "drain" event comes only after writes beyond its
+   * high-water mark and not after `end`; a callback with every write would cost each one an allocation and a tick.
+   */
+  #askForDrain(): void {
+    this.#isDrainDue = true;
+    this.#onSent ??= (error) => this.#sent(error);
+    this.#socket.write(NOTHING, this.#onSent);
+  }
+
+  #sent(error: Error | null | undefined): void {
+    const socket = this.#socket;
+    // A socket that was closed reports its lost writes as sent.
+    if (!this.#isDrainDue || socket.destroyed || (error !== undefined && error !== null)) return;
+    if (socket.writableLength === 0) {
+      this.#isDrainDue = false;
+      this.#events.drain();
+    } else if (!this.#isEnded) {
+      // More was written in the meantime. After `end` its own callback follows.
+      this.#askForDrain();
+    }
+  }
+
+  #read(end: keyof Ends, host: string | undefined, port: number | undefined): Address | undefined {
+    if (this.#ends === undefined) return toAddress(host, port);
+    return this.#socket.connecting || this.#socket.destroyed ? undefined : this.#ends[end];
+  }
+}
+
+/** On a socket for both families the system shows an IPv4 peer as IPv6. */
+const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;
+
+function toAddress(host: string | undefined, port: number | undefined): Address | undefined {
+  return host === undefined || port === undefined ? undefined : { host: host.replace(MAPPED_IPV4, ""), port };
+}
+
+/** The system's code, or what else there is to call an error. */
+export function codeOf(error: Error): string {
+  return "code" in error && typeof error.code === "string" ? error.code : error.name;
+}

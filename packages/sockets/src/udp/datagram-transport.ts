@@ -1,0 +1,61 @@
+import type { Address } from "../transport.ts";
+
+/**
+ * The line between a UDP listener and the system: for datagrams what `Transport` is for streams. UDP by `node:dgram` and
+ * the in-memory network of tests implement it.
+ *
+ * It is also where DTLS is to be put in. Such a transport makes its handshakes, the cookie exchange included, and keeps
+ * the keys, each session under the address of its peer: `received` brings only what was decrypted, `send` encrypts,
+ * `ended` tells the end of a session by the peer, `forget` ends one from here. Nothing else of a listener differs.
+ *
+ * A transport calls the events it was given, each from the event loop and never from within a call to itself. It knows no
+ * actors.
+ */
+export interface DatagramTransport {
+  readonly name: string;
+  /** Opens a socket. `events.bound` or `events.failed` comes first, and exactly one of them. */
+  bind(options: DatagramSocketOptions, events: DatagramEvents): DatagramSocket;
+}
+
+export interface DatagramSocketOptions {
+  /** An address or a name. Absent: all addresses, IPv6 and IPv4. */
+  readonly host?: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Bytes that the system keeps for this socket until they are read (SO_RCVBUF). Absent: the system's default. */
+  readonly receiveBuffer?: number;
+  /** Bytes that the system keeps of what is sent (SO_SNDBUF). Absent: the system's default. */
+  readonly sendBuffer?: number;
+}
+
+export interface DatagramEvents {
+  bound(address: Address): void;
+  /** The address could not be bound; `code` is the system's, such as `EADDRINUSE`. */
+  failed(code: string): void;
+  /** One datagram, which may be empty. The array is the receiver's to keep. */
+  received(bytes: Uint8Array, from: Address): void;
+  /**
+   * A datagram could not be sent; `code` is the system's. `ECONNREFUSED` says that nobody listens at that address any
+   * more. The socket is as good as before.
+   */
+  sendFailed(to: Address, code: string): void;
+  /** The session of this peer is over: closed by the peer if there is no `code`. Only transports with sessions say so. */
+  ended(peer: Address, code: string | undefined): void;
+  /** The socket is gone: closed by `close`, or lost. */
+  closed(): void;
+}
+
+export interface DatagramSocket {
+  /**
+   * Sends one datagram. The array belongs to the transport until it is sent. False: the system takes no more for now, and
+   * the datagram is lost.
+   */
+  send(bytes: Uint8Array, to: Address): boolean;
+  /** Nothing is expected from this peer any more: a transport with sessions ends its session. */
+  forget?(peer: Address): void;
+  /** `closed` follows. Closing twice does nothing. */
+  close(): void;
+}
+
+/** The most bytes that a datagram over IPv4 can carry: 65535 less the headers of IP and UDP. */
+export const LARGEST_DATAGRAM = 65_507;

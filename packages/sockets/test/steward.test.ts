@@ -1,0 +1,198 @@
+import { defineServer, fromAsync, noreply, ok, type Pid, shutdown } from "@espalier/actors";
+import { type Connection, type ConnectionEvent, fromStart } from "@espalier/sockets";
+import { describe, expect, test } from "vitest";
+import { transports, useWorld, world } from "./support/server-world.ts";
+
+/** An actor that waits for connections: it keeps what it hears, and does what it is told. */
+function keeper(trapExit = false) {
+  const heard: string[] = [];
+  const connections: Connection[] = [];
+  const pid = world.system.spawn(
+    defineServer<{ state: undefined; info: ConnectionEvent | (() => void) }>({
+      name: "keeper",
+      trapExit,
+      init: () => ok(undefined),
+      handleInfo(message) {
+        if (typeof message === "function") {
+          message();
+        } else {
+          const { type } = message;
+          heard.push("data" in message ? `${type} ${Buffer.from(message.data).toString()}` : type);
+          if (type === "data" || type === "socketReady") for (const connection of connections) connection.activate();
+        }
+        world.changed();
+        return noreply(undefined);
+      },
+    }),
+  );
+  return { pid, heard, connections };
+}
+
+async function pool() {
+  const { pid, heard, connections } = keeper();
+  const handler = fromStart(
+    (connection) => {
+      connections.push(connection);
+      return pid;
+    },
+    { isShared: true },
+  );
+  const listener = await world.open(handler, { packet: "line" });
+  const clients = await world.connectMany(listener, 3);
+  await world.until(() => heard.length === 3);
+  for (const [index, client] of clients.entries()) client.write(`${index}\n`);
+  await world.until(() => heard.length === 6);
+  expect(heard.slice(3).toSorted()).toEqual(["data 0\n", "data 1\n", "data 2\n"]);
+  return { pid, heard, connections, listener, clients };
+}
+
+function socketsOf(pid: Pid): number {
+  const info = world.system.inspect().processes.find((process) => process.pid === pid);
+  return info?.resources.filter(({ kind }) => kind === "socket").length ?? 0;
+}
+
+describe.each(transports)("%s", (transport) => {
+  useWorld(transport);
+
+  test("an actor becomes the owner, and is told when it may activate", async () => {
+    const { pid, heard, connections } = keeper();
+    const listener = await world.open(
+      fromStart((connection) => {
+        expect(connection.ownerPid).not.toBe(pid);
+        connections.push(connection);
+        return pid;
+      }),
+      { packet: "line" },
+    );
+    const client = await world.connect(listener);
+    client.write("one\n");
+    await world.until(() => heard.length === 2);
+    expect(heard).toEqual(["socketReady", "data one\n"]);
+    const [connection] = connections as [Connection];
+    expect(connection.ownerPid).toBe(pid);
+    const info = world.system.inspect().processes.find((process) => process.pid === pid);
+    expect(info?.resources.map(({ kind }) => kind)).toContain("socket");
+    expect(listener.connectionOf(pid)).toBe(connection);
+    expect(await listener.sendSync(pid, "two\n")).toEqual({ ok: true });
+    expect(await client.text(4)).toBe("two\n");
+    const [steward] = (await listener.connections()) as [Pid];
+    expect(listener.connectionOf(steward)).toBe(connection);
+  });
+
+  test("the connection ends with the actor, and for its reason", async () => {
+    const { pid } = keeper();
+    const listener = await world.open(fromStart(() => pid));
+    const client = await world.connect(listener);
+    await world.until(() => listener.connectionOf(pid) !== undefined);
+    world.system.exit(pid, shutdown("done"));
+    await client.next("closed");
+    expect((await world.stopped()).reason).toEqual(shutdown("done"));
+    expect(listener.connectionOf(pid)).toBeUndefined();
+  });
+
+  test("an actor that crashes is reported once, and its connection as any other", async () => {
+    const { pid } = keeper();
+    const listener = await world.open(fromStart(() => pid));
+    const client = await world.connect(listener);
+    await world.until(() => listener.connectionOf(pid) !== undefined);
+    world.system.send(pid, () => {
+      throw new Error("boom");
+    });
+    await client.next("closed");
+    expect((await world.stopped()).reason).toMatchObject({ type: "error", error: new Error("boom") });
+    expect(world.logged.splice(0)).toHaveLength(2);
+  });
+
+  test("one that is killed has its connection closed; a steward that is killed, its actor killed", async () => {
+    const [first, second] = [keeper(), keeper(true)];
+    const keepers = [first, second];
+    const listener = await world.open(fromStart(() => (keepers.shift() ?? first).pid));
+    const clients = [await world.connect(listener), await world.connect(listener)];
+    await world.until(() => listener.connectionOf(first.pid) !== undefined);
+    await world.until(() => listener.connectionOf(second.pid) !== undefined);
+    world.system.kill(first.pid);
+    await clients[0]?.next("closed");
+    const [steward] = (await listener.connections()) as [Pid];
+    world.system.kill(steward);
+    await clients[1]?.next("closed");
+    await world.until(() => listener.currentClients === 0);
+    expect(world.system.isAlive(second.pid)).toBe(false);
+    expect(listener.shutdownCounts).toEqual({ killed: 2 });
+    expect(world.logged.splice(0)).toHaveLength(2);
+  });
+
+  test("a start that fails, or finds a dead actor, refuses the client and costs nobody else anything", async () => {
+    const dead = world.system.spawn(fromAsync(async () => undefined));
+    await world.system.exited(dead);
+    const { pid } = keeper();
+    const starts = [
+      () => {
+        throw new Error("no");
+      },
+      () => Promise.reject(new Error("not now")),
+      () => pid,
+    ];
+    const listener = await world.open(fromStart(() => (starts.shift() ?? (() => dead))()));
+    for (let refused = 1; refused <= 2; refused += 1) {
+      await world.startConnecting(listener).next("closed");
+      await world.until(() => listener.stats.closedOther === refused);
+    }
+    const served = await world.connect(listener);
+    await world.until(() => listener.connectionOf(pid) !== undefined);
+    await world.startConnecting(listener).next("closed");
+    await world.until(() => listener.currentClients === 1);
+    expect(served.isClosed).toBe(false);
+    world.logged.splice(0);
+  });
+
+  describe("an actor that owns many connections", () => {
+    test("outlives each of them, and keeps nothing of it", async () => {
+      const { pid, heard, connections, listener, clients } = await pool();
+      connections[0]?.close();
+      await world.until(() => listener.currentClients === 2);
+      clients[1]?.close("reset");
+      clients[2]?.close("reset");
+      await world.until(() => listener.currentClients === 0);
+      expect(listener.shutdownCounts).toEqual({ normal: 1, ECONNRESET: 2 });
+      expect(heard.filter((event) => event === "error")).toHaveLength(2);
+      expect([world.system.isAlive(pid), socketsOf(pid)]).toEqual([true, 0]);
+    });
+
+    test("outlives their listener, which closes them", async () => {
+      const { pid, listener, clients } = await pool();
+      await listener.close();
+      for (const client of clients) expect(await client.next("closed")).toBeUndefined();
+      expect(listener.shutdownCounts).toEqual({ shutdown: 3 });
+      expect([world.system.isAlive(pid), socketsOf(pid)]).toEqual([true, 0]);
+    });
+
+    test("takes all of them along", async () => {
+      const { pid, listener, clients } = await pool();
+      world.system.exit(pid, shutdown());
+      for (const client of clients) await client.next("closed");
+      await world.until(() => listener.currentClients === 0);
+      expect(listener.shutdownCounts).toEqual({ shutdown: 3 });
+    });
+  });
+});
+
+describe("with time", () => {
+  useWorld("memory");
+
+  test("an actor that does not end when the listener closes, is killed when its time is up", async () => {
+    const { pid, heard } = keeper(true);
+    const listener = await world.open(
+      fromStart(() => pid),
+      { shutdown: 1000 },
+    );
+    await world.connectMany(listener, 1);
+    const closed = listener.close();
+    await world.manual.advance(999);
+    expect([heard, world.system.isAlive(pid)]).toEqual([["socketReady", "exit"], true]);
+    await world.manual.advance(1);
+    await closed;
+    expect(world.system.isAlive(pid)).toBe(false);
+    expect(listener.shutdownCounts).toEqual({ killed: 1 });
+    world.logged.splice(0);
+  });
+});
