@@ -39,11 +39,6 @@ export class TlsContext {
     this.#server = build(options, path);
   }
 
-  /** Whether clients are asked for certificates. */
-  get requestCert(): boolean {
-    return this.#options.requestCert ?? false;
-  }
-
   get handshakeTimeoutMs(): number {
     return this.#options.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS;
   }
