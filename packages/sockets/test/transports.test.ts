@@ -65,7 +65,8 @@ describe.each([
   ["unix", unix],
   ["memory", memory],
   ["tls", () => tls(tcp())],
-  ["tls on memory", () => tls(memory())],
+  // TLS reads ahead what newer versions of Node hold for a paused reader: more than all that memory would.
+  ["tls on memory", () => tls({ ...memory(), beyondBuffers: 1_000_000 })],
   ["memory that cuts everything into small pieces", () => memory({ capacity: 4096, chunk: (bytes) => bytes / 3 })],
 ])("%s", (_name, create) => {
   transportLaws(create());
