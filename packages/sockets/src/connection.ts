@@ -306,7 +306,8 @@ export class Connection extends Resource implements HeaderTaker, HandshakeTaker 
   /** What has gone over this connection so far. */
   getStat(): ConnectionStat {
     const { bytesReceived, bytesSent, unsentBytes } = this;
-    const [packetsReceived, packetsSent, since] = [this.#packetsReceived, this.#packetsSent, this.#since];
+    const [packetsReceived, packetsSent] = [this.#packetsReceived, this.#packetsSent];
+    const since = this.#hasBegun ? this.#since : undefined;
     return { bytesReceived, bytesSent, unsentBytes, packetsReceived, packetsSent, since };
   }
 
@@ -430,6 +431,7 @@ export class Connection extends Resource implements HeaderTaker, HandshakeTaker 
    */
   begin(undertaker: Undertaker): void {
     this.#undertaker = undertaker;
+    this.#since = this.#system.now();
     const { proxyProtocol, accessRules } = this.#config;
     if (proxyProtocol === false || this.#isDeaf) {
       this.#enter([]);
@@ -470,7 +472,9 @@ export class Connection extends Resource implements HeaderTaker, HandshakeTaker 
     const deadline = this.deadline(() => handshake.expire());
     const handshake = new TlsHandshake(secure, this, deadline);
     this.#handshake = handshake;
-    handshake.start(rest);
+    // One deadline for all that stands before the first byte of the protocol.
+    const now = this.#system.now();
+    handshake.start(rest, now - (this.#since ?? now));
   }
 
   #open(): void {

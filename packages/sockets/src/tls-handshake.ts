@@ -34,9 +34,12 @@ export class TlsHandshake {
     this.#deadline = deadline;
   }
 
-  /** @param early - what has been read already */
-  start(early: readonly Uint8Array[]): void {
-    this.#deadline?.arm(this.#socket.handshakeTimeoutMs);
+  /**
+   * @param early - what has been read already
+   * @param spentMs - how much of the time the PROXY header has taken
+   */
+  start(early: readonly Uint8Array[], spentMs: number): void {
+    this.#deadline?.arm(Math.max(0, this.#socket.handshakeTimeoutMs - spentMs));
     this.#socket.handshake(early, {
       secured: () => this.#take()?.secured(),
       failed: (code) => this.#fail(code),

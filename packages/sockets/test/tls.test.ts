@@ -219,6 +219,18 @@ describe("the deadline of a handshake", () => {
     expect(listener.shutdownCounts).toEqual({ tlsHandshakeTimeout: 1 });
   });
 
+  test("is one for the PROXY header before it and the handshake", async () => {
+    const options = { tls: { ...server, handshakeTimeoutMs: 3000 }, proxyProtocol: { timeoutMs: 2500 } };
+    const listener = await world.open(curious, options);
+    const socket = await world.connect(listener);
+    await world.manual.advance(2000);
+    socket.write("PROXY TCP4 192.0.2.7 192.0.2.8 7 8\r\n");
+    await world.manual.advance(999);
+    expect(listener.currentClients).toBe(1);
+    await world.manual.advance(1);
+    expect(listener.shutdownCounts).toEqual({ tlsHandshakeTimeout: 1 });
+  });
+
   test("is eSockd's 15 seconds, and over when the handshake is", async () => {
     const { handler } = puppetry();
     const listener = await world.open(handler, { tls: server, idleTimeoutMs: "infinity" });
