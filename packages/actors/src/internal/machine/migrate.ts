@@ -115,7 +115,7 @@ function arrival(
     value: nodes === resolved._nodes ? resolved.value : present.value,
     _nodes: nodes,
     tags: new Set(nodes.flatMap(({ tags }) => tags)),
-    historyValue: revive(history, machine, state.history === undefined),
+    historyValue: revive(history, machine, JSON.stringify(history) === JSON.stringify(present.history)),
   });
   return { configuration, context };
 }
@@ -198,7 +198,11 @@ function delayOf({ delay, delayOf: expression }: Operation, context: unknown): u
   return expression({ context, event: { type: "xstate.init" } });
 }
 
-/** Forgets what a history state remembers if the machine has not got all of that any more: it begins anew then. */
+/**
+ * Forgets what a history state remembers if the machine has not got all of that any more: it begins anew then.
+ *
+ * @param isPresent - nothing of it was changed on the way
+ */
 function revive(history: MachineState["history"], { root }: Machine, isPresent: boolean): Record<string, StateNode[]> {
   const known = new Map(allNodes(root).map((node) => [node.id, node]));
   const revived: Record<string, StateNode[]> = {};
