@@ -136,8 +136,8 @@ class Watch {
   hadStaleNews = false;
   /** Messages of different senders were under way to the same actor. */
   hadRace = false;
-  /** By the news of a child: whose they are. */
-  readonly #sources = new WeakMap<object, unknown>();
+  /** By the news of a child that the parent has not handled yet, or has failed over: whose they are. */
+  readonly #sources = new Map<object, unknown>();
   #children: readonly unknown[] = [];
   /** Who has sent something to whom in this step. */
   #senders = new Map<unknown, Set<unknown>>();
@@ -146,10 +146,17 @@ class Watch {
     this.#senders = new Map();
   }
 
+  /** There is no snapshot of a parent that fails over an event. */
+  endStep(): void {
+    if (this.root?.getSnapshot().status !== "error") return;
+    for (const source of this.#sources.values()) this.hadStaleNews ||= !this.#children.includes(source);
+  }
+
   see({ actorRef, ...seen }: InspectionEvent): void {
     if (seen.type === "@xstate.event") {
       this.#sent(seen.sourceRef, actorRef);
-      if (/^xstate\.(?:done|error|snapshot)\./u.test(seen.event.type)) this.#sources.set(seen.event, seen.sourceRef);
+      const isNews = actorRef === this.root && /^xstate\.(?:done|error|snapshot)\./u.test(seen.event.type);
+      if (isNews) this.#sources.set(seen.event, seen.sourceRef);
     } else if (seen.type === "@xstate.snapshot") {
       if (seen.event.type === "xstate.stop") this.#sent("stop", actorRef);
       if (actorRef === this.root) this.#changed(seen.event, seen.snapshot as AnyMachineSnapshot);
@@ -166,6 +173,7 @@ class Watch {
 
   #changed(event: object, { children }: AnyMachineSnapshot): void {
     const source = this.#sources.get(event);
+    this.#sources.delete(event);
     this.hadStaleNews ||= source !== undefined && !this.#children.includes(source);
     this.#children = Object.values(children);
   }
@@ -247,6 +255,7 @@ async function compare(family: Family, steps: readonly Step[]): Promise<void> {
       xstate.watch.beginStep();
       for (const runner of [xstate, ...kernels]) await take(runner, step);
       const { watch, clock } = xstate;
+      watch.endStep();
       if (watch.hadStaleNews || clock.hadTie) {
         count(watch.hadStaleNews ? "stale" : "tie");
         return;
