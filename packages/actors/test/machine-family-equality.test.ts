@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import { type AnyActorRef, type AnyMachineSnapshot, createActor, type InspectionEvent } from "xstate";
 import { anyFamily, anyStep, buildFamily, type Family, FamilyLog, type Step } from "./support/random-family.ts";
+import { SimulatedClock } from "./support/simulated-clock.ts";
 import { createWorld, leavesNothing } from "./support/world.ts";
 
 /** A family is many machines. */
@@ -65,36 +66,6 @@ function stateOf(child: AnyActorRef | undefined): unknown {
   if (child === undefined) return undefined;
   const { status, value, context, output, error } = child.getSnapshot() as Partial<AnyMachineSnapshot>;
   return { status, value, context: context as unknown, output: output as unknown, error: String(error) };
-}
-
-/** A clock of XState's kind that knows whether timers were ever due together. */
-class SimulatedClock {
-  now = 0;
-  hadTie = false;
-  timers: Array<{ readonly due: number; readonly order: number; readonly fire: () => void }> = [];
-  #order = 0;
-
-  setTimeout(fire: () => void, ms: number): number {
-    this.#order += 1;
-    this.timers.push({ due: this.now + ms, order: this.#order, fire });
-    this.timers.sort((a, b) => a.due - b.due || a.order - b.order);
-    return this.#order;
-  }
-
-  clearTimeout(order: number): void {
-    this.timers = this.timers.filter((timer) => timer.order !== order);
-  }
-
-  advance(ms: number): void {
-    const end = this.now + ms;
-    for (let first = this.timers[0]; first !== undefined && first.due <= end; first = this.timers[0]) {
-      this.hadTie ||= this.timers[1]?.due === first.due;
-      this.now = Math.max(this.now, first.due);
-      this.timers.shift();
-      first.fire();
-    }
-    this.now = end;
-  }
 }
 
 const turn = new ManualClock();

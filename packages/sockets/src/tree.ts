@@ -51,19 +51,20 @@ export function listenerSupervisorId(listenerId: string): string {
   return `listener_sup:${listenerId}`;
 }
 
+/** What the supervisor of each listener is, whatever it listens on: eSockd's limits, ten restarts in an hour. */
+export const listenerFlags = { strategy: "restForOne", intensity: 10, periodMs: 3_600_000 } as const;
+
+/** The first child of a listener's supervisor, so that connections outlive all others. */
+export function connectionSupervisorSpec(record: ListenerRecord): ChildSpec {
+  return { id: "connection_sup", start: child(connectionSupervisor, record), shutdown: "infinity", type: "supervisor" };
+}
+
 function listenerTree(record: ListenerRecord): Definition<void, SupervisorRef> {
   return defineSupervisor(
     {
-      strategy: "restForOne",
-      intensity: 10,
-      periodMs: 3_600_000,
+      ...listenerFlags,
       children: [
-        {
-          id: "connection_sup",
-          start: child(connectionSupervisor, record),
-          shutdown: "infinity",
-          type: "supervisor",
-        },
+        connectionSupervisorSpec(record),
         { id: "listener", start: child(listener, record) },
         {
           id: "acceptor_sup",

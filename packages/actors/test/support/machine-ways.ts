@@ -3,6 +3,7 @@ import { createProbe } from "@espalier/actors/testing";
 import { expect } from "vitest";
 import { type AnyMachineSnapshot, createActor } from "xstate";
 import { buildMachine, type Chart, type RunLog, type Step } from "./random-machine.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
 import { createWorld, leavesNothing } from "./world.ts";
 
 /*
@@ -52,38 +53,6 @@ function pictureOf(
     dues: dues.toSorted((a, b) => a - b),
     lines: [...run.lines],
   };
-}
-
-/** A clock of XState's kind: what is due together fires in the order in which it was armed. */
-class SimulatedClock {
-  now = 0;
-  /** Whether a timer was ever due at the same moment as another, or at once. */
-  hadTie = false;
-  timers: Array<{ readonly due: number; readonly order: number; readonly fire: () => void }> = [];
-  #order = 0;
-
-  setTimeout(fire: () => void, ms: number): number {
-    this.#order += 1;
-    this.hadTie ||= ms <= 0;
-    this.timers.push({ due: this.now + Math.max(0, ms), order: this.#order, fire });
-    this.timers.sort((a, b) => a.due - b.due || a.order - b.order);
-    return this.#order;
-  }
-
-  clearTimeout(order: number): void {
-    this.timers = this.timers.filter((timer) => timer.order !== order);
-  }
-
-  advance(ms: number): void {
-    const end = this.now + ms;
-    for (let first = this.timers[0]; first !== undefined && first.due <= end; first = this.timers[0]) {
-      this.hadTie ||= this.timers[1]?.due === first.due;
-      this.now = Math.max(this.now, first.due);
-      this.timers.shift();
-      first.fire();
-    }
-    this.now = end;
-  }
 }
 
 /** XState runs the machine by itself. */

@@ -1,8 +1,7 @@
 import type { Behaviour, Definition, ExitReason, Process, Progress } from "@espalier/actors";
 import { child, type ChildSpec, defineSupervisor, type SupervisorRef } from "@espalier/supervisor";
-import { connectionSupervisor } from "../connection-supervisor.ts";
 import { listener } from "../listener.ts";
-import { listenerSupervisorId } from "../tree.ts";
+import { connectionSupervisorSpec, listenerFlags, listenerSupervisorId } from "../tree.ts";
 import type { UdpRecord } from "./udp-record.ts";
 
 /*
@@ -21,18 +20,8 @@ export function udpListenerChildSpec(record: UdpRecord): ChildSpec {
 function udpListenerTree(record: UdpRecord): Definition<void, SupervisorRef> {
   return defineSupervisor(
     {
-      strategy: "restForOne",
-      intensity: 10,
-      periodMs: 3_600_000,
-      children: [
-        {
-          id: "connection_sup",
-          start: child(connectionSupervisor, record),
-          shutdown: "infinity",
-          type: "supervisor",
-        },
-        { id: "listener", start: child(udpListener, record) },
-      ],
+      ...listenerFlags,
+      children: [connectionSupervisorSpec(record), { id: "listener", start: child(udpListener, record) }],
     },
     { name: "listener_sup" },
   );

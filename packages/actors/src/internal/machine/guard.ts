@@ -94,6 +94,7 @@ class MissingGuard implements Guard {
   }
 
   passes(): never {
+    // XState's own words, its stray quote included, of a guard that the user's machine names and nobody has given.
     throw new Error(`Guard '${this.#name}' is not implemented.'.`);
   }
 }

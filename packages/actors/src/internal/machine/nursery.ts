@@ -62,6 +62,7 @@ export class Nursery {
     return (source, options) => {
       if (typeof source !== "string") return spawn(source, options);
       if (!actors[source]) {
+        // XState's own words, of logic that the user's machine names and nobody has given.
         throw new Error(`Actor logic '${source}' not implemented in machine '${this.#machine.id}'`);
       }
       const input: unknown = options?.input;
