@@ -137,7 +137,9 @@ describe("the checksum", () => {
     fc.assert(
       fc.property(proxied, (header) => {
         const bytes = buildProxyHeader({ ...header, isChecksummed: true });
-        const place = bytes.indexOf(Buffer.of(3, 0, 4)) + 3;
+        // Not looked for: two ports can look like the head of the TLV. It follows the fixed part and the addresses.
+        const place = 16 + { unspecified: 0, ipv4: 12, ipv6: 36, unix: 216 }[header.family] + 3;
+        expect(bytes.subarray(place - 3, place)).toEqual(Buffer.of(3, 0, 4));
         const sum = bytes.readUInt32BE(place);
         bytes.fill(0, place, place + 4);
         expect(crc32c(bytes)).toBe(sum);
