@@ -35,6 +35,8 @@ export interface Undertaker {
   bury(connection: Connection): (() => void) | undefined;
   /** It is not to count against `maxClients` any more. Absent: there is no such limit. */
   leaveLimit?(connection: Connection): void;
+  /** The handler is about to get the socket: the client is known, and so is its TLS. Absent: nobody asks. */
+  opened?(connection: Connection): void;
   /** The handler has given it to another actor. Absent: nobody asks who owns it. */
   handedOver?(connection: Connection, from: Pid, to: Pid): void;
 }
@@ -483,6 +485,7 @@ export class Connection extends Resource implements HeaderTaker, HandshakeTaker 
     this.#watchIdle();
     this.#keepalive?.start();
     this.#watchWaits();
+    this.#undertaker?.opened?.(this);
     if (this.#isUncounted) this.#undertaker?.leaveLimit?.(this);
     if (this.#sendingUpTo > 0 || (this.#isOver && !this.#isGone)) this.#watchSending();
     if (!this.#isDeaf) this.#deliver({ type: "socketReady" });
