@@ -1,6 +1,7 @@
 import type { Context, SpawnOptions } from "./context.ts";
 import type { Report, TraceEvents } from "./event.ts";
 import type { ExitReason } from "./exit-reason.ts";
+import type { LogLevel } from "./logger.ts";
 import type { Pid } from "./pid.ts";
 import type { Resource } from "./resource.ts";
 import type { Deadline } from "./timer.ts";
@@ -104,6 +105,10 @@ export interface Process extends Context<never> {
   observe<Type extends keyof TraceEvents>(type: Type, fields: TraceEvents[Type]): void;
   /** Tells the operator of something that is odd and not fatal. */
   warn(text: string): void;
+  /** Tells the operator of something, with fields beside the pid and the path. A logger that throws is not noticed. */
+  log(level: LogLevel, fields: object, text: string): void;
+  /** Gives an actor another label, unless it has given itself one in place of this. */
+  relabel(actor: Pid, from: string, to: string): void;
   /** Whether anybody sees the events of this system, and reports that are only for them are worth making. */
   readonly isTraced: boolean;
   /** Reports to the trace and the log. */

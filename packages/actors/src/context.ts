@@ -18,6 +18,13 @@ export interface SpawnOptions {
   readonly mailbox?: MailboxOptions;
   /** 1 unless a supervisor says otherwise. */
   readonly incarnation?: number;
+  /**
+   * Gets what is logged of this actor and of all below it that have none of their own: reports, warnings, and what their
+   * code logs. As the group leader of OTP, but found by the tree, and only when there is something to log.
+   *
+   * @defaultValue that of the parent; of the system for those that are started from outside
+   */
+  readonly logger?: Logger;
 }
 
 /**
@@ -166,7 +173,7 @@ export interface Context<Info = unknown> extends Caller, Spawner {
    */
   task<Value>(promise: PromiseLike<Value>, toMessage?: (value: Value) => Info): void;
 
-  /** The system's logger. */
+  /** Its own logger, that of the nearest ancestor that has one, or the system's. What a logger throws, this actor throws. */
   readonly logger: Logger;
 
   /** Monotonic milliseconds of the host. */

@@ -1,5 +1,7 @@
 import { type ExitReason, formatReason } from "./exit-reason.ts";
+import type { MonitorRef } from "./monitor.ts";
 import type { Pid } from "./pid.ts";
+import type { TimerRef } from "./timer.ts";
 
 /** Which actor an event is about: the path and incarnation name it the same way in every run. */
 export interface Subject {
@@ -26,13 +28,14 @@ export interface TraceEvents {
   exit: { readonly reason: ExitReason };
   link: { readonly with: Pid };
   unlink: { readonly with: Pid };
-  monitor: { readonly target: Pid };
-  demonitor: { readonly target: Pid };
+  monitor: { readonly target: Pid; readonly ref: MonitorRef };
+  demonitor: { readonly target: Pid; readonly ref: MonitorRef };
   register: { readonly name: string };
   unregister: { readonly name: string };
-  timerSet: { readonly dueIn: number };
-  timerFired: object;
-  timerCancelled: object;
+  /** `timer` is the same object in all three, and may be set anew. A deadline of a resource only fires. */
+  timerSet: { readonly dueIn: number; readonly timer: TimerRef };
+  timerFired: { readonly timer: TimerRef };
+  timerCancelled: { readonly timer: TimerRef };
   /** An event has made a machine take a transition; shown of those for which that was asked. `from` and `to` are its state values. */
   transition: {
     readonly event: unknown;
@@ -40,6 +43,11 @@ export interface TraceEvents {
     readonly to: unknown;
     readonly actions: readonly string[];
   };
+  /**
+   * A machine has handled an event, whether that made it take a transition or not; shown where states were asked for. `from`
+   * and `to` are its state values. When it starts, `event` and `from` are undefined.
+   */
+  handled: { readonly event: unknown; readonly from: unknown; readonly to: unknown };
   /** A resource has its first owner: a timer, a monitor, a call, a socket. */
   acquire: { readonly resource: string };
   /** The owner of a resource has died, and it is given back. */
@@ -63,9 +71,21 @@ export type TraceEvent = {
 
 /**
  * How much a tracer wants to see: `"life"` is starts, ends and reports, few and cheap; `"all"` is every message, signal
- * and timer too.
+ * and timer too; `"states"` is all that, and of each machine in which state it has handled what. Unlike
+ * `sys.traceTransitions` that does not make XState take the events, and so tells of no actions.
  */
-export type TraceDetail = "life" | "all";
+export type TraceDetail = "life" | "all" | "states";
+
+/** What a tracer wants to see. */
+export interface TraceOptions {
+  /** @defaultValue `"all"` */
+  readonly detail?: TraceDetail;
+  /**
+   * Only events of these types; those that nobody wants to see are not made, and cost next to nothing. The ids of events
+   * count all of them, so that an id and a cause are the same whoever watches. @defaultValue all that `detail` has
+   */
+  readonly types?: Iterable<TraceEvent["type"]>;
+}
 
 /** Sees every event of a system as it happens. It must not throw, and must not act on the system. */
 export type Tracer = (event: TraceEvent) => void;

@@ -1,4 +1,5 @@
 import type { Logger } from "./logger.ts";
+import type { Simulation } from "./simulation.ts";
 
 /** Takes back what was asked for. Calling it again, or too late, does nothing. */
 export type Cancel = () => void;
@@ -33,6 +34,8 @@ export interface Host {
    * nobody takes the course it would take without. Absent: this host cannot know.
    */
   attributeErrors?(crash: (owner: object, error: unknown) => void): ErrorAttribution;
+  /** What is out of the ordinary in a run that is simulated. Absent: it is none. */
+  readonly simulation?: Simulation;
   /** Where reports go when the system is given no logger. */
   readonly logger: Logger;
 }

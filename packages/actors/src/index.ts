@@ -2,7 +2,8 @@
 export { createSystem, System, type SystemOptions } from "./system.ts";
 export { type Cancel, type ErrorAttribution, type Host } from "./host.ts";
 export { nodeHost } from "./node-host.ts";
-export { type Logger, silentLogger } from "./logger.ts";
+export { InjectedCrashError, type InjectedEnd, type Simulation } from "./simulation.ts";
+export { type Logger, type LogLevel, silentLogger } from "./logger.ts";
 
 // Actors
 export { type ActorRef, type Callable, type Castable, type Destination, Pid } from "./pid.ts";

@@ -88,7 +88,7 @@ export interface MachineOptions<StateMachine extends AnyStateMachine> {
   >;
   /** Gets what the machine emits. Absent: it is dropped. A throw crashes the actor. */
   readonly onEmit?: (event: EmittedFrom<StateMachine>, self: Context<EventFromLogic<StateMachine>>) => void;
-  /** Gets what `log` actions say, at level info. @defaultValue the system's logger */
+  /** Gets what `log` actions say, at level info. @defaultValue that of the actor */
   readonly logger?: Logger;
   /** Puts each transition into the trace, as `sys.traceTransitions` does for one actor. @defaultValue false */
   readonly traceTransitions?: boolean;
@@ -119,7 +119,7 @@ export function fromMachine<StateMachine extends AnyStateMachine>(
   // From here on the types are those of the kernel: an actor gets only what its own ref let through.
   const behaviour = new MachineBehaviour(
     name,
-    new Program(boundMicrosteps(machine) as unknown as Machine),
+    programOf(machine),
     options as unknown as AnyOptions,
   );
   return { name, trapExit, behaviour };
@@ -141,6 +141,19 @@ export function actorOf<Event extends EventObject>(self: { readonly send: (event
 
 /** XState lets a cycle of eventless transitions run for ever. */
 const MAX_MICROSTEPS = 1000;
+
+/** What a machine is compiled to follows from nothing but the machine, which never changes. */
+const programs = new WeakMap<AnyStateMachine, Program>();
+
+/** All definitions of a machine share one program, so that one that is made again starts as warm as the first. */
+function programOf(machine: AnyStateMachine): Program {
+  let program = programs.get(machine);
+  if (program === undefined) {
+    program = new Program(boundMicrosteps(machine) as unknown as Machine);
+    programs.set(machine, program);
+  }
+  return program;
+}
 
 /** The same machine, ending by an error where a cycle of microsteps would hang the whole program. */
 function boundMicrosteps(machine: AnyStateMachine): AnyStateMachine {
@@ -190,7 +203,7 @@ class MachineBehaviour implements Behaviour<unknown> {
       log: (process, label, value) => {
         const text = typeof value === "string" ? value : describeValue(value);
         const fields = { pid: process.pid.toString(), path: process.path, value };
-        (logger ?? process.kernel.logger).info(fields, label === undefined ? text : `${label}: ${text}`);
+        (logger ?? process.logger).info(fields, label === undefined ? text : `${label}: ${text}`);
       },
     };
   }
@@ -213,6 +226,7 @@ class MachineBehaviour implements Behaviour<unknown> {
     self.isTracing = this.#isTracing;
     process.state = self;
     interpreter.start(self, input);
+    if (kernel.stateTracer !== null) kernel.traceState(process, undefined, undefined, self.configuration.value);
     if (self.shell !== null) self.shell.eventHandled(undefined, self.configuration);
     // Such a machine has started, as in OTP, and ends in its first step after that, before anything it was sent.
     if (!self.isActive) process.unreceive(new FinishedAtStart());
@@ -251,6 +265,8 @@ class MachineBehaviour implements Behaviour<unknown> {
     const fallback = this.#fallbacks.size === 0 ? undefined : this.#fallbacks.get(event.type);
     if (fallback !== undefined && !self.interpreter.can(self, event)) fallback(event, process);
     else self.interpreter.transition(self, event);
+    const { kernel } = process as ActorProcess;
+    if (kernel.stateTracer !== null) kernel.traceState(process, event, before.value, self.configuration.value);
     const { belongings } = self;
     if (belongings === null) return;
     belongings.shell?.eventHandled(event, before);

@@ -28,6 +28,14 @@ export abstract class Resource {
     return this.owner?.deadline(run);
   }
 
+  /**
+   * The owner's code is about to have an effect by this resource: a simulator may have it end instead. To be called first
+   * thing by functions that an actor's code calls.
+   */
+  protected mayCrash(effect: string): void {
+    this.owner?.mayCrash(effect);
+  }
+
   /** What it is, for traces and inspection: `"timer"`, `"socket"`. */
   abstract readonly kind: string;
 

@@ -2,7 +2,7 @@ import type { Definition, StartResult } from "./behaviour.ts";
 import { type CallOptions, CallMessage, CastMessage, type ReplyOf, type RequestOf } from "./call.ts";
 import type { Caller, SpawnOptions, Spawner } from "./context.ts";
 import { InvalidOptionError, NoProcessError } from "./errors.ts";
-import type { TraceDetail, Tracer } from "./event.ts";
+import type { TraceOptions, Tracer } from "./event.ts";
 import { type ExitReason, kill, noproc, shutdown, toExitReason } from "./exit-reason.ts";
 import type { Host } from "./host.ts";
 import { inspectKernel, type SystemInfo } from "./inspect.ts";
@@ -164,14 +164,29 @@ export class System implements Caller, Spawner {
   }
 
   /** Lets a tracer see every event from now on, or only those of life; the answer takes it off again. */
-  trace(tracer: Tracer, options: { readonly detail?: TraceDetail } = {}): () => void {
-    this.kernel.addTracer(tracer, options.detail ?? "all");
+  trace(tracer: Tracer, options: TraceOptions = {}): () => void {
+    this.kernel.addTracer(tracer, options);
     return () => this.kernel.removeTracer(tracer);
+  }
+
+  /** Where reports go of actors for which there is no other logger. */
+  get logger(): Logger {
+    return this.kernel.logger;
   }
 
   /** Monotonic milliseconds of the host. */
   now(): number {
     return this.kernel.host.now();
+  }
+
+  /** Signals delivered so far. */
+  get steps(): number {
+    return this.kernel.steps;
+  }
+
+  /** User promises that actors wait for. */
+  get tasks(): number {
+    return this.kernel.tasks;
   }
 
   /** Delivers exactly one signal; answers whether there was one. For simulators and tests. */

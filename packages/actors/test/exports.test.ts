@@ -18,6 +18,7 @@ test("the public surface of the package is this", () => {
       "CrashReport",
       "Down",
       "Exit",
+      "InjectedCrashError",
       "InvalidOptionError",
       "MailboxFullError",
       "MissingCallbackError",

@@ -1,4 +1,4 @@
-import { type Definition, describeValue, type Pid } from "@espalier/actors";
+import { type Definition, describeValue, type Logger, type Pid } from "@espalier/actors";
 import { type ChildSpecProblem, InvalidChildSpecError } from "./errors.ts";
 import type { AutoShutdown } from "./flags.ts";
 import type { ChildExit, ExitDecision } from "./on-exit.ts";
@@ -11,6 +11,8 @@ export interface Start {
   readonly name: string | undefined;
   /** A text for people, shown by inspection. */
   readonly label: string | undefined;
+  /** Gets what is logged of the child and of all below it. */
+  readonly logger?: Logger | undefined;
 }
 
 /** Whether a child that has ended is started again. */
@@ -58,7 +60,7 @@ export function child(definition: Definition, args?: undefined, options?: ChildO
 export function child<Args>(definition: Definition<Args>, args: Args, options?: ChildOptions): Start;
 export function child(definition: Definition<never>, args?: unknown, options: ChildOptions = {}): Start {
   // The overloads have checked the arguments against the definition.
-  return { definition, args, name: options.name, label: options.label };
+  return { definition, args, name: options.name, label: options.label, logger: options.logger };
 }
 
 export interface ChildOptions {
@@ -66,6 +68,8 @@ export interface ChildOptions {
   readonly name?: string;
   /** A text for people, shown by inspection. */
   readonly label?: string;
+  /** Gets what is logged of the child and of all below it. @defaultValue that of the supervisor */
+  readonly logger?: Logger;
 }
 
 const restarts: ReadonlySet<unknown> = new Set(["permanent", "transient", "temporary"] satisfies Restart[]);

@@ -308,6 +308,7 @@ class DynamicSupervisor<Extra> {
       incarnation: child.incarnation,
       ...(start.name === undefined ? {} : { name: start.name }),
       ...(start.label === undefined ? {} : { label: start.label }),
+      ...(start.logger === undefined ? {} : { logger: start.logger }),
     });
     const started = yield { match: (message) => message instanceof Started && message.pid === pid, skip };
     const { result } = started as Started;
@@ -432,8 +433,10 @@ class DynamicSupervisor<Extra> {
   }
 
   #offender({ id, pid, start }: DynamicChild<Extra>): Offender {
-    const { restart, shutdown: how, type, significant } = this.#template;
-    return { id, pid, count: 1, definition: start.definition.name, restart, shutdown: how, type, significant };
+    const { restart, shutdown: how, type, significant, onExit } = this.#template;
+    const common = { id, pid, count: 1, definition: start.definition.name };
+    const offender = { ...common, restart, shutdown: how, type, significant };
+    return onExit === undefined ? offender : { ...offender, decides: true };
   }
 }
 

@@ -23,6 +23,8 @@ export interface Offender {
   readonly shutdown: Shutdown;
   readonly type: ChildType;
   readonly significant: boolean;
+  /** What becomes of it when it ends is decided by its `onExit`, and not by its restart type. */
+  readonly decides?: true;
 }
 
 /** What went wrong with a child. OTP's supervisor report. */

@@ -312,6 +312,7 @@ class Supervisor {
       incarnation: child.incarnation,
       ...(start.name === undefined ? {} : { name: start.name }),
       ...(start.label === undefined ? {} : { label: start.label }),
+      ...(start.logger === undefined ? {} : { logger: start.logger }),
     });
     const started = yield { match: (message) => message instanceof Started && message.pid === pid, skip };
     const { result } = started as Started;
@@ -466,9 +467,10 @@ class Supervisor {
 
   #offender(child: Child): Offender {
     const { spec } = child;
-    const { id, restart, shutdown: how, type, significant, start } = spec;
-    const pid = pidOf(child);
-    return { id, pid, count: 1, definition: start.definition.name, restart, shutdown: how, type, significant };
+    const { id, restart, shutdown: how, type, significant, start, onExit } = spec;
+    const common = { id, pid: pidOf(child), count: 1, definition: start.definition.name };
+    const offender = { ...common, restart, shutdown: how, type, significant };
+    return onExit === undefined ? offender : { ...offender, decides: true };
   }
 }
 

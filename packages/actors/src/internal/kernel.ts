@@ -1,7 +1,9 @@
-import type { Report, Subject, TraceDetail, TraceEvent, TraceEvents, Tracer } from "../event.ts";
+import type { Report, Subject, TraceEvent, TraceEvents, TraceOptions, Tracer } from "../event.ts";
 import type { Cancel, ErrorAttribution, Host } from "../host.ts";
-import { type Logger, silentLogger } from "../logger.ts";
+import { type Logger, type LogLevel, silentLogger } from "../logger.ts";
 import { Pid } from "../pid.ts";
+import type { Simulation } from "../simulation.ts";
+import { Audience } from "./audience.ts";
 import type { ActorProcess } from "./process.ts";
 import { Ring } from "./ring.ts";
 import { TimerQueue } from "./timer-queue.ts";
@@ -24,6 +26,10 @@ export class Kernel {
   readonly host: Host;
   readonly logger: Logger;
   readonly budget: Budget;
+  /** Null in production. */
+  readonly simulation: Simulation | null;
+  /** Whose step is under way; kept in simulations only. */
+  running: ActorProcess | null = null;
   /** The pid that stands for the outside: the parent of all that is started from there. */
   readonly rootPid: Pid = new Pid(0);
   readonly timers: TimerQueue = new TimerQueue();
@@ -53,10 +59,14 @@ export class Kernel {
   #disarm: Cancel | null = null;
 
   /** Sees everything, each message included; null when nobody asked for that. */
-  tracer: Tracer | null = null;
+  tracer: Audience | null = null;
+  /** Sees what machines do, beside everything. */
+  stateTracer: Audience | null = null;
   /** Sees at least the events of life: starts, ends, reports. */
-  observer: Tracer | null = null;
-  readonly #tracers = new Map<Tracer, TraceDetail>();
+  observer: Audience | null = null;
+  readonly #tracers = new Map<Tracer, TraceOptions>();
+  /** Who actors are, in simulations: there, nearly all that happens is an event. */
+  readonly #subjects: Map<Pid, Subject> | null;
   /** The event whose handling is under way: the cause of all that happens now. */
   cause = 0;
   /** The message whose handling is under way. */
@@ -70,6 +80,8 @@ export class Kernel {
     this.host = host;
     this.logger = logger;
     this.budget = budget;
+    this.simulation = host.simulation ?? null;
+    this.#subjects = this.simulation === null ? null : new Map();
     this.time = host.now();
     this.#drain = () => this.drain();
   }
@@ -158,9 +170,16 @@ export class Kernel {
     const process = this.#runQueue.shift();
     if (process === undefined) return false;
     this.steps += 1;
-    if (this.attribution === null) process.run();
+    if (this.simulation !== null) this.#simulate(process);
+    else if (this.attribution === null) process.run();
     else this.attribution.run(process, () => process.run());
     return true;
+  }
+
+  #simulate(process: ActorProcess): void {
+    this.running = process;
+    process.run();
+    this.running = null;
   }
 
   /** Works within the budget; answers whether something is left. */
@@ -200,8 +219,15 @@ export class Kernel {
       if (timer === undefined) return;
       const { owner } = timer;
       if (owner !== null) {
+        if (this.simulation !== null) {
+          const lateness = this.simulation.lateness(owner);
+          if (lateness > 0) {
+            this.timers.arm(timer, this.time + lateness);
+            continue;
+          }
+        }
         owner.disown(timer);
-        if (this.tracer !== null) this.cause = this.trace("timerFired", owner, {}, timer.cause);
+        if (this.tracer !== null) this.cause = this.trace("timerFired", owner, { timer }, timer.cause);
       }
       timer.fire(owner);
       this.cause = 0;
@@ -245,8 +271,8 @@ export class Kernel {
     }
   }
 
-  addTracer(tracer: Tracer, detail: TraceDetail): void {
-    this.#tracers.set(tracer, detail);
+  addTracer(tracer: Tracer, options: TraceOptions): void {
+    this.#tracers.set(tracer, options);
     this.#composeTracers();
   }
 
@@ -256,9 +282,12 @@ export class Kernel {
   }
 
   #composeTracers(): void {
-    const all = [...this.#tracers];
-    this.observer = composed(all.map(([tracer]) => tracer));
-    this.tracer = composed(all.filter(([, detail]) => detail === "all").map(([tracer]) => tracer));
+    const all = [...this.#tracers].map(([see, { detail = "all", types }]) => {
+      return { see, detail, types: types && new Set<string>(types) };
+    });
+    this.observer = Audience.of(all);
+    this.tracer = Audience.of(all.filter(({ detail }) => detail !== "life"));
+    this.stateTracer = Audience.of(all.filter(({ detail }) => detail === "states"));
   }
 
   /** Reports one of the many events of the hot path; the caller has seen that there is a tracer. Answers its id. */
@@ -271,13 +300,18 @@ export class Kernel {
     return this.#emit(this.tracer, type, subject, fields, cause);
   }
 
+  /** Reports what a machine has made of an event; the caller has seen that there is a tracer for that. */
+  traceState(subject: Subject, event: unknown, from: unknown, to: unknown): void {
+    this.#emit(this.stateTracer, "handled", subject, { event, from, to }, this.cause);
+  }
+
   /** Reports an event of life. Answers its id, or 0 if nobody listens. */
   observe<Type extends keyof TraceEvents>(type: Type, subject: Subject, fields: TraceEvents[Type]): number {
     return this.observer === null ? 0 : this.#emit(this.observer, type, subject, fields, this.cause);
   }
 
   #emit<Type extends keyof TraceEvents>(
-    tracer: Tracer | null,
+    audience: Audience | null,
     type: Type,
     subject: Subject,
     fields: TraceEvents[Type],
@@ -285,29 +319,52 @@ export class Kernel {
   ): number {
     const id = this.#nextEvent;
     this.#nextEvent += 1;
-    const { pid, path, incarnation } = subject;
-    const event = { type, id, cause, time: this.host.now(), subject: { pid, path, incarnation }, ...fields };
+    const tracer = audience === null ? null : audience.of(type);
+    if (tracer === null) return id;
+    const event = { type, id, cause, time: this.host.now(), subject: this.#identify(subject), ...fields };
     // The compiler cannot see that a type and the fields of that type make a member of the union.
-    tracer?.(event as unknown as TraceEvent);
+    tracer(event as unknown as TraceEvent);
     return id;
   }
 
-  report(subject: Subject, report: Report): void {
-    this.observe("report", subject, { report });
-    if (this.logger === silentLogger) return;
+  /** Who it is about: an object that outlives the actor without keeping it. */
+  #identify(subject: Subject): Subject {
+    const { pid } = subject;
+    const known = this.#subjects?.get(pid);
+    if (known !== undefined) return known;
+    const { path, incarnation } = subject;
+    const identity: Subject = { pid, path, incarnation };
+    this.#subjects?.set(pid, identity);
+    return identity;
+  }
+
+  /** An actor has moved to another place in the tree, and all below it. */
+  forgetSubjects(): void {
+    this.#subjects?.clear();
+  }
+
+  report(process: ActorProcess, report: Report): void {
+    this.observe("report", process, { report });
+    const { logger, pid, path } = process;
+    if (logger === silentLogger) return;
     const { level, text, type } = report;
-    const fields = { report: type, pid: subject.pid.toString(), path: subject.path };
+    const fields = { report: type, pid: pid.toString(), path };
     // Only a crash has a stack that is worth printing; whoever reports the same death later names its reason.
     const { reason } = report.type === "crash" ? report : { reason: undefined };
-    this.logger[level](reason?.type === "error" ? { ...fields, err: reason.error } : fields, text);
+    log(logger, level, reason?.type === "error" ? { ...fields, err: reason.error } : fields, text);
+  }
+
+  /** What there is to say of an actor beside its reports. */
+  log({ logger, pid, path }: ActorProcess, level: LogLevel, fields: object, text: string): void {
+    log(logger, level, { pid: pid.toString(), path, ...fields }, text);
   }
 }
 
-function composed(tracers: readonly Tracer[]): Tracer | null {
-  const [only] = tracers;
-  if (only === undefined) return null;
-  if (tracers.length === 1) return only;
-  return (event) => {
-    for (const tracer of tracers) tracer(event);
-  };
+/** A sink that is broken costs its own lines, and not whoever is logged about, who may be in the middle of its end. */
+function log(logger: Logger, level: LogLevel, fields: object, text: string): void {
+  try {
+    logger[level](fields, text);
+  } catch {
+    // There is nobody left to tell.
+  }
 }

@@ -68,7 +68,9 @@ export abstract class Member extends Mailbox {
   }
 
   get logger(): Logger {
-    return this.kernel.logger;
+    const own = this.particulars === null ? null : this.particulars.logger;
+    if (own !== null) return own;
+    return this.parent === null ? this.kernel.logger : this.parent.logger;
   }
 
   get parentPid(): Pid {

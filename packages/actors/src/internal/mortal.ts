@@ -3,6 +3,7 @@ import type { Subject } from "../event.ts";
 import { type ExitReason, failure, isExpected, killed, normal, toExitReason } from "../exit-reason.ts";
 import { Exit } from "../monitor.ts";
 import type { Pid } from "../pid.ts";
+import { InjectedCrashError, type Simulation } from "../simulation.ts";
 import { ActorExit } from "./actor-exit.ts";
 import { reportCrash } from "./crash-report.ts";
 import type { Kernel } from "./kernel.ts";
@@ -43,8 +44,10 @@ export abstract class Mortal extends Member {
 
   /** Makes sure that it gets its next step. */
   protected abstract enqueue(): void;
-  /** Appends a message, as every message arrives. `from` is for the trace only. */
+  /** Appends a message, as every message arrives. `from` is for the trace, and for a simulator, which may delay it. */
   abstract accept(message: unknown, from: Pid): void;
+  /** The same for one that has arrived, however late. */
+  protected abstract post(message: unknown, from: Pid): void;
   /** Waits for what a callback has left to do. */
   protected abstract follow(progress: Progress, phase: Phase): void;
 
@@ -158,6 +161,7 @@ export abstract class Mortal extends Member {
         this.die(unfinished.doom);
         return;
       }
+      if (unfinished.thrown !== null && unfinished.thrown.error === error) unfinished.thrown = null;
       unfinished.exiting = null;
     }
     const reason = error instanceof ActorExit ? error.reason : failure(error);
@@ -174,6 +178,32 @@ export abstract class Mortal extends Member {
     }
   }
 
+  /** Where a simulator may have this actor end: before each effect that is its own doing. */
+  mayCrash(effect: string): void {
+    const { simulation } = this.kernel;
+    if (simulation !== null) this.askForCrash(simulation, effect);
+  }
+
+  private askForCrash(simulation: Simulation, effect: string): void {
+    const { kernel, unfinished } = this;
+    // What others do to this actor in their steps, and what its resources do in callbacks, is no effect of its own.
+    if (this.phase === DEAD || kernel.running !== this.self) return;
+    if (unfinished !== null) {
+      // Its code has caught what was to end it.
+      if (unfinished.doom !== null) throw new ActorExit(unfinished.doom);
+      if (unfinished.thrown?.error instanceof InjectedCrashError) throw unfinished.thrown.error;
+    }
+    const end = simulation.crashAt(this, effect);
+    if (end === undefined) return;
+    if (end === "kill") {
+      this.doomBy(killed, kernel.cause);
+      throw new ActorExit(killed);
+    }
+    const error = new InjectedCrashError(effect);
+    this.crash(error);
+    throw error;
+  }
+
   /** Code of this actor has thrown outside its steps: it ends in a step of its own, whatever it waits for. */
   crash(error: unknown): void {
     if (this.phase === DEAD) return;
@@ -188,8 +218,28 @@ export abstract class Mortal extends Member {
     if (this.phase === DEAD) return;
     const { kernel } = this;
     const cause = kernel.tracer === null ? 0 : kernel.trace("exitSignal", sender, { to: this.pid, reason });
+    if (kernel.simulation !== null) {
+      const arrive = (): void => {
+        kernel.cause = cause;
+        this.takeExit(from, reason, isLink, cause);
+        kernel.cause = 0;
+      };
+      if (this.isLate(from, arrive)) return;
+    }
+    this.takeExit(from, reason, isLink, cause);
+  }
+
+  /** A simulator has a signal arrive later. What an actor tells itself, and what comes from outside, is not for it. */
+  protected isLate(from: Pid, arrive: () => void): boolean {
+    const { simulation, rootPid } = this.kernel;
+    if (simulation === null || from === this.pid || from === rootPid) return false;
+    return simulation.delays(from, this.self, arrive);
+  }
+
+  private takeExit(from: Pid, reason: ExitReason, isLink: boolean, cause: number): void {
+    if (this.phase === DEAD) return;
     if (reason.type === "kill" && !isLink) this.doomBy(killed, cause);
-    else if (this.isTrappingExits) this.accept(new Exit(from, reason), from);
+    else if (this.isTrappingExits) this.post(new Exit(from, reason), from);
     else if (reason.type !== "normal" || from === this.pid) this.doomBy(reason, cause);
   }
 

@@ -1,4 +1,5 @@
 import type { SpawnOptions } from "../context.ts";
+import type { Logger } from "../logger.ts";
 import type { Debug } from "./debug.ts";
 import { MailboxBound } from "./mailbox-bound.ts";
 
@@ -8,14 +9,16 @@ export class Particulars {
   incarnation = 1;
   bound: MailboxBound | null = null;
   debug: Debug | null = null;
+  logger: Logger | null = null;
   /** How many actors this one has started, for their paths. */
   spawned = 0;
 
   /** Those that are given with the spawn. */
-  static of({ incarnation = 1, mailbox }: SpawnOptions): Particulars | null {
-    if (incarnation === 1 && mailbox === undefined) return null;
+  static of({ incarnation = 1, mailbox, logger }: SpawnOptions): Particulars | null {
+    if (incarnation === 1 && mailbox === undefined && logger === undefined) return null;
     const particulars = new Particulars();
     particulars.incarnation = incarnation;
+    if (logger !== undefined) particulars.logger = logger;
     if (mailbox !== undefined) particulars.bound = new MailboxBound(mailbox);
     return particulars;
   }

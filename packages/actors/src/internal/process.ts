@@ -19,6 +19,7 @@ import {
 } from "../errors.ts";
 import type { Report, TraceEvents } from "../event.ts";
 import { type ExitReason, noproc, toExitReason } from "../exit-reason.ts";
+import type { LogLevel } from "../logger.ts";
 import { Down, Exit, type MonitorRef } from "../monitor.ts";
 import type { ActorRef, Callable, Castable, Destination, Pid } from "../pid.ts";
 import type { Resource } from "../resource.ts";
@@ -65,8 +66,17 @@ export class ActorProcess extends Runner implements Process, StartListener {
     this.kernel.observe(type, this, fields);
   }
 
+  log(level: LogLevel, fields: object, text: string): void {
+    this.kernel.log(this, level, fields, text);
+  }
+
+  relabel(child: Pid, from: string, to: string): void {
+    const { process } = child;
+    if (process?.label === from) process.label = to;
+  }
+
   warn(text: string): void {
-    this.kernel.logger.warn({ pid: this.pid.toString(), path: this.path }, text);
+    this.kernel.log(this, "warn", {}, text);
   }
 
   // — Resources ——————————————————————————————————————————————————————————————————————————————————————————————————
@@ -77,6 +87,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
   }
 
   give(resource: Resource, to: Pid): boolean {
+    this.mayCrash("give");
     const owner = livingProcess(to);
     if (owner === null || resource.owner !== this) return false;
     own(owner, resource);
@@ -91,21 +102,27 @@ export class ActorProcess extends Runner implements Process, StartListener {
     if (this.isDead) throw new ActorDeadError(this.path);
   }
 
+  /** An effect of the actor's own. */
+  private before(effect: string): void {
+    this.assertAlive();
+    this.mayCrash(effect);
+  }
+
   // — What the actor's code may do ———————————————————————————————————————————————————————————————————————————————
 
   send(target: Destination, message: unknown): void {
-    this.assertAlive();
+    this.before("send");
     const process = typeof target === "string" ? named(this.kernel, target) : target.process;
     if (process !== null) process.deliver(message, this.pid);
   }
 
   async offer<Message>(target: ActorRef<Message>, message: Message): Promise<void> {
-    this.assertAlive();
+    this.before("offer");
     await target.process?.admit(message, this.pid);
   }
 
   cast(target: Castable | string, message: unknown): void {
-    this.assertAlive();
+    this.before("cast");
     const process = typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
     if (process !== null) process.deliver(new CastMessage(message), this.pid);
   }
@@ -115,7 +132,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
     request: Request,
     options?: CallOptions,
   ): Promise<ReplyOf<Calls, Request>> {
-    this.assertAlive();
+    this.before("call");
     return makeCall(this.kernel, this, target, (from) => new CallMessage(request, from), options) as Promise<
       ReplyOf<Calls, Request>
     >;
@@ -126,7 +143,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
     request: RequestOf<Calls>,
     options: RequestOptions = {},
   ): RequestId {
-    this.assertAlive();
+    this.before("sendRequest");
     const { label, timeoutMs = "infinity" } = options;
     checkTimeout(timeoutMs);
     const settle = (outcome: CallOutcome, id: RequestId): void =>
@@ -135,18 +152,18 @@ export class ActorProcess extends Runner implements Process, StartListener {
   }
 
   abandonRequest(id: RequestId): void {
-    this.assertAlive();
+    this.before("abandonRequest");
     abandonCall(id);
     this.takeMessage((message) => message instanceof Response && message.id === id);
   }
 
   spawn<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
-    this.assertAlive();
+    this.before("spawn");
     return spawnProcess(this.kernel, spawnRequest(definition, args, options, this, null)).pid as Ref;
   }
 
   spawnLink<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args?: Args, options: SpawnOptions = {}): Ref {
-    this.assertAlive();
+    this.before("spawnLink");
     const child = spawnProcess(this.kernel, spawnRequest(definition, args, options, this, null));
     linkTo(this, child);
     return child.pid as Ref;
@@ -166,7 +183,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
     args?: Args,
     options: SpawnOptions = {},
   ): Promise<StartResult<Ref>> {
-    this.assertAlive();
+    this.before("start");
     return startProcess(this.kernel, definition, args, options, this, () => undefined);
   }
 
@@ -175,12 +192,12 @@ export class ActorProcess extends Runner implements Process, StartListener {
     args?: Args,
     options: SpawnOptions = {},
   ): Promise<StartResult<Ref>> {
-    this.assertAlive();
+    this.before("startLink");
     return startProcess(this.kernel, definition, args, options, this, (child) => linkTo(this, child));
   }
 
   startChild<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args: Args, options: SpawnOptions = {}): Ref {
-    this.assertAlive();
+    this.before("startChild");
     const { kernel } = this;
     const taken = options.name === undefined ? undefined : kernel.names.get(options.name);
     if (taken !== undefined) {
@@ -198,17 +215,18 @@ export class ActorProcess extends Runner implements Process, StartListener {
   }
 
   adopt(pid: Pid, id: string): boolean {
-    this.assertAlive();
+    this.before("adopt");
     const child = pid.process;
     if (child === null || child.isDoomed || child === this) return false;
     child.parent = this;
     child.key = id;
+    this.kernel.forgetSubjects();
     linkTo(this, child);
     return true;
   }
 
   link(pid: Pid): void {
-    this.assertAlive();
+    this.before("link");
     const other = livingProcess(pid);
     if (pid === this.pid) return;
     if (other !== null) {
@@ -221,7 +239,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
   }
 
   unlink(pid: Pid): void {
-    this.assertAlive();
+    this.before("unlink");
     const other = pid.process;
     if (other === null) return;
     const link = findLink(this, other);
@@ -231,7 +249,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
   }
 
   monitor(target: Destination): MonitorRef {
-    this.assertAlive();
+    this.before("monitor");
     const name = typeof target === "string" ? target : undefined;
     const process = typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
     if (process === null || process.isDoomed) {
@@ -242,16 +260,16 @@ export class ActorProcess extends Runner implements Process, StartListener {
     }
     const monitor = new Monitor(process, name);
     this.own(monitor);
-    if (this.kernel.tracer !== null) this.kernel.trace("monitor", this, { target: process.pid });
+    if (this.kernel.tracer !== null) this.kernel.trace("monitor", this, { target: process.pid, ref: monitor });
     return monitor;
   }
 
   demonitor(ref: MonitorRef, options: { readonly flush?: boolean } = {}): void {
-    this.assertAlive();
+    this.before("demonitor");
     if (ref instanceof Monitor && ref.owner === this) {
       ref.unwatch();
       this.disown(ref);
-      if (this.kernel.tracer !== null) this.kernel.trace("demonitor", this, { target: ref.pid });
+      if (this.kernel.tracer !== null) this.kernel.trace("demonitor", this, { target: ref.pid, ref });
     }
     if (options.flush === true) this.takeMessage((message) => message instanceof Down && message.ref === ref);
   }
@@ -259,7 +277,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
   exit(reason: ExitReason): never;
   exit(target: Pid, reason: ExitReason): void;
   exit(first: ExitReason | Pid, second?: ExitReason): void {
-    this.assertAlive();
+    this.before("exit");
     if (second === undefined) {
       const reason = toExitReason(first as ExitReason);
       throw this.exitWith(reason);
@@ -273,21 +291,21 @@ export class ActorProcess extends Runner implements Process, StartListener {
   }
 
   trapExit(on: boolean): boolean {
-    this.assertAlive();
+    this.before("trapExit");
     const before = this.isTrappingExits;
     this.isTrappingExits = on;
     return before;
   }
 
   register(name: string, pid: Pid = this.pid): void {
-    this.assertAlive();
+    this.before("register");
     const process = pid.process;
     if (process === null) throw new RegistrationError(name, "noProcess");
     process.takeName(name);
   }
 
   unregister(name: string): void {
-    this.assertAlive();
+    this.before("unregister");
     const process = this.kernel.names.get(name);
     if (process === undefined) throw new RegistrationError(name, "notRegistered");
     process.forgetName(name);
@@ -302,7 +320,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
   }
 
   sendAfter(target: Destination, message: unknown, afterMs: number): TimerRef {
-    this.assertAlive();
+    this.before("sendAfter");
     if (!Number.isFinite(afterMs) || afterMs < 0) {
       throw new InvalidOptionError("afterMs", afterMs, "milliseconds of at least 0");
     }
@@ -311,17 +329,17 @@ export class ActorProcess extends Runner implements Process, StartListener {
     this.kernel.timers.arm(timer, this.kernel.host.now() + afterMs);
     // Outside a drain nobody else would tell the host of the new deadline.
     if (!this.kernel.isDraining) this.kernel.wake();
-    if (this.kernel.tracer !== null) timer.cause = this.kernel.trace("timerSet", this, { dueIn: afterMs });
+    if (this.kernel.tracer !== null) timer.cause = this.kernel.trace("timerSet", this, { dueIn: afterMs, timer });
     return timer;
   }
 
   cancelTimer(ref: TimerRef): number | undefined {
-    this.assertAlive();
+    this.before("cancelTimer");
     if (!(ref instanceof MessageTimer) || ref.owner !== this) return undefined;
     const left = ref.due - this.kernel.host.now();
     this.kernel.timers.cancel(ref);
     this.disown(ref);
-    if (this.kernel.tracer !== null) this.kernel.trace("timerCancelled", this, {});
+    if (this.kernel.tracer !== null) this.kernel.trace("timerCancelled", this, { timer: ref });
     return Math.max(0, left);
   }
 
@@ -340,7 +358,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
   }
 
   task<Value>(promise: PromiseLike<Value>, toMessage?: (value: Value) => unknown): void {
-    this.assertAlive();
+    this.before("task");
     startTask(this, promise, toMessage);
   }
 

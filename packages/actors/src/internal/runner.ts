@@ -70,17 +70,31 @@ export abstract class Runner extends Mortal {
 
   accept(message: unknown, from: Pid): void {
     if (this.phase === DEAD) return;
-    let entry = message;
+    const entry = this.sent(message, from);
+    if (this.kernel.simulation !== null && this.isLate(from, () => this.place(entry))) return;
+    this.append(entry);
+    this.reconsider();
+  }
+
+  protected post(message: unknown, from: Pid): void {
+    this.place(this.sent(message, from));
+  }
+
+  private place(entry: unknown): void {
+    if (this.phase === DEAD) return;
+    this.append(entry);
+    this.reconsider();
+  }
+
+  /** What goes into the mailbox for a message: with tracing on, it carries what has sent it. */
+  private sent(message: unknown, from: Pid): unknown {
     const sentBy = from.process;
     if (sentBy !== null && sentBy.debug !== null) {
       sentBy.debug.sent(this.kernel.host.now(), this.describeMessage(message), this.path);
     }
-    if (this.kernel.tracer !== null) {
-      const sender = from.process ?? this;
-      entry = new Traced(message, this.kernel.trace("send", sender, { to: this.pid, message }));
-    }
-    this.append(entry);
-    this.reconsider();
+    if (this.kernel.tracer === null) return message;
+    const sender = from.process ?? this;
+    return new Traced(message, this.kernel.trace("send", sender, { to: this.pid, message }));
   }
 
   /** `deliver` for a sender that waits for room. */
@@ -104,11 +118,10 @@ export abstract class Runner extends Mortal {
       if (bound !== null) bound.admit(this.self);
       if (debug !== null) debug.received(this.kernel.host.now(), this.describeMessage(unwrap(entry)));
     }
-    if (!(entry instanceof Traced)) return entry;
-    if (this.kernel.tracer !== null) {
+    if (entry instanceof Traced && this.kernel.tracer !== null) {
       this.kernel.cause = this.kernel.trace("deliver", this, { message: entry.message }, entry.sent);
     }
-    return entry.message;
+    return unwrap(entry);
   }
 
   // — Steps ——————————————————————————————————————————————————————————————————————————————————————————————————————
@@ -177,6 +190,7 @@ export abstract class Runner extends Mortal {
     } else {
       this.set(BEGUN, true);
       if (unfinished !== null) kernel.cause = unfinished.cause;
+      this.mayCrash("start");
       // A definition's arguments were checked against it by the compiler when it was spawned.
       this.follow(this.definition.behaviour.start(this.self, this.state as never), STARTING);
     }
@@ -213,6 +227,7 @@ export abstract class Runner extends Mortal {
     if (place < 0 || !this.hasMail) return;
     const message = this.receiveAt(place);
     this.kernel.message = message;
+    this.mayCrash("receive");
     if (message instanceof SystemMessage) {
       handleSystemMessage(this.self, message);
       return;
@@ -240,6 +255,7 @@ export abstract class Runner extends Mortal {
       if (unfinished.match(message)) {
         const received = this.receiveAt(unfinished.scanned);
         unfinished.waiting = null;
+        this.mayCrash("receive");
         this.advance(waiting, received, this.phase);
         return;
       }

@@ -127,5 +127,6 @@ function changeCode(
   }
   definition.behaviour.changeCode(process, extra);
   process.definition = definition;
+  process.kernel.forgetSubjects();
   return undefined;
 }

@@ -2,6 +2,7 @@ import type { Cancel, Host } from "../host.ts";
 import { Timer, TimerQueue } from "../internal/timer-queue.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { microtask, turn } from "../node-host.ts";
+import type { Simulation } from "../simulation.ts";
 
 /** The host's own timers stand in the same kind of queue as a system's. */
 class HostTimer extends Timer {
@@ -22,6 +23,8 @@ export interface ManualClockOptions {
   readonly seed?: number;
   /** Where reports go. @defaultValue nowhere */
   readonly logger?: Logger;
+  /** What is out of the ordinary. @defaultValue nothing */
+  readonly simulation?: Simulation;
   /** What the clock shows at first. @defaultValue 0 */
   readonly startAt?: number;
 }
@@ -32,6 +35,7 @@ export interface ManualClockOptions {
  */
 export class ManualClock implements Host {
   readonly logger: Logger;
+  readonly simulation?: Simulation;
   readonly #timers = new TimerQueue();
   readonly #seed: number;
   readonly #streams = new Map<string, () => number>();
@@ -40,6 +44,7 @@ export class ManualClock implements Host {
 
   constructor(options: ManualClockOptions = {}) {
     this.logger = options.logger ?? silentLogger;
+    if (options.simulation !== undefined) this.simulation = options.simulation;
     this.#seed = options.seed ?? 1;
     this.#now = options.startAt ?? 0;
   }

@@ -234,7 +234,9 @@ export class Child {
     timer.makeVoid();
     timer.drop();
     const { process } = this;
-    if (process !== undefined && process.kernel.tracer !== null) process.kernel.trace("timerCancelled", process, {});
+    if (process !== undefined && process.kernel.tracer !== null) {
+      process.kernel.trace("timerCancelled", process, { timer });
+    }
   }
 
   cancelAll(): void {

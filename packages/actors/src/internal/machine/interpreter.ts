@@ -283,8 +283,13 @@ export class Interpreter {
   // — What they do ———————————————————————————————————————————————————————————————————————————————————————————————
 
   #run({ operations, next, isChanging }: Plan): void {
+    const isSimulated = this.scope.kernel.simulation !== null;
     // By index: an iterator would be an object for each event.
-    for (let index = 0; index < operations.length; index += 1) this.#perform(operations[index] as Operation);
+    for (let index = 0; index < operations.length; index += 1) {
+      const operation = operations[index] as Operation;
+      if (isSimulated && operation.name !== "") this.scope.current.process.mayCrash(`action ${operation.name}`);
+      this.#perform(operation);
+    }
     if (isChanging) this.#hasChanged = true;
     this.#configuration = next;
   }

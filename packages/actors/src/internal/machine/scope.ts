@@ -100,6 +100,7 @@ export class MachineScope {
   actionExecutor = (action: ExecutableAction): void => {
     this.record?.actions.push(action.type);
     if (action.exec === undefined) return;
+    this.self?.process.mayCrash(`action ${action.type}`);
     if (this.isStarting) this.#deferred.push(() => this.#execute(action));
     else this.#execute(action);
   };
@@ -199,7 +200,7 @@ export class MachineScope {
     // One that has fired waits in the mailbox, and must not be taken for the timeout of what happened since.
     if (timer.place < 0) timer.makeVoid();
     else this.#cancelled.push(timer);
-    if (this.kernel.tracer !== null) this.kernel.trace("timerCancelled", self.process, {});
+    if (this.kernel.tracer !== null) this.kernel.trace("timerCancelled", self.process, { timer });
   }
 
   /** Arms the timeout of a state anew; a store, if it is armed. */

@@ -132,7 +132,7 @@ export class Shell {
     if (timer === undefined) return;
     timer.makeVoid();
     timer.drop();
-    if (scope.kernel.tracer !== null) scope.kernel.trace("timerCancelled", self.process, {});
+    if (scope.kernel.tracer !== null) scope.kernel.trace("timerCancelled", self.process, { timer });
   }
 
   #due(event: EventObject): Due {

@@ -101,5 +101,5 @@ export function armTimer(kernel: Kernel, process: ActorProcess, timer: MachineTi
     : kernel.timers.arm(timer, kernel.host.now() + wait);
   // Outside a drain nobody else would tell the host of an earlier deadline.
   if (hasMoved && !kernel.isDraining) kernel.wake();
-  if (kernel.tracer !== null) timer.cause = kernel.trace("timerSet", process, { dueIn: wait });
+  if (kernel.tracer !== null) timer.cause = kernel.trace("timerSet", process, { dueIn: wait, timer });
 }

@@ -1,0 +1,140 @@
+import { type Context, defineServer, type Logger, noreply, ok, type Process, silentLogger } from "@espalier/actors";
+import { describe, expect, test } from "vitest";
+import { createWorld } from "./support/world.ts";
+
+/** A logger that keeps its lines, each with its level. */
+function collector(): { readonly logger: Logger; readonly lines: string[]; readonly fields: object[] } {
+  const lines: string[] = [];
+  const fields: object[] = [];
+  const at = (level: string) => (given: object, text: string) => {
+    fields.push(given);
+    lines.push(`${level} ${text}`);
+  };
+  return { logger: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") }, lines, fields };
+}
+
+function fail(): never {
+  throw new Error("the disk is full");
+}
+
+type Order = (self: Context<Order>) => void;
+
+/** Does what it is told, as a step of its own. */
+const obedient = defineServer<{ state: undefined; info: Order }>({
+  name: "obedient",
+  init: () => ok(undefined),
+  handleInfo(order, state, self) {
+    if (typeof order === "function") order(self);
+    return noreply(state);
+  },
+});
+
+const crash: Order = () => {
+  throw new Error("boom");
+};
+
+describe("what is logged of an actor", () => {
+  test("goes to its own logger, or that of the nearest ancestor which has one, or the system's", async () => {
+    const [system, outer, inner] = [collector(), collector(), collector()];
+    const world = createWorld({ logger: system.logger });
+    const seen: Logger[] = [];
+    const below = (logger: Logger | undefined, next: Order): Order => {
+      return (self) => {
+        seen.push(self.logger);
+        self.send(self.spawn(obedient, undefined, logger === undefined ? {} : { logger }), next);
+      };
+    };
+    const note: Order = (self) => void seen.push(self.logger);
+    const orders = below(outer.logger, below(undefined, below(inner.logger, below(undefined, note))));
+    world.system.send(world.system.spawn(obedient), orders);
+    await world.system.idle();
+    expect(seen).toEqual([system.logger, outer.logger, outer.logger, inner.logger, inner.logger]);
+  });
+
+  test("includes its crash, its warnings and its lines, and nothing of that reaches another logger", async () => {
+    const [system, own] = [collector(), collector()];
+    const world = createWorld({ logger: system.logger });
+    const pid = world.system.spawn(obedient, undefined, { logger: own.logger, id: "it" });
+    world.system.send(pid, (self) => {
+      self.logger.info({ user: 7 }, "hello");
+      // Behaviours see the same object as a process.
+      const process = self as unknown as Process;
+      process.warn("odd");
+      process.log("debug", { kind: "fact" }, "fine");
+    });
+    world.system.send(pid, crash);
+    await world.system.idle();
+    expect(own.lines.map((line) => line.replace(/<.*/, "…"))).toEqual([
+      "info hello",
+      "warn odd",
+      "debug fine",
+      "error crash in it …",
+    ]);
+    const printed = pid.toString();
+    expect(own.fields).toEqual([
+      { user: 7 },
+      { pid: printed, path: "it" },
+      { pid: printed, path: "it", kind: "fact" },
+      { report: "crash", pid: printed, path: "it", err: new Error("boom") },
+    ]);
+    expect(system.lines).toEqual([]);
+  });
+
+  test("outlives the ancestor that had the logger", async () => {
+    const [system, own] = [collector(), collector()];
+    const world = createWorld({ logger: system.logger });
+    const parent = world.system.spawn(obedient, undefined, { logger: own.logger });
+    const orphan: { pid?: ReturnType<typeof world.system.spawn> } = {};
+    world.system.send(parent, (self) => void (orphan.pid = self.spawn(obedient)));
+    await world.system.idle();
+    world.system.kill(parent);
+    await world.system.idle();
+    if (orphan.pid !== undefined) world.system.send<Order>(orphan.pid, crash);
+    await world.system.idle();
+    expect([own.lines.length, system.lines]).toEqual([1, []]);
+  });
+
+  test("costs nothing else when the logger throws: the crash is the actor's own, and links are told of it", async () => {
+    const logger: Logger = { debug: fail, info: fail, warn: fail, error: fail };
+    const world = createWorld({ logger });
+    const pid = world.system.spawn(obedient);
+    const ended = world.system.exited(pid);
+    world.system.send(pid, crash);
+    expect(await ended).toEqual({ type: "error", error: new Error("boom") });
+  });
+
+  test("is not even put into words where nobody listens", async () => {
+    const world = createWorld({ logger: collector().logger });
+    let described = 0;
+    const shy = new Proxy(silentLogger, {
+      get: (target, name) => {
+        if (name !== "then") described += 1;
+        return Reflect.get(target, name) as unknown;
+      },
+    });
+    const quiet = world.system.spawn(obedient, undefined, { logger: silentLogger });
+    const heard = world.system.spawn(obedient, undefined, { logger: shy });
+    world.system.send(quiet, crash);
+    world.system.send(heard, crash);
+    await world.system.idle();
+    expect(described).toBe(1);
+  });
+});
+
+test("an actor gets another label, unless it has given itself one", async () => {
+  const world = createWorld();
+  const pid = world.system.spawn(obedient, undefined, { label: "10.0.0.1" });
+  const labelOf = (): string | undefined => world.system.inspect().processes.find((info) => info.pid === pid)?.label;
+  const relabelled = async (from: string, to: string): Promise<string | undefined> => {
+    world.system.send<Order>(world.system.spawn(obedient), (self) => {
+      (self as unknown as Process).relabel(pid, from, to);
+    });
+    await world.system.idle();
+    return labelOf();
+  };
+  expect(await relabelled("10.0.0.1", "192.0.2.7")).toBe("192.0.2.7");
+  expect(await relabelled("10.0.0.1", "192.0.2.8")).toBe("192.0.2.7");
+  world.system.kill(pid);
+  await world.system.idle();
+  expect(await relabelled("192.0.2.7", "192.0.2.9")).toBeUndefined();
+});

@@ -1,0 +1,218 @@
+import { describe, expect, test } from "vitest";
+import { assign, raise, setup } from "xstate";
+import {
+  type ActorRef,
+  createSystem,
+  defineServer,
+  fromMachine,
+  type InjectedEnd,
+  InjectedCrashError,
+  noreply,
+  ok,
+  type Simulation,
+  type System,
+} from "../src/index.ts";
+import { collectTrace, createProbe, ManualClock, residue } from "../src/testing/index.ts";
+
+/** Ends an actor before one of its effects, delays by list, and remembers what it was asked. */
+class Script implements Simulation {
+  readonly asked: string[] = [];
+  readonly #crash: string | undefined;
+  readonly #end: InjectedEnd;
+  /** Signals that are late, the first by pair first. */
+  readonly late: Array<() => void> = [];
+  delaying = false;
+  latenessMs = 0;
+
+  constructor(crash?: string, end: InjectedEnd = "throw") {
+    this.#crash = crash;
+    this.#end = end;
+  }
+
+  crashAt({ path }: { readonly path: string }, effect: string): InjectedEnd | undefined {
+    const point = `${path} ${effect}`;
+    this.asked.push(point);
+    return point === this.#crash ? this.#end : undefined;
+  }
+
+  delays(_from: unknown, _to: unknown, arrive: () => void): boolean {
+    if (this.delaying) this.late.push(arrive);
+    return this.delaying;
+  }
+
+  lateness(): number {
+    const ms = this.latenessMs;
+    this.latenessMs = 0;
+    return ms;
+  }
+}
+
+function world(simulation: Simulation): { readonly system: System; readonly clock: ManualClock } {
+  const clock = new ManualClock({ simulation });
+  return { system: createSystem({ host: clock }), clock };
+}
+
+const ends: readonly InjectedEnd[] = ["throw", "kill"];
+
+/** Does one of each, and catches whatever happens. */
+function stubborn(log: string[]) {
+  const other = defineServer<{ state: null }>({ name: "other", init: () => ok(null) });
+  return defineServer<{ state: null; info: "work" | "again" }>({
+    name: "worker",
+    init: () => ok(null),
+    handleInfo(message, _state, self) {
+      if (typeof message === "string") log.push(message);
+      const effects: ReadonlyArray<readonly [string, () => unknown]> = [
+        ["spawn", () => self.spawn(other)],
+        ["sendAfter", () => self.sendAfter(self.pid, "late", 1000)],
+        ["register", () => self.register("worker")],
+        ["send", () => self.send(self.pid, "again")],
+        ["monitor", () => self.monitor(self.pid)],
+      ];
+      for (const [name, run] of effects) {
+        try {
+          run();
+          log.push(name);
+        } catch {
+          // It goes on, as badly written code does.
+        }
+      }
+      return noreply(null);
+    },
+    terminate: () => void log.push("terminate"),
+  });
+}
+
+describe.each(ends)("an actor that a simulator ends by %s", (end) => {
+  test.each(["receive", "spawn", "sendAfter", "register", "send", "monitor"])(
+    "before %s has no effect from there on, though it catches the error, and leaves nothing behind",
+    async (effect) => {
+      const log: string[] = [];
+      const { system, clock } = world(new Script(`worker-1 ${effect}`, end));
+      const worker = system.spawn(stubborn(log)) as ActorRef<"work">;
+      const reason = system.exited(worker);
+      system.send(worker, "work");
+      await clock.advance(0);
+      const before = ["work", "spawn", "sendAfter", "register", "send", "monitor"];
+      const done = before.slice(0, effect === "receive" ? 0 : before.indexOf(effect));
+      expect(log).toEqual([...done, ...(end === "throw" ? ["terminate"] : [])]);
+      expect(await reason).toMatchObject(
+        end === "kill" ? { type: "killed" } : { type: "error", error: new InjectedCrashError(effect) },
+      );
+      expect(residue(system).timers).toBe(0);
+      expect(residue(system).names).toEqual([]);
+    },
+  );
+
+  test("before it starts has failed to start", async () => {
+    const { system } = world(new Script("server-1 start", end));
+    const server = defineServer<{ state: null }>({ name: "server", init: () => ok(null) });
+    expect(await system.start(server)).toMatchObject({ ok: false, error: "failed" });
+  });
+});
+
+describe("a machine", () => {
+  const machine = setup({
+    types: { context: {} as { readonly count: number } },
+    actions: { first() {}, second() {} },
+  }).createMachine({
+    id: "steps",
+    context: { count: 0 },
+    on: {
+      go: { actions: ["first", assign({ count: ({ context }) => context.count + 1 }), raise({ type: "more" })] },
+      more: { actions: "second" },
+    },
+  });
+
+  test.each([false, true])("is asked before each action of each transition (exact: %s)", async (exact) => {
+    const script = new Script();
+    const { system, clock } = world(script);
+    const actor = system.spawn(fromMachine(machine, { exact }));
+    await clock.advance(0);
+    script.asked.length = 0;
+    system.send(actor, { type: "go" });
+    await clock.advance(0);
+    expect(script.asked.map((point) => point.replace(/^\S+ /, ""))).toEqual(
+      exact
+        ? ["receive", "action first", "action xstate.raise", "action second"]
+        : ["receive", "action first", "action xstate.assign", "action xstate.raise", "action second"],
+    );
+  });
+
+  test.each(ends)("ends between two actions, with the state of before the event (%s)", async (end) => {
+    const { system, clock } = world(new Script("steps-1 action xstate.raise", end));
+    const trace = collectTrace(system);
+    const actor = system.spawn(fromMachine(machine));
+    const reason = system.exited(actor);
+    system.send(actor, { type: "go" });
+    await clock.advance(0);
+    expect((await reason).type).toBe(end === "kill" ? "killed" : "error");
+    expect(trace.of("report").map(({ report }) => report)).toMatchObject(
+      end === "kill" ? [] : [{ type: "crash", state: { context: { count: 0 } } }],
+    );
+  });
+});
+
+test("nobody is asked for what others do to them, nor for what nobody's code does", async () => {
+  const script = new Script();
+  const { system, clock } = world(script);
+  const probe = createProbe(system);
+  const server = defineServer<{ state: null }>({ name: "server", init: () => ok(null) });
+  const target = system.spawn(server);
+  await clock.advance(0);
+  script.asked.length = 0;
+  probe.self.monitor(target);
+  probe.self.link(target);
+  system.kill(target);
+  await clock.advance(0);
+  expect(script.asked).toEqual(["probe-1 receive", "probe-1 receive"]);
+});
+
+test("signals between actors can be late, one by one, and what they find then is what counts", async () => {
+  const script = new Script();
+  const { system, clock } = world(script);
+  const [from, to] = [createProbe<string>(system), createProbe<string>(system)];
+  await clock.advance(0);
+  script.delaying = true;
+  from.self.send(to.ref, "first");
+  from.self.send(to.ref, "second");
+  from.self.exit(to.ref, { type: "error", error: "third" } as never);
+  system.send(to.ref, "from outside, which is not delayed by being a signal");
+  await clock.advance(0);
+  script.delaying = false;
+  for (const arrive of script.late.splice(0)) arrive();
+  await clock.advance(0);
+  expect(to.messages).toHaveLength(4);
+  expect(to.messages.slice(1, 3)).toEqual(["first", "second"]);
+  expect(to.messages[3]).toMatchObject({ from: from.ref });
+});
+
+test("what is late for the dead is lost, and late news of a death arrive after all", async () => {
+  const script = new Script();
+  const { system, clock } = world(script);
+  const [from, to] = [createProbe<string>(system), createProbe<string>(system)];
+  await clock.advance(0);
+  from.self.monitor(to.ref);
+  script.delaying = true;
+  from.self.send(to.ref, "too late");
+  system.kill(to.ref);
+  await clock.advance(0);
+  script.delaying = false;
+  expect(from.messages).toEqual([]);
+  for (const arrive of script.late.splice(0)) arrive();
+  await clock.advance(0);
+  expect(from.messages).toMatchObject([{ pid: to.ref, reason: { type: "killed" } }]);
+});
+
+test("a timer can be late, once for each time that it is said to be", async () => {
+  const script = new Script();
+  const { system, clock } = world(script);
+  const probe = createProbe<string>(system);
+  await clock.advance(0);
+  probe.self.sendAfter(probe.ref, "due", 10);
+  script.latenessMs = 5;
+  await clock.advance(14);
+  expect(probe.messages).toEqual([]);
+  await clock.advance(1);
+  expect(probe.messages).toEqual(["due"]);
+});
