@@ -183,7 +183,7 @@ describe("a peer that is gone before its address is known", () => {
     });
     await client.next("closed");
     await world.settle();
-    expect(listener.stats).toMatchObject({ accepted: 0, closedOther: 1 });
+    expect(listener.stats).toMatchObject({ accepted: 0, closedOther: 0, discarded: 1 });
     expect(world.of("connectionStarted")).toEqual([]);
     expect(world.system.inspect().crashes).toBe(0);
   });

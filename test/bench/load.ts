@@ -6,8 +6,19 @@ import net from "node:net";
  */
 
 export type Task =
-  /** So many round trips of 64 bytes over so many connections. */
-  | { readonly type: "echo"; readonly port: number; readonly connections: number; readonly messages: number }
+  /**
+   * So many messages there and back over so many connections: of `bytes` bytes, `inFlight` of them under way at once on
+   * each, with a length of two bytes before each if they are framed.
+   */
+  | {
+      readonly type: "echo";
+      readonly port: number;
+      readonly connections: number;
+      readonly messages: number;
+      readonly bytes: number;
+      readonly inFlight: number;
+      readonly isFramed: boolean;
+    }
   /** So many connections opened and closed, some at a time. */
   | { readonly type: "churn"; readonly port: number; readonly count: number }
   /** So many connections that do nothing; they stay until `drop`. */
@@ -24,8 +35,12 @@ function connect(port: number): Promise<net.Socket> {
   });
 }
 
-async function echo(port: number, connections: number, messages: number): Promise<void> {
-  const payload = Buffer.alloc(64, "0123456789abcdef");
+type Echo = Extract<Task, { readonly type: "echo" }>;
+
+async function echo({ port, connections, messages, bytes, inFlight, isFramed }: Echo): Promise<void> {
+  const message = Buffer.alloc(bytes + (isFramed ? 2 : 0), "0123456789abcdef");
+  if (isFramed) message.writeUInt16BE(bytes);
+  const payload = Buffer.concat(Array.from({ length: inFlight }, () => message));
   let left = messages;
   async function client(): Promise<void> {
     const socket = await connect(port);
@@ -39,7 +54,7 @@ async function echo(port: number, connections: number, messages: number): Promis
         received += data.length;
         if (received < payload.length) return;
         received = 0;
-        left -= 1;
+        left -= inFlight;
         if (left <= 0) resolve();
         else socket.write(payload);
       });
@@ -74,7 +89,7 @@ async function hold(port: number, count: number): Promise<void> {
 async function perform(task: Task): Promise<void> {
   switch (task.type) {
     case "echo":
-      return echo(task.port, task.connections, task.messages);
+      return echo(task);
     case "churn":
       return churn(task.port, task.count);
     case "hold":

@@ -4,7 +4,7 @@ import { kernelFigures } from "./kernel.ts";
 import { machineCosts } from "./machines.ts";
 import { table } from "./measure.ts";
 import { placement } from "./processes.ts";
-import { socketFigures } from "./sockets.ts";
+import { type ServerFigures, socketFigures } from "./sockets.ts";
 
 /*
  * `npx -y pnpm@12 bench`: what Espalier costs, as it is when built and installed, beside what it stands on, measured side by side in one run. Single figures
@@ -20,14 +20,20 @@ const [processor] = os.cpus();
 print(`${processor?.model.trim() ?? "unknown processor"}, ${os.cpus().length} processors, Node ${process.version}`);
 
 if (wants("sockets")) {
-  print(`\nSockets: ${placement}. 64-byte echo over 100 connections; medians of 5 rounds taken in turn.\n`);
-  const { raw, espalier } = await socketFigures();
+  print(`\nSockets: ${placement}. Echoes over 100, 20 and 10 connections; medians of 5 rounds taken in turn.\n`);
+  const figures = await socketFigures();
+  const row = (what: string, format: (value: number) => string, of: (kind: ServerFigures) => number): string[] => {
+    const [raw = Number.NaN, ...others] = figures.map(of);
+    return [what, format(raw), ...others.flatMap((value) => [format(value), ratio(value, raw)])];
+  };
   const rows = [
-    ["server CPU per echo", micros(raw.echo), micros(espalier.echo), ratio(espalier.echo, raw.echo)],
-    ["server CPU per connect and close", micros(raw.churn), micros(espalier.churn), ratio(espalier.churn, raw.churn)],
-    ["resident bytes per idle connection", bytes(raw.idle), bytes(espalier.idle), ratio(espalier.idle, raw.idle)],
+    row("server CPU per 64-byte echo", micros, ({ echo }) => echo),
+    row("  per 1 KiB packet, 16 under way", micros, ({ pipelined }) => pipelined),
+    row("  per 64 KiB echo", micros, ({ large }) => large),
+    row("  per connect and close", micros, ({ churn }) => churn),
+    row("resident bytes per idle connection", bytes, ({ idle }) => idle),
   ];
-  print(table(["", "raw node:net", "espalier", "ratio"], rows));
+  print(table(["", "raw node:net", "espalier", "ratio", "on fastTransport", "ratio"], rows));
 }
 
 if (wants("kernel")) {

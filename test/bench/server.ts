@@ -1,16 +1,17 @@
 import net from "node:net";
 import { createSystem } from "@espalier/actors";
-import { packetMachine, startSockets } from "@espalier/sockets";
+import { fastTransport, packetMachine, startSockets, tcpTransport, type Transport } from "@espalier/sockets";
 import { cpuMicros } from "./measure.ts";
 
 /*
- * One server under load, as a process of its own: `raw` is the least that node:net can do, `espalier` is a supervised
- * machine a connection. The parent asks for figures by IPC.
+ * One server under load, as a process of its own: `raw` is the least that node:net can do, and `espalier` and `fast` are a
+ * supervised machine a connection on one transport or the other. With `framed` each message has a length of two bytes
+ * before it. The parent asks for figures by IPC.
  */
 
-async function startRaw(): Promise<number> {
+async function startRaw(serve: (socket: net.Socket) => void): Promise<number> {
   const server = net.createServer({ noDelay: true }, (socket) => {
-    socket.on("data", (data) => socket.write(data));
+    serve(socket);
     socket.on("error", () => socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", 1024, resolve));
@@ -18,15 +19,45 @@ async function startRaw(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-async function startEspalier(): Promise<number> {
-  const sockets = await startSockets(createSystem());
+function serveBytes(socket: net.Socket): void {
+  socket.on("data", (data) => socket.write(data));
+}
+
+/** A write for each message, as it is done where nobody thinks of it. */
+function serveFrames(socket: net.Socket): void {
+  let rest: Buffer | undefined;
+  socket.on("data", (data) => {
+    const bytes = rest === undefined ? data : Buffer.concat([rest, data]);
+    let offset = 0;
+    while (bytes.length - offset >= 2) {
+      const end = offset + 2 + bytes.readUInt16BE(offset);
+      if (end > bytes.length) break;
+      socket.write(bytes.subarray(offset, end));
+      offset = end;
+    }
+    rest = offset < bytes.length ? bytes.subarray(offset) : undefined;
+  });
+}
+
+async function startEspalier(transport: Transport): Promise<number> {
+  const sockets = await startSockets(createSystem(), { transport });
   const machine = packetMachine({ onData: (connection, data) => void connection.send(data) });
-  const listener = await sockets.open("echo", "127.0.0.1:0", { maxClients: "infinity" }, machine);
+  const packet = isFramed ? 2 : "raw";
+  const listener = await sockets.open("echo", "127.0.0.1:0", { maxClients: "infinity", packet }, machine);
   return listener.port;
 }
 
-const [kind] = process.argv.slice(2);
-const port = kind === "raw" ? await startRaw() : await startEspalier();
+function start(kind: string | undefined): Promise<number> {
+  if (kind === "raw") return startRaw(isFramed ? serveFrames : serveBytes);
+  if (kind === "espalier") return startEspalier(tcpTransport());
+  const transport = fastTransport();
+  if (transport.fallback !== undefined) throw new Error(transport.fallback);
+  return startEspalier(transport);
+}
+
+const [kind, framing] = process.argv.slice(2);
+const isFramed = framing === "framed";
+const port = await start(kind);
 
 process.on("message", (question: "cpu" | "memory") => {
   const cpu = cpuMicros();

@@ -3,6 +3,7 @@ import { acceptorMachine } from "./acceptor-machine.ts";
 import { StartConnection } from "./connection-supervisor.ts";
 import type { ListenerRecord } from "./listener-record.ts";
 import { askForConnection } from "./listening-socket.ts";
+import { Refusals } from "./refusals.ts";
 
 /** eSockd's pause after the descriptors were used up. */
 const COOLDOWN_MS = 1000;
@@ -14,6 +15,7 @@ class AcceptorBehaviour implements Behaviour<ListenerRecord> {
   readonly kind = machine.kind;
 
   start(process: Process, record: ListenerRecord): Progress {
+    const refusals = new Refusals(process, record);
     return machine.start(process, {
       cooldownMs: COOLDOWN_MS,
       actions: {
@@ -25,7 +27,7 @@ class AcceptorBehaviour implements Behaviour<ListenerRecord> {
           process.send<StartConnection>(supervisor, new StartConnection(connection, process.pid));
         },
         refuse: (connection) => {
-          record.stats.increment("closedSysLimit");
+          refusals.add(connection.peername, "closedSysLimit");
           process.disown(connection);
           connection.abort();
         },

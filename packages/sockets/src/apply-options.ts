@@ -1,12 +1,12 @@
 import type { Pid, System } from "@espalier/actors";
 import { type DynamicSupervisorRef, startDynamicChild, terminateChild, whichChildren } from "@espalier/supervisor";
-import { clampClients } from "./listener-limits.ts";
-import { acceptorSupervisorName, type ListenerRecord } from "./listener-record.ts";
-import { type ListenerOptions, toListenerConfig, withoutKeys } from "./options.ts";
+import { acceptorSupervisorName, configOf, type ListenerRecord } from "./listener-record.ts";
+import { type ListenerOptions, withoutKeys } from "./options.ts";
 
 /** Puts new options of an open listener into effect, or leaves it with the old ones. */
 export async function applyOptions(system: System, record: ListenerRecord, options: ListenerOptions): Promise<void> {
-  const config = clampClients(toListenerConfig(options), options, record.transport);
+  const { listenData } = record.config;
+  const config = Object.freeze({ ...configOf(record, options), listenData });
   const before = { options: record.options, config: record.config };
   Object.assign(record, { options: withoutKeys(options, config), config });
   try {

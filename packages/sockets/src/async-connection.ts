@@ -9,12 +9,13 @@ import {
   type Progress,
   shutdown,
 } from "@espalier/actors";
-import type { Connection, ReceiveOptions } from "./connection.ts";
-import type { ConnectionInput } from "./connection-event.ts";
+import { Connection, type ReceiveOptions } from "./connection.ts";
+import type { ConnectionEvent, ConnectionInput } from "./connection-event.ts";
 import { ReceiveError } from "./errors.ts";
 import type { ConnectionDefinition } from "./handler.ts";
 import type { ListenerConfig } from "./options.ts";
 import { Received, type Sent } from "./socket-request.ts";
+import type { TlsMaterial } from "./start-tls.ts";
 
 /** A connection whose handler is an async function: bytes come when they are asked for. Erlang's passive socket. */
 export interface AsyncConnection extends Connection, AsyncIterable<Uint8Array> {
@@ -39,6 +40,14 @@ export interface AsyncConnection extends Connection, AsyncIterable<Uint8Array> {
    * @throws InvalidOptionError (`ERR_INVALID_OPTION`)
    */
   recv(length?: number, options?: ReceiveOptions): Promise<Uint8Array | undefined>;
+  /**
+   * Has TLS on this connection from here on: `Connection.startTls`, and the promise settles when the handshake is done, or
+   * the listener closes.
+   *
+   * @throws ReceiveError (`ERR_RECEIVE`) when it fails, or the connection ends before
+   * @throws StartTlsError (`ERR_START_TLS`), InvalidOptionError (`ERR_INVALID_OPTION`), as `Connection.startTls` does
+   */
+  startTls(tls?: TlsMaterial): Promise<void>;
 }
 
 /** What the handler of an {@link AsyncConnection} finds in its mailbox beside messages of its own. */
@@ -125,7 +134,8 @@ class Reader {
     this.#config = config;
     const packets = (): AsyncIterable<Uint8Array> => this.#packets();
     const recv: AsyncConnection["recv"] = (length, options) => this.#recv(length, options);
-    this.#connection = Object.assign(connection, { config, packets, recv, [Symbol.asyncIterator]: iterate });
+    const startTls: AsyncConnection["startTls"] = (tls) => this.#startTls(tls);
+    this.#connection = Object.assign(connection, { config, packets, recv, startTls, [Symbol.asyncIterator]: iterate });
   }
 
   async run(self: Self, body: Body): Promise<void> {
@@ -163,10 +173,25 @@ class Reader {
     const message = await self.receive({ match });
     if (message instanceof Received) return this.#taken(message);
     this.#connection.abandonRecv(request);
-    if (message.from !== this.#process.parentPid) self.exit(message.reason);
-    this.#end = message.reason;
-    this.#isClosing = true;
+    this.#told(self, message);
     return undefined;
+  }
+
+  async #startTls(tls: TlsMaterial | undefined): Promise<void> {
+    const self = this.#self as Self;
+    const connection = this.#connection;
+    if (this.#isClosing || !connection.isOpen) throw new ReceiveError(connection.endCode);
+    Connection.prototype.startTls.call(connection, tls);
+    const match = (message: unknown): message is Exit => isHandshakeEnd(message) || this.#isEnd(message);
+    const message: unknown = await self.receive({ match });
+    if (message instanceof Exit) this.#told(self, message);
+    else if (isHandshakeEnd(message) && message.type === "error") throw new ReceiveError(message.reason);
+  }
+
+  #told(self: Self, { from, reason }: Exit): void {
+    if (from !== this.#process.parentPid) self.exit(reason);
+    this.#end = reason;
+    this.#isClosing = true;
   }
 
   #taken({ outcome }: Received): Uint8Array | undefined {
@@ -186,6 +211,14 @@ class Reader {
 
 function iterate(this: AsyncConnection): AsyncIterator<Uint8Array> {
   return this.packets()[Symbol.asyncIterator]();
+}
+
+/** What a connection that has begun a handshake tells one who hears of no ends otherwise. */
+type HandshakeEnd = Extract<ConnectionEvent, { readonly type: "secured" | "error" }>;
+
+function isHandshakeEnd(message: unknown): message is HandshakeEnd {
+  if (typeof message !== "object" || message === null || !("type" in message)) return false;
+  return message.type === "secured" || message.type === "error";
 }
 
 function isSocketReady(message: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { Process, System, Waiting } from "@espalier/actors";
-import type { Connection, Undertaker } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { Undertaker } from "./undertaker.ts";
 
 /** The last socket of a dead handler is gone. It comes to the actor that buries them. */
 export class AllBuried {
@@ -11,17 +12,23 @@ class BurialTimeout {
   readonly type = "burialTimeout";
 }
 
+/** Whether an actor hears each time that none is left, by an `AllBuried`, or only `settle` does. */
+export type TellsWhen = "always" | "settling";
+
 /** The sockets of dead handlers: what those have sent still goes out, within the time that a send may take. */
 export class Burials implements Undertaker {
   readonly #process: Process;
   readonly #system: System;
-  readonly #limitMs: number | "infinity";
+  readonly #limitMs: () => number | "infinity";
   readonly #buried = new Set<Connection>();
+  #isTold: boolean;
 
-  constructor(process: Process, system: System, limitMs: number | "infinity") {
+  /** @param limitMs - asked for each of them, since options change */
+  constructor(process: Process, system: System, limitMs: () => number | "infinity", tells: TellsWhen) {
     this.#process = process;
     this.#system = system;
     this.#limitMs = limitMs;
+    this.#isTold = tells === "always";
   }
 
   /** How many still send. */
@@ -35,12 +42,13 @@ export class Burials implements Undertaker {
     process.own(connection);
     this.#buried.add(connection);
     const limit = process.deadline(() => connection.abort());
-    if (this.#limitMs !== "infinity") limit.arm(this.#limitMs);
+    const limitMs = this.#limitMs();
+    if (limitMs !== "infinity") limit.arm(limitMs);
     return () => {
       limit.cancel();
       process.disown(connection);
       this.#buried.delete(connection);
-      if (this.count === 0) this.#system.sendIo(process.pid, new AllBuried());
+      if (this.#isTold && this.count === 0) this.#system.sendIo(process.pid, new AllBuried());
     };
   }
 
@@ -51,6 +59,7 @@ export class Burials implements Undertaker {
 
   /** Waits for those that are left, so long at most. */
   *settle(withinMs: number | "infinity"): Waiting {
+    this.#isTold = true;
     const timeout = new BurialTimeout();
     if (withinMs !== "infinity" && this.count > 0) {
       this.#process.sendAfter<BurialTimeout>(this.#process.pid, timeout, withinMs);

@@ -6,6 +6,8 @@ import { parseListenOn } from "./listen-on.ts";
 import { type ListenerConfig, type ListenerOptions, LONGEST_MS, toListenerConfig } from "./options.ts";
 import { type Address, type Transport, unixAddress } from "./transport.ts";
 import { tcpTransport } from "./transports/tcp.ts";
+import { TlsClientContext } from "./transports/tls-client.ts";
+import type { TlsClientOptions } from "./transports/tls-client-options.ts";
 
 /**
  * Where to connect to: `"127.0.0.1:6000"`, `"[::1]:6000"`, `"example.org:6000"` or `{ host, port }`. A port alone, such as
@@ -18,6 +20,7 @@ type SharedOptions = Pick<
   ListenerOptions,
   | "packet"
   | "maxPacketSize"
+  | "packetTimeoutMs"
   | "noDelay"
   | "keepAlive"
   | "highWaterMark"
@@ -34,11 +37,22 @@ interface CommonOptions extends SharedOptions {
   /** Where the socket comes from. @defaultValue TCP by `node:net` */
   readonly transport?: Transport;
 
+  /**
+   * Speaks TLS on each connection: `true` with a server whose certificate is for its host and leads to one that Node
+   * trusts, or as the options say. The handshake is part of the attempt, under `connectTimeoutMs`; if it fails, so does the
+   * attempt, with the code of Node or OpenSSL as the `reason` of its error, such as `ERR_TLS_CERT_ALTNAME_INVALID`. In TLS
+   * 1.3 a server refuses the client's certificate only after the handshake: then the connection breaks. A context can be
+   * shared by clients, and is what certificates are reloaded in.
+   *
+   * @defaultValue false: plain bytes.
+   */
+  readonly tls?: TlsClientOptions | TlsClientContext | boolean;
+
   /** The IP address of this machine from which to connect. @defaultValue what the system chooses */
   readonly localHost?: string;
 
   /**
-   * How long an attempt to connect may take, at least 1 ms, the handshake of a transport that has one included.
+   * How long an attempt to connect may take, at least 1 ms, the handshake included, of `tls` or of a transport that has one.
    *
    * @defaultValue 3000, as etcp and sockerl.
    */
@@ -50,6 +64,14 @@ interface CommonOptions extends SharedOptions {
    * @defaultValue "infinity": unlike a server, a client knows whether it waits for something.
    */
   readonly idleTimeoutMs?: number | "infinity";
+
+  /**
+   * How long a packet that has begun may take to become whole, at least 1 ms; then the connection breaks, as
+   * `packetTimeout`. Without meaning for `packet: "raw"`.
+   *
+   * @defaultValue "infinity": it is the server that is trusted to be sane.
+   */
+  readonly packetTimeoutMs?: number | "infinity";
 
   /** After which ends of a connection the client connects anew. @defaultValue "always" */
   readonly reconnect?: Reconnect;
@@ -96,6 +118,7 @@ export interface PoolConnectionOptions extends CommonOptions {
 
 /** The options of a client, complete and checked. */
 export interface ClientConfig {
+  /** With TLS in it, if there is to be: keys are in no option from here on. */
   readonly transport: Transport;
   readonly localHost: string | undefined;
   readonly connectTimeoutMs: number | "infinity";
@@ -165,6 +188,7 @@ const backoffRules: Readonly<Record<keyof Backoff, Rule>> = {
 const sharedNames: readonly string[] = [
   "packet",
   "maxPacketSize",
+  "packetTimeoutMs",
   "noDelay",
   "keepAlive",
   "highWaterMark",
@@ -177,7 +201,7 @@ const sharedNames: readonly string[] = [
   "idleTimeoutMs",
 ] satisfies ReadonlyArray<keyof SharedOptions | "idleTimeoutMs">;
 
-const names: readonly string[] = [...sharedNames, ...Object.keys(rules), "backoff", "plan"];
+const names: readonly string[] = [...sharedNames, ...Object.keys(rules), "backoff", "plan", "tls"];
 
 /**
  * Checks the options and fills in what is not given; `undefined` is not given.
@@ -191,11 +215,10 @@ export function toClientConfig(options: ClientOptions | PoolConnectionOptions, i
   const given = options as Readonly<Record<string, unknown>>;
   const issues: OptionIssue[] = [];
   const shared = Object.fromEntries(sharedNames.map((name) => [name, given[name]]));
-  const connection = collecting(issues, () =>
-    toListenerConfig({ ...shared, packetTimeoutMs: "infinity", idleTimeoutMs: idleTimeoutOf(options) }),
-  );
+  const connection = collecting(issues, () => toListenerConfig({ ...shared, ...timeoutsOf(options) }));
   const own = complete(rules, given, "", issues);
   const backoff = completeBackoff(given["backoff"], issues);
+  const tls = collecting(issues, () => toTlsContext(given["tls"]));
   issues.push(...checkPlan(given["plan"], isPooled));
   const known = isPooled ? names : [...names, "name"];
   for (const [name, value] of Object.entries(given)) {
@@ -207,7 +230,8 @@ export function toClientConfig(options: ClientOptions | PoolConnectionOptions, i
   if (connection === undefined || issues.length > 0) throw new InvalidOptionError(issues);
   // The rules have checked each of them.
   const checked = own as unknown as Omit<ClientConfig, "transport"> & { readonly transport: Transport | undefined };
-  const { transport = tcpTransport() } = checked;
+  const { transport: plain = tcpTransport() } = checked;
+  const transport = tls?.over(plain) ?? plain;
   return Object.freeze({ ...checked, transport, backoff, plan: options.plan, connection });
 }
 
@@ -232,8 +256,16 @@ export function parseConnectTo(to: ConnectTo): Address {
   return path === undefined ? { host, port } : unixAddress(path);
 }
 
-function idleTimeoutOf({ idleTimeoutMs = "infinity" }: CommonOptions): number | "infinity" {
-  return idleTimeoutMs;
+/** What has another default than that of a listener. */
+function timeoutsOf({ idleTimeoutMs = "infinity", packetTimeoutMs = "infinity" }: CommonOptions): ListenerOptions {
+  return { idleTimeoutMs, packetTimeoutMs };
+}
+
+/** What stands for the keys from here on; undefined: plain bytes. @throws `ERR_INVALID_OPTION` */
+export function toTlsContext(tls: unknown): TlsClientContext | undefined {
+  if (tls === undefined || tls === false) return undefined;
+  // The context checks what it is given.
+  return tls instanceof TlsClientContext ? tls : new TlsClientContext(tls === true ? {} : (tls as TlsClientOptions));
 }
 
 function completeBackoff(backoff: unknown, issues: OptionIssue[]): CompleteBackoff {

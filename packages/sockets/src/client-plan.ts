@@ -103,6 +103,11 @@ export function shouldReconnect(reconnect: Reconnect, kind: ClientEndKind): bool
   }
 }
 
+/** Whether there is another attempt after such a step. */
+export function isReconnecting(step: PoolStep): boolean {
+  return step === "reconnect" || (typeof step === "object" && "reconnectAfterMs" in step);
+}
+
 /** Asks the plan, if there is one. */
 export function stepOf(plan: Plan<PoolStep> | undefined, end: ClientEnd, isPooled: boolean): PoolStep {
   if (plan === undefined) return "default";

@@ -9,18 +9,15 @@ import {
 import type { CommonCalls } from "@espalier/supervisor";
 import type { AnyStateMachine } from "xstate";
 import { type ClientOptions, type ConnectTo, parseConnectTo, toClientConfig } from "./client-options.ts";
-import {
-  type ClientCalls,
-  clientDefinition,
-  type ClientFacts,
-  type ClientRef,
-  type Refused,
-  type SendResult,
-} from "./client-process.ts";
+import type { ClientCalls, ClientFacts, ClientRef, NotSent, SendResult } from "./client-calls.ts";
+import { clientDefinition } from "./client-process.ts";
 import type { ClientInfo } from "./client-record.ts";
 import { NotConnectedError } from "./errors.ts";
 import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
 import { formatAddress } from "./listen-on.ts";
+import { checkTimeout, type SendSyncOptions } from "./remote.ts";
+import { unlessRefused } from "./send-on.ts";
+import type { SendOutcome } from "./socket-request.ts";
 
 /**
  * Starts a client, and resolves when its first connection is up. From then on the client heals itself: it connects anew
@@ -109,6 +106,9 @@ export type AnyRequest = { readonly type: string; readonly [field: string]: unkn
 /** What became of a packet that was to be sent; `stopped`: the client itself is not there any more. */
 export type ClientSendResult = SendResult | { readonly ok: false; readonly error: "stopped" };
 
+/** The same of one that was waited for. */
+export type ClientSendSyncResult = SendOutcome | NotSent | { readonly ok: false; readonly error: "stopped" };
+
 /** A client, as `connect` answers it. */
 export class Client {
   /** Its address in the system, or the name under which that is registered. */
@@ -133,6 +133,21 @@ export class Client {
    */
   async send(packet: Uint8Array | string): Promise<ClientSendResult> {
     const result = await this.#unlessStopped(this.#ask({ type: "send", packet }));
+    if (result === undefined) return { ok: false, error: "stopped" };
+    return unlessRefused(result);
+  }
+
+  /**
+   * The same, and resolves when the packet is handed to the system, or cannot be. sockerl's `send_sync`.
+   *
+   * @throws {@link FrameTooLargeError} (`ERR_FRAME_TOO_LARGE`); `ERR_INVALID_OPTION`
+   */
+  async sendSync(
+    packet: Uint8Array | string,
+    { timeoutMs = 5000 }: SendSyncOptions = {},
+  ): Promise<ClientSendSyncResult> {
+    checkTimeout(timeoutMs);
+    const result = await this.#unlessStopped(this.#ask({ type: "sendSync", packet, timeoutMs }));
     if (result === undefined) return { ok: false, error: "stopped" };
     return unlessRefused(result);
   }
@@ -200,12 +215,6 @@ export class Client {
       throw error;
     }
   }
-}
-
-/** Throws what was thrown where the packet was to be sent. */
-export function unlessRefused<Result extends object>(result: Result | Refused): Result {
-  if ("thrown" in result) throw result.thrown;
-  return result;
 }
 
 function clientFacts(

@@ -11,6 +11,8 @@ export type ConnectionEvent =
    * and the type of a `TlsFailure`.
    */
   | { readonly type: "socketReady" }
+  /** The handshake that `startTls` has begun is done: all packets from here on, and none before, came over TLS. */
+  | { readonly type: "secured" }
   /** One packet, as `packet` cuts them. The bytes are the handler's to keep. */
   | { readonly type: "data"; readonly data: Uint8Array }
   /**
@@ -20,10 +22,11 @@ export type ConnectionEvent =
   | { readonly type: "closed" }
   /**
    * The connection broke. The last event of the socket. `reason`: the system's code, `frameTooLarge`, `sendTimeout`,
-   * `tooManyUnsentBytes`, `packetTimeout`, `keepaliveTimeout`.
+   * `tooManyUnsentBytes`, `packetTimeout`, `keepaliveTimeout`; after `startTls` `plaintextBeforeTls`, or the type of a
+   * `TlsFailure`.
    */
   | { readonly type: "error"; readonly reason: string }
-  /** The client has sent nothing for `idleTimeoutMs`. It comes again after each further such time. */
+  /** Nothing was read from the client for `idleTimeoutMs`, be it silent or not let in. It comes again after each further such time. */
   | { readonly type: "timeout" }
   /** The listener closes; the socket is still open. To be followed by the end of this actor. */
   | { readonly type: "shutdown"; readonly reason: ExitReason };

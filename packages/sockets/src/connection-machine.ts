@@ -16,10 +16,12 @@ import {
   type ToStateValue,
   type UnknownActorLogic,
 } from "xstate";
-import type { Activity, Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { Activity } from "./intake.ts";
 import type { CallEvent, ConnectionEvent, ConnectionInput } from "./connection-event.ts";
 import type { CheckedConfig } from "./machine-config.ts";
 import type { ConnectionOptions } from "./options.ts";
+import type { TlsMaterial } from "./start-tls.ts";
 
 /** What one's own machine has beside what each connection has. All may be left out. */
 export interface ConnectionTypes {
@@ -65,6 +67,8 @@ export type ConnectionActions<Types extends ConnectionTypes = object> = {
   readonly reply: ReplyOf<CallsOf<Types>, CallsOf<Types>>;
   /** Changes options of this connection: {@link Connection.setOptions}. */
   readonly setOptions: ConnectionOptions;
+  /** Has TLS from here on, and `secured` comes: {@link Connection.startTls}. @defaultValue `tls` of the listener */
+  readonly startTls: TlsMaterial | undefined;
 };
 
 /** By name, what the actions or guards of a machine are given as `params`. */
@@ -258,6 +262,7 @@ const stock = setup({
       event.from.reply(value);
     },
     setOptions: ({ context }, options: ConnectionOptions) => context.connection.setOptions(options),
+    startTls: ({ context }, material: TlsMaterial | undefined) => context.connection.startTls(material),
   },
 });
 

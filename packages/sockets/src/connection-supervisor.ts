@@ -23,12 +23,18 @@ import {
 } from "@espalier/supervisor";
 import { isAllowed } from "./access-rules.ts";
 import { Alarms } from "./alarms.ts";
+import { Burials } from "./burials.ts";
 import type { Connection } from "./connection.ts";
+import { ConnectionAccount } from "./connection-account.ts";
+import { ConnectionTable } from "./connection-table.ts";
 import { formatAddress } from "./listen-on.ts";
 import { LastWill } from "./last-will.ts";
 import { type ListenerRecord, serverName } from "./listener-record.ts";
+import { RareWarning } from "./rare-warning.ts";
+import { Refusals } from "./refusals.ts";
 import type { ListenerStarted } from "./server.ts";
 import type { ListenerCounter } from "./stats.ts";
+import type { Undertaker } from "./undertaker.ts";
 
 /** An acceptor asks for a handler for this connection, which it has given to the supervisor. `HandedOff` comes back. */
 export class StartConnection {
@@ -50,23 +56,6 @@ export interface HandedOff {
 /** There are no descriptors left for the acceptor's connection, which has been refused. */
 export interface Exhausted {
   readonly type: "exhausted";
-}
-
-/** How often the log says that descriptors are used up. */
-const WARN_EVERY_MS = 60_000;
-
-/** A connection and the handler that was started for it. */
-interface Child {
-  readonly connection: Connection;
-  /** Who waits for the start; undefined when it is done. */
-  acceptor: Pid | undefined;
-  /** To whom the handler has given the socket. */
-  owner?: Pid;
-}
-
-/** The last of the dead handlers' sockets is gone, or the time for it is up. */
-class AllBuried {
-  readonly type = "allBuried";
 }
 
 /** Options have changed, or there is a place for a connection that waits for one. */
@@ -117,24 +106,21 @@ export const connectionSupervisor: Definition<ListenerRecord> = {
 class ConnectionSupervisor {
   readonly #process: Process;
   readonly #record: ListenerRecord;
-  readonly #children = new Map<Pid, Child>();
-  /** Sockets of dead handlers that still send. */
-  #buried = 0;
+  readonly #children = new ConnectionTable();
+  readonly #account: ConnectionAccount;
+  readonly #refusals: Refusals;
+  readonly #burials: Burials;
+  readonly #exhaustion: RareWarning;
   #started = 0;
-  #isWaitingForBurials = false;
-  #nextWarning = -Infinity;
-  readonly #undertaker = {
-    bury: (connection: Connection) => this.#bury(connection),
-    leaveLimit: (connection: Connection) => {
-      this.#uncounted.add(connection);
+  readonly #undertaker: Undertaker = {
+    bury: (connection) => this.#burials.bury(connection),
+    opened: (connection) => this.#opened(connection),
+    leaveLimit: (connection) => {
+      this.#children.leaveLimit(connection);
       this.#publish();
     },
-    handedOver: (connection: Connection, from: Pid, to: Pid) => this.#handedOver(connection, from, to),
+    handedOver: (connection, from, to) => this.#children.handOver(connection, from, to),
   };
-  /** The connections that do not count against `maxClients`. */
-  readonly #uncounted = new Set<Connection>();
-  /** Actors that are no children of this one and own a connection of one. */
-  readonly #owners = new Map<Pid, Connection>();
   /** Connections that wait for a place, each with its acceptor: at most as many as there are acceptors. */
   #queue: StartConnection[] = [];
   #alarms: Alarms | undefined;
@@ -146,8 +132,12 @@ class ConnectionSupervisor {
   constructor(process: Process, record: ListenerRecord) {
     this.#process = process;
     this.#record = record;
+    this.#account = new ConnectionAccount(process, record);
+    this.#refusals = new Refusals(process, record);
+    this.#exhaustion = new RareWarning(process);
+    this.#burials = new Burials(process, record.system, () => record.config.sendTimeoutMs, "settling");
     process.own(new LastWill(() => this.#settle()));
-    record.connectionOf = (pid) => this.#children.get(pid)?.connection ?? this.#owners.get(pid);
+    record.connectionOf = (pid) => this.#children.connectionOf(pid);
     record.limits.watchers.add(this.#recheckSoon);
     this.#publish();
     this.#recheck();
@@ -176,17 +166,13 @@ class ConnectionSupervisor {
     const { shutdown } = this.#record.config;
     const started = this.#process.now();
     for (const { connection } of this.#queue.splice(0)) this.#refuse(connection, "closedOther");
-    yield* shutdownAll(this.#process, [...this.#children.keys()], shutdown, ({ pid, reason }) =>
+    yield* shutdownAll(this.#process, this.#children.pids, shutdown, ({ pid, reason }) =>
       this.#ended(pid, reason, "shutdownError"),
     );
-    if (this.#buried === 0 || shutdown === "brutalKill") return;
-    if (shutdown !== "infinity") {
-      // The time is one for both: for handlers to end, and for what they have sent to go out.
-      const left = Math.max(started + shutdown - this.#process.now(), 0);
-      this.#process.sendAfter<AllBuried>(this.#process.pid, new AllBuried(), left);
-    }
-    this.#isWaitingForBurials = true;
-    yield (message) => message instanceof AllBuried;
+    if (shutdown === "brutalKill") return;
+    // The time is one for both: for handlers to end, and for what they have sent to go out.
+    const left = shutdown === "infinity" ? shutdown : Math.max(started + shutdown - this.#process.now(), 0);
+    yield* this.#burials.settle(left);
   }
 
   // — Starts —————————————————————————————————————————————————————————————————————————————————————————————————————
@@ -196,7 +182,8 @@ class ConnectionSupervisor {
     const { connection, acceptor } = request;
     const { config, handler, transport } = this.#record;
     if (!transport.hasRoom) {
-      this.#warnOfExhaustion();
+      const { id } = this.#record;
+      this.#exhaustion.warn(`${id}: the file descriptors of this process are used up; refusing connections`);
       this.#refuse(connection, "closedSysLimit");
       this.#process.send<Exhausted>(acceptor, { type: "exhausted" });
       return;
@@ -219,13 +206,13 @@ class ConnectionSupervisor {
     this.#started += 1;
     const options = { id: String(this.#started), label: connection.describe() };
     const pid = this.#process.startChild(handler, { connection, config }, options);
-    this.#children.set(pid, { connection, acceptor });
+    this.#children.add(pid, connection, acceptor);
     this.#publish();
   }
 
   get #hasPlace(): boolean {
     const { maxClients } = this.#record.config;
-    return maxClients === "infinity" || this.#children.size - this.#uncounted.size < maxClients;
+    return maxClients === "infinity" || this.#children.counted < maxClients;
   }
 
   #recheck(): void {
@@ -258,37 +245,37 @@ class ConnectionSupervisor {
     const child = this.#children.get(pid);
     if (child?.acceptor === undefined) return;
     const { connection, acceptor } = child;
-    child.acceptor = undefined;
     if (!result.ok || !this.#process.give(connection, pid)) {
       this.#forget(pid);
       this.#refuse(connection, "closedOther");
       this.#release(acceptor);
       return;
     }
+    // Not before the handler has it: should this actor die, it is counted as accepted or as refused, and not as both.
+    child.acceptor = undefined;
     this.#record.stats.increment("accepted");
-    const { peername: peer } = connection;
-    if (this.#process.isTraced) {
-      const { id } = this.#record;
-      this.#process.observe("connectionStarted", { listener: id, connection: pid.toString(), peer });
-    }
     connection.begin(this.#undertaker);
     this.#release(acceptor);
   }
 
-  #refuse(connection: Connection, counter: ListenerCounter): void {
-    const { stats, id } = this.#record;
-    stats.increment(counter);
-    this.#process.observe("connectionRefused", { listener: id, peer: connection.peername, counter });
-    this.#process.disown(connection);
-    connection.abort();
+  /** The handler is about to get its socket, which may be long after its start. */
+  #opened(connection: Connection): void {
+    const pid = connection.ownerPid;
+    const child = pid && this.#children.get(pid);
+    if (pid === undefined || child === undefined) return;
+    child.hasStarted = true;
+    const { proxy, socketPeername } = connection;
+    // Until now the proxy was all that was known of the client.
+    if (proxy?.source !== undefined && socketPeername !== undefined) {
+      this.#process.relabel(pid, formatAddress(socketPeername), formatAddress(proxy.source));
+    }
+    this.#account.started(pid, connection);
   }
 
-  /** Once in a while: there may be thousands of refusals a second. */
-  #warnOfExhaustion(): void {
-    const now = this.#process.now();
-    if (now < this.#nextWarning) return;
-    this.#nextWarning = now + WARN_EVERY_MS;
-    this.#process.warn(`${this.#record.id}: the file descriptors of this process are used up; refusing connections`);
+  #refuse(connection: Connection, counter: ListenerCounter): void {
+    this.#refusals.add(connection.peername, counter);
+    this.#process.disown(connection);
+    connection.abort();
   }
 
   #release(acceptor: Pid): void {
@@ -307,9 +294,11 @@ class ConnectionSupervisor {
       this.#release(child.acceptor);
       return;
     }
-    this.#account(pid, child.connection, reason);
+    this.#account.ended(pid, child.connection, child.hasStarted, reason);
     const { handler, config } = this.#record;
     const { shutdown } = config;
+    // eSockd: who kills a connection knows what he does.
+    if (reason.type === "killed" && context === "childTerminated") return;
     // One that was told to end may be killed for it, if that is how they are told.
     if (isExpected(reason) || (context === "shutdownError" && isOrderlyEnd(reason, shutdown, "temporary"))) return;
     const common = { restart: "temporary", shutdown, type: "worker", significant: false, count: 1 } as const;
@@ -317,20 +306,13 @@ class ConnectionSupervisor {
     this.#process.report(new SupervisorReport(this.#process, context, reason, offender));
   }
 
-  #account(pid: Pid, connection: Connection, reason: ExitReason): void {
-    const { id, shutdownCounts } = this.#record;
-    shutdownCounts.count(reason);
-    if (!this.#process.isTraced) return;
-    const { peername: peer, bytesReceived, bytesSent } = connection;
-    const facts = { listener: id, connection: pid.toString(), peer, reason, bytesReceived, bytesSent };
-    this.#process.observe("connectionStopped", facts);
-  }
-
   /** It was killed if it has children left. They go down with it by their links, and nobody else will tell. */
   #settle(): void {
-    for (const [pid, { connection, acceptor }] of this.#children) {
-      if (acceptor === undefined) this.#account(pid, connection, killed);
+    for (const [pid, { connection, acceptor, hasStarted }] of this.#children.entries) {
+      if (acceptor === undefined) this.#account.ended(pid, connection, hasStarted, killed);
     }
+    this.#account.end();
+    this.#refusals.end();
     this.#children.clear();
     this.#publish();
     this.#record.limits.watchers.delete(this.#recheckSoon);
@@ -338,18 +320,8 @@ class ConnectionSupervisor {
     this.#alarms?.end();
   }
 
-  #handedOver(connection: Connection, from: Pid, to: Pid): void {
-    const child = this.#children.get(from);
-    if (child === undefined) return;
-    child.owner = to;
-    this.#owners.set(to, connection);
-  }
-
   #forget(pid: Pid): void {
-    const child = this.#children.get(pid);
-    if (child?.owner !== undefined) this.#owners.delete(child.owner);
-    if (child !== undefined) this.#uncounted.delete(child.connection);
-    this.#children.delete(pid);
+    this.#children.remove(pid);
     this.#publish();
   }
 
@@ -361,23 +333,6 @@ class ConnectionSupervisor {
     if (this.#queue.length > 0 && this.#hasPlace) this.#recheckSoon();
   }
 
-  /** What a dead handler has sent still goes out, within the time that a send may take. */
-  #bury(connection: Connection): (() => void) | undefined {
-    if (!this.#process.isAlive(this.#process.pid)) return undefined;
-    const { sendTimeoutMs } = this.#record.config;
-    this.#process.own(connection);
-    this.#buried += 1;
-    const limit = this.#process.deadline(() => connection.abort());
-    if (sendTimeoutMs !== "infinity") limit.arm(sendTimeoutMs);
-    return () => {
-      limit.cancel();
-      this.#process.disown(connection);
-      this.#buried -= 1;
-      if (this.#buried > 0 || !this.#isWaitingForBurials) return;
-      this.#record.system.sendIo(this.#process.pid, new AllBuried());
-    };
-  }
-
   // — Management —————————————————————————————————————————————————————————————————————————————————————————————————
 
   #answer(request: CommonCalls, { from }: CallMessage): Progress {
@@ -385,7 +340,7 @@ class ConnectionSupervisor {
     switch (request.type) {
       case "whichChildren":
         return from.reply(
-          [...this.#children.keys()].toReversed().map((pid) => ({ id: undefined, child: pid, type: "worker" })),
+          this.#children.pids.toReversed().map((pid) => ({ id: undefined, child: pid, type: "worker" })),
         );
       case "countChildren":
         return from.reply({ specs: 1, active: size, supervisors: 0, workers: size });

@@ -12,6 +12,7 @@ const KNOWN: readonly string[] = [
   "srtimeoutMs",
   "length",
   "active",
+  "hibernate",
 ] satisfies ReadonlyArray<keyof ConnectorOptions>;
 
 /**
@@ -42,19 +43,27 @@ function checkOptions(options: ConnectorOptions, isFramed: boolean): void {
     if (typeof value === "number" && value >= 0 && value <= LONGEST_MS) continue;
     issues.push({ option, value, expected: `milliseconds from 0 to ${LONGEST_MS}, or "infinity"` });
   }
-  const { length, active } = options;
+  const { length, active, hibernate, packet } = options;
+  if (packet !== undefined && !(Array.isArray(packet) ? packet.every(isPacket) : isPacket(packet))) {
+    issues.push({ option: "packet", value: packet, expected: "bytes or text, or an array of such" });
+  }
   if (length !== undefined && length !== "any" && (isFramed || !(Number.isSafeInteger(length) && length >= 1))) {
     const expected = isFramed ? '"any", since packets are cut by a framing' : 'an integer of bytes from 1, or "any"';
     issues.push({ option: "length", value: length, expected });
   }
-  if (active !== undefined && typeof active !== "boolean") {
-    issues.push({ option: "active", value: active, expected: "true or false" });
+  for (const [option, value] of Object.entries({ active, hibernate })) {
+    if (value === undefined || typeof value === "boolean") continue;
+    issues.push({ option, value, expected: "true or false" });
   }
   for (const { from } of repliesOf(options)) {
     if (typeof from?.reply === "function") continue;
     issues.push({ option: "reply.from", value: from, expected: "the `from` of a call" });
   }
   if (issues.length > 0) throw new InvalidOptionError(issues);
+}
+
+function isPacket(value: unknown): boolean {
+  return typeof value === "string" || value instanceof Uint8Array;
 }
 
 /** The packets of the options, in order. */

@@ -27,6 +27,8 @@ export interface ConnectorOptions<State = unknown> {
   readonly length?: number | "any";
   /** Whether packets are let in, each when the callback of the one before has returned. At first what the definition says. */
   readonly active?: boolean;
+  /** A hint that the connector will be idle. There is one heap for all, so it has no effect. etcp's `hibernate`. */
+  readonly hibernate?: boolean;
 }
 
 /** From a callback: go on. */

@@ -15,7 +15,7 @@ import {
   type TimerRef,
 } from "@espalier/actors";
 import type { Connection } from "./connection.ts";
-import type { ConnectionInput } from "./connection-event.ts";
+import type { ConnectionEvent, ConnectionInput } from "./connection-event.ts";
 import { checkReturn, packetsOf, repliesOf } from "./connector-options.ts";
 import {
   ConnectorEvent,
@@ -42,7 +42,7 @@ import { Received, type SocketRequest } from "./socket-request.ts";
  *   terminate(reason, state, meta)          → anything; the socket is still open
  *   codeChange(state, extra)                → the new state
  *
- *   options: { state, setOptions, packet, reply, timeoutMs, srtimeoutMs, length, active }
+ *   options: { state, setOptions, packet, reply, timeoutMs, srtimeoutMs, length, active, hibernate }
  *
  * Any callback may answer with a promise of the same; the connector's other messages wait meanwhile. Of sockerl it
  * differs in two ways: a connector that waits for a packet handles its messages meanwhile, so that neither starves the
@@ -216,7 +216,7 @@ class ConnectorBehaviour implements Behaviour<ConnectionInput> {
     }
     if (message instanceof Exit && message.from === process.parentPid) return process.stop(message.reason);
     if (message instanceof Exit) this.#dieWith(connector, message.reason);
-    if (!connector.hasSocket && isSocketReady(message)) {
+    if (!connector.hasSocket && isEvent(message, "socketReady")) {
       connector.hasSocket = true;
       return this.#proceed(connector);
     }
@@ -237,7 +237,8 @@ class ConnectorBehaviour implements Behaviour<ConnectionInput> {
         callbacks.handleInfo?.(message, state, connector),
       );
     }
-    if (!(message instanceof Exit)) {
+    // That TLS has begun is for those who want to know.
+    if (!(message instanceof Exit) && !isEvent(message, "secured")) {
       connector.process.warn(`${this.#name} has no handleInfo for ${describeValue(message)}; it is dropped`);
     }
     return this.#proceed(connector);
@@ -373,8 +374,8 @@ function applyOptions(connector: Connector, options: ConnectorOptions): void {
   connector.receiving = undefined;
 }
 
-function isSocketReady(message: unknown): boolean {
-  return typeof message === "object" && message !== null && "type" in message && message.type === "socketReady";
+function isEvent(message: unknown, type: ConnectionEvent["type"]): boolean {
+  return typeof message === "object" && message !== null && "type" in message && message.type === type;
 }
 
 function isIgnore(result: unknown): boolean {

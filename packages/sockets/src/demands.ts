@@ -9,19 +9,25 @@ interface Demand {
   readonly timeoutMs: number | "infinity";
 }
 
+/** Who is asked for bytes. */
+export interface Demanding {
+  /** A timer of the connection's owner. */
+  timer(run: () => void): Deadline | undefined;
+  /** What there is for a request; undefined: it has to wait. */
+  answer(length: number | undefined): ReceiveOutcome | undefined;
+  tell(received: Received): void;
+}
+
 /** The requests to receive of one connection, which are answered in the order in which they were made. */
 export class Demands {
   readonly #waiting: Demand[] = [];
-  readonly #tell: (received: Received) => void;
-  readonly #createLimit: (run: () => void) => Deadline | undefined;
+  readonly #connection: Demanding;
   /** Of the first that waits. */
   #limit: Deadline | undefined;
   #limited: Demand | undefined;
 
-  /** @param createLimit - makes a deadline of whoever owns the connection */
-  constructor(tell: (received: Received) => void, createLimit: (run: () => void) => Deadline | undefined) {
-    this.#tell = tell;
-    this.#createLimit = createLimit;
+  constructor(connection: Demanding) {
+    this.#connection = connection;
   }
 
   get isEmpty(): boolean {
@@ -40,14 +46,10 @@ export class Demands {
     if (index !== -1) this.#waiting.splice(index, 1);
   }
 
-  /**
-   * Answers the first, and so on, as long as there is an answer.
-   *
-   * @param answer - undefined: it has to wait
-   */
-  serve(answer: (length: number | undefined) => ReceiveOutcome | undefined): void {
-    for (let [first] = this.#waiting; first !== undefined; [first] = this.#waiting) {
-      const outcome = answer(first.length);
+  /** Answers the first, and so on, as long as there is an answer. */
+  serve(): void {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const outcome = this.#connection.answer(first.length);
       if (outcome === undefined) break;
       this.#answerFirst(first, outcome);
     }
@@ -74,7 +76,7 @@ export class Demands {
       this.#limit?.cancel();
       return;
     }
-    this.#limit ??= this.#createLimit(() => {
+    this.#limit ??= this.#connection.timer(() => {
       this.#limited = undefined;
       this.failFirst("timeout");
       this.watch();
@@ -84,7 +86,7 @@ export class Demands {
 
   #answerFirst({ request }: Demand, outcome: ReceiveOutcome): void {
     this.#waiting.shift();
-    this.#tell(new Received(request, outcome));
+    this.#connection.tell(new Received(request, outcome));
   }
 }
 

@@ -93,12 +93,26 @@ export class ListenError extends SocketsError {
   }
 }
 
+/** The `postListen` of a listener has refused; nothing listens. `cause` is what it has thrown or returned. */
+export class PostListenError extends SocketsError {
+  readonly code = "ERR_POST_LISTEN" as const;
+  /** The id of the listener. */
+  readonly listener: string;
+
+  constructor(listener: string, cause: unknown) {
+    super(`postListen of ${listener} has failed: ${String(cause)}`, { cause });
+    this.listener = listener;
+  }
+}
+
 function describePort(host: string | undefined, port: number): string {
   return host === undefined ? `port ${port}` : `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** The failures of connecting that an operator meets; any other is named by its code alone. */
 const CONNECT_REASONS: ReadonlyMap<string, string> = new Map([
+  ["CERT_HAS_EXPIRED", "the server's certificate has expired"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "nobody who is trusted has signed the server's certificate"],
   ["EADDRNOTAVAIL", "address not available on this machine"],
   ["EAI_AGAIN", "the name cannot be looked up now"],
   ["ECONNREFUSED", "connection refused"],
@@ -107,7 +121,12 @@ const CONNECT_REASONS: ReadonlyMap<string, string> = new Map([
   ["EMFILE", "too many open files in this process"],
   ["ENETUNREACH", "network unreachable"],
   ["ENOTFOUND", "unknown host name"],
+  ["ERR_SSL_WRONG_VERSION_NUMBER", "the server does not speak TLS"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "the server's certificate is for another name"],
   ["ETIMEDOUT", "no answer"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "nobody who is trusted has signed the server's certificate"],
+  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "nobody who is trusted has signed the server's certificate"],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "nobody who is trusted has signed the server's certificate"],
   ["connectTimeout", "no answer in time"],
   ["unstable", "connections do not last"],
 ]);
@@ -118,7 +137,7 @@ export class ConnectError extends SocketsError {
   readonly host: string;
   readonly port: number;
   /**
-   * The system's code, such as `ECONNREFUSED`; `connectTimeout` after `connectTimeoutMs`; `unstable` when the client has
+   * The system's code, such as `ECONNREFUSED`, or that of the TLS handshake; `connectTimeout` after `connectTimeoutMs`; `unstable` when the client has
    * given up since its connections did not last.
    */
   readonly reason: string;
@@ -165,12 +184,21 @@ export class FrameTooLargeError extends SocketsError {
   }
 }
 
+/** A connection cannot be given TLS now; it is as it was. The message says why. */
+export class StartTlsError extends SocketsError {
+  readonly code = "ERR_START_TLS" as const;
+
+  constructor(why: string) {
+    super(`TLS cannot be started: ${why}`);
+  }
+}
+
 /** The bytes that an async function has waited for do not come. Not caught, it ends its connection in order. */
 export class ReceiveError extends SocketsError {
   readonly code = "ERR_RECEIVE" as const;
   /**
    * `timeout`: not in time; `idleTimeout`: the client has sent nothing for `idleTimeoutMs`; or what the connection broke
-   * of: the system's code, `frameTooLarge`, `sendTimeout`, `keepaliveTimeout`.
+   * of: the system's code, `frameTooLarge`, `sendTimeout`, `keepaliveTimeout`, `tlsHandshakeFailed`.
    */
   readonly reason: string;
 

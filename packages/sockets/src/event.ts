@@ -1,6 +1,6 @@
 import type { ExitReason } from "@espalier/actors";
 import type { AlarmName } from "./alarm.ts";
-import type { ListenerCounter } from "./stats.ts";
+import type { ConnectionFailure, ConnectionRefusal, ConnectionStart, ConnectionStop } from "./diagnostics.ts";
 import type { ClientEndKind } from "./client-plan.ts";
 import type { ConnectError } from "./errors.ts";
 import type { Address } from "./transport.ts";
@@ -19,24 +19,19 @@ declare module "@espalier/actors" {
   interface TraceEvents {
     /** The listening socket is open. The subject is the listener. */
     listening: { readonly listener: string; readonly address: Address };
-    /** A connection has been started. The subject is the connection supervisor; exactly one `connectionStopped` follows. */
-    connectionStarted: { readonly listener: string; readonly connection: string; readonly peer: Address };
-    /** A connection has ended. */
-    connectionStopped: {
-      readonly listener: string;
-      /** The printed pid. */
-      readonly connection: string;
-      readonly peer: Address;
-      readonly reason: ExitReason;
-      readonly bytesReceived: number;
-      readonly bytesSent: number;
-    };
+    /**
+     * The handler of a connection gets its socket: the PROXY header is read, and the TLS handshake done. The subject is the
+     * connection supervisor; exactly one `connectionStopped` follows.
+     */
+    connectionStarted: ConnectionStart;
+    /** A connection has ended whose handler had the socket. */
+    connectionStopped: ConnectionStop;
+    /** A connection has ended before its handler had the socket: there is neither of the other two. */
+    connectionFailed: ConnectionFailure;
     /** An accepted socket was refused. `counter` says why: it is the one of the listener's `stats` that went up. */
-    connectionRefused: {
-      readonly listener: string;
-      readonly peer: Address;
-      readonly counter: ListenerCounter;
-    };
+    connectionRefused: ConnectionRefusal;
+    /** A connection failed before it was accepted. The subject is the listener. */
+    acceptFailed: { readonly listener: string; readonly code: string };
     /** Something has become more than `alarms` of the listener says it should. The subject is the connection supervisor. */
     alarmSet: AlarmFacts;
     /** It has become less again, or the listener has ended. Exactly one for each `alarmSet`. */

@@ -1,5 +1,6 @@
 // Servers
-export { type EmbeddedListener, embedListener, Sockets, type SocketsOptions, startSockets } from "./sockets.ts";
+export { Sockets, type SocketsOptions, startSockets } from "./sockets.ts";
+export { type EmbeddedListener, type EmbeddedUdpListener, embedListener, embedUdpListener } from "./embed.ts";
 export { Listener, type ListenerInfo, type ListenerStatus } from "./listener-handle.ts";
 export {
   type Comparison,
@@ -18,11 +19,13 @@ export {
   type OverloadFacts,
   type OverloadHook,
 } from "./options.ts";
+export { type ListeningFacts, type ListenOccasion, type PostListenHook } from "./post-listen.ts";
 export { formatAddress, type ListenAddress, type ListenOn, parseListenOn, type UnixListenOn } from "./listen-on.ts";
 export { type ListenerStatsSnapshot } from "./stats.ts";
 
 // Connections
-export { type Activity, Connection, type ConnectionStat, type ReceiveOptions } from "./connection.ts";
+export { Connection, type ConnectionStat, type ReceiveOptions } from "./connection.ts";
+export { type Activity } from "./intake.ts";
 export { type CallEvent, type ConnectionEvent, type ConnectionInput } from "./connection-event.ts";
 export {
   type ConnectionActions,
@@ -49,10 +52,18 @@ export { type SendFileOptions, type SendFileResult } from "./send-file.ts";
 export { type SendSyncOptions, type SendSyncResult, type StopConnectionOptions } from "./remote.ts";
 
 // Clients
-export { type AnyRequest, type Client, clientOf, type ClientSendResult, connect, defineClient } from "./client.ts";
+export {
+  type AnyRequest,
+  type Client,
+  clientOf,
+  type ClientSendResult,
+  type ClientSendSyncResult,
+  connect,
+  defineClient,
+} from "./client.ts";
 export { type ClientOptions, type ConnectTo, type PoolConnectionOptions } from "./client-options.ts";
 export { type ClientEnd, type ClientEndKind, type ClientStep, type Plan, type Reconnect } from "./client-plan.ts";
-export { type ClientRef, type SendResult } from "./client-process.ts";
+export { type ClientRef, type SendResult } from "./client-calls.ts";
 export { type ClientInfo, type ClientState } from "./client-record.ts";
 
 // Pools
@@ -70,7 +81,7 @@ export {
 } from "./pool.ts";
 export { type PoolChoice } from "./pool-choice.ts";
 export { type PoolStep } from "./client-plan.ts";
-export { type Broadcast, type PoolConnectionInfo, type PoolRef, type PoolSendResult } from "./pool-process.ts";
+export { type Broadcast, type PoolConnectionInfo, type PoolRef, type PoolSendResult } from "./pool-calls.ts";
 
 // Framing
 export { createDecoder, type DecoderOptions, encodeFrame, type Framing, type PacketDecoder } from "./framing.ts";
@@ -115,13 +126,16 @@ export {
   type Transport,
   type TransportSocket,
 } from "./transport.ts";
+export { type FastTransport, fastTransport } from "./transports/fast.ts";
 export { tcpTransport } from "./transports/tcp.ts";
 export { udpTransport } from "./transports/udp.ts";
 export { unixTransport } from "./transports/unix.ts";
-export { type TlsClientOptions, type TlsTransport, tlsTransport, type TlsTransportOptions } from "./transports/tls.ts";
+export { type TlsTransport, tlsTransport, type TlsTransportOptions } from "./transports/tls.ts";
 
 // TLS
 export { TlsContext } from "./transports/tls-context.ts";
+export { TlsClientContext } from "./transports/tls-client.ts";
+export { type ClientPskOptions, type TlsClientOptions } from "./transports/tls-client-options.ts";
 export { type PeerCertificate, type SubjectAltNames, type TlsFacts } from "./transports/tls-facts.ts";
 export {
   type OcspRequest,
@@ -131,20 +145,40 @@ export {
   type TlsOptions,
   type TlsVersion,
 } from "./transports/tls-options.ts";
+export { type TlsMaterial } from "./start-tls.ts";
 export { SecureSocket } from "./transports/secure-socket.ts";
 export { type TlsFailure } from "./tls-handshake.ts";
 
 // Datagrams
-export { UdpListener } from "./udp/udp-listener.ts";
-export { type HealthCheck, type Identified, type Identify, type UdpOptions } from "./udp/udp-options.ts";
+export { UdpListener, type UdpListenerInfo } from "./udp/udp-listener.ts";
+export {
+  type CompleteUdpOptions,
+  type HealthCheck,
+  type Identified,
+  type Identify,
+  type UdpOptions,
+} from "./udp/udp-options.ts";
 export { type DatagramStatsSnapshot } from "./udp/datagram-stats.ts";
 export {
+  type BufferName,
   type DatagramEvents,
   type DatagramSocket,
   type DatagramSocketOptions,
   type DatagramTransport,
 } from "./udp/datagram-transport.ts";
 export { type RateLimit } from "./token-bucket.ts";
+
+// Diagnostics
+export {
+  type ConnectionFailure,
+  type ConnectionIdentity,
+  type ConnectionRefusal,
+  type ConnectionStart,
+  type ConnectionStop,
+  type ConnectionTls,
+  type DiagnosticsMessages,
+  type ListenerNews,
+} from "./diagnostics.ts";
 
 // Events
 export * from "./event.ts";
@@ -159,7 +193,9 @@ export {
   ListenError,
   NotConnectedError,
   type OptionIssue,
+  PostListenError,
   ReceiveError,
   SocketsError,
+  StartTlsError,
   UnknownListenerError,
 } from "./errors.ts";

@@ -66,7 +66,7 @@ export function formatAddress(address: PrintableAddress): string {
   const host = "address" in address ? address.address : (address.host ?? "");
   // Most are IPv4 and stay as they are; this is done for each connection.
   if (!host.includes(":")) return `${host}:${address.port}`;
-  const ip = parseAddress(host);
+  const ip = /ffff/i.test(host) ? parseAddress(host) : undefined;
   const plain = ip?.family === "ipv4" ? formatIpAddress(ip) : host;
   return `${plain === host ? `[${plain}]` : plain}:${address.port}`;
 }

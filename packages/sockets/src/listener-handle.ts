@@ -6,8 +6,8 @@ import type { Connection } from "./connection.ts";
 import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
 import { applyOptions } from "./apply-options.ts";
 import { type Comparison, drainListener, type Drained, type DrainOptions, waitForConnections } from "./drain.ts";
-import { type ListenError, UnknownListenerError } from "./errors.ts";
-import type { ListenerCalls } from "./listener.ts";
+import { UnknownListenerError } from "./errors.ts";
+import type { ListenerCalls, ListenFailure } from "./listener.ts";
 import { formatAddress } from "./listen-on.ts";
 import { acceptorSupervisorName, type ListenerRecord } from "./listener-record.ts";
 import type { ListenerOptions } from "./options.ts";
@@ -21,6 +21,7 @@ import {
 } from "./remote.ts";
 import type { ListenerStatsSnapshot } from "./stats.ts";
 import type { Address } from "./transport.ts";
+import type { UdpOptions } from "./udp/udp-options.ts";
 import { type Upgrade, upgradeConnections, type UpgradeOptions } from "./upgrade.ts";
 
 /**
@@ -29,6 +30,12 @@ import { type Upgrade, upgradeConnections, type UpgradeOptions } from "./upgrade
  */
 export type ListenerStatus = "running" | "suspended" | "recovering" | "down";
 
+/**
+ * What every listener shows of its options. One of UDP has none of the others that there are for streams, but some of its
+ * own.
+ */
+type CommonOption = Exclude<keyof ListenerOptions & keyof UdpOptions, "logger">;
+
 /** What {@link Listener.info} answers. */
 export interface ListenerInfo {
   readonly id: string;
@@ -36,11 +43,15 @@ export interface ListenerInfo {
   readonly status: ListenerStatus;
   readonly address: Address;
   readonly transport: string;
+  /** What new connections run: the name of its definition, or of its machine. Ranch's `protocol`. */
+  readonly handler: string;
+  /** Between `sleepAcceptors` and `wakeAcceptors`. */
+  readonly isAsleep: boolean;
   readonly currentClients: number;
   readonly stats: ListenerStatsSnapshot;
   readonly shutdownCounts: Readonly<Record<string, number>>;
-  /** All of them, with the defaults of what was not given. */
-  readonly options: Required<ListenerOptions>;
+  /** All of them, with the defaults of what was not given. eSockd's `get_options`. */
+  readonly options: Required<Pick<ListenerOptions, CommonOption>> & Omit<ListenerOptions, CommonOption>;
 }
 
 /** An open listener, as `open` answers it and `listeners` lists it. Its getters read what its actors count. */
@@ -59,6 +70,11 @@ export class Listener {
     this.#system = system;
     this.#record = record;
     this.#close = close;
+  }
+
+  /** The root of its tree, as eSockd's `listener` answers; undefined before it is started for the first time. */
+  get supervisor(): Pid | undefined {
+    return this.#record.supervisor;
   }
 
   /** Where it listens; for port 0 with the port that was found. */
@@ -83,6 +99,14 @@ export class Listener {
     return this.#record.stats.snapshot();
   }
 
+  /**
+   * Connections that failed before they were accepted, which no other counter counts: by the system's code, how many.
+   * Node tells of few. eSockd's `get_sock_errors`.
+   */
+  get acceptErrors(): Readonly<Record<string, number>> {
+    return this.#record.stats.acceptErrors;
+  }
+
   /** How connections ended: by reason, how many. eSockd's `get_shutdown_count`. */
   get shutdownCounts(): Readonly<Record<string, number>> {
     return this.#record.shutdownCounts.snapshot();
@@ -102,7 +126,7 @@ export class Listener {
     return formatAccessRules(this.#record.config.accessRules);
   }
 
-  /** The actors of all connections, the newest first. */
+  /** The actors of all connections, the newest first. Ranch's `procs`. */
   async connections(): Promise<readonly Pid[]> {
     const { connectionSupervisor: supervisor } = this.#record;
     const isThere = supervisor !== undefined && this.#system.isAlive(supervisor);
@@ -147,7 +171,7 @@ export class Listener {
     return this.connectionOf(pid) !== undefined && stopConnection(this.#system, pid, options);
   }
 
-  /** The acceptors. eSockd's `get_acceptors` counts them. */
+  /** The acceptors. eSockd's `get_acceptors` counts them; Ranch's `procs`. */
   async acceptors(): Promise<readonly Pid[]> {
     const name = acceptorSupervisorName(this.#record);
     const isThere = this.#system.whereis(name) !== undefined;
@@ -164,7 +188,8 @@ export class Listener {
    * Changes options, and leaves the others as they are. All are checked before any of them counts; if not all can be put
    * into effect, none is. Connections keep the options that they were accepted with. What is the listener's counts at
    * once: `acceptors`, `maxClients`, `overLimit`, `maxConnectionRate`, `overload`, `alarms`, `accessRules`, `shutdown`, and
-   * the bytes that all connections together may receive; `backlog` when it is next resumed. Ranch's `set_options`.
+   * the bytes that all connections together may receive; `backlog`, `reusePort`, `listenSockets` and `postListen` when it
+   * is next resumed. Ranch's `set_options`.
    *
    * @throws {@link InvalidOptionError} (`ERR_INVALID_OPTION`) naming every fault
    */
@@ -188,7 +213,8 @@ export class Listener {
   /**
    * Listens again. Resuming twice changes nothing.
    *
-   * @throws {@link ListenError} (`ERR_LISTEN`) when the address cannot be bound; the listener stays suspended
+   * @throws ListenError (`ERR_LISTEN`) when the address cannot be bound, PostListenError (`ERR_POST_LISTEN`) when the hook
+   * refuses; the listener stays suspended
    */
   async resume(): Promise<void> {
     const error = await this.#ask({ type: "resume" });
@@ -247,15 +273,17 @@ export class Listener {
 
   /** All that there is to know at a glance, as plain data. Ranch's `info`. */
   get info(): ListenerInfo {
-    const { id, name, status, address, stats, shutdownCounts, currentClients } = this;
-    const { transport, config } = this.#record;
-    const { accessRules: _compiled, proxyProtocol, ...options } = config;
+    const { id, name, status, address, isAsleep, stats, shutdownCounts, currentClients } = this;
+    const { transport, config, handler } = this.#record;
+    const { accessRules: _compiled, proxyProtocol, listenData: _data, logger: _sink, ...options } = config;
     return {
       id,
       name,
       status,
       address,
       transport: transport.name,
+      handler: handler.name,
+      isAsleep,
       currentClients,
       stats,
       shutdownCounts,
@@ -263,7 +291,7 @@ export class Listener {
     };
   }
 
-  async #ask(request: ListenerCalls): Promise<ListenError | undefined> {
+  async #ask(request: ListenerCalls): Promise<ListenFailure | undefined> {
     const { supervisor } = this.#record;
     const children = supervisor !== undefined && this.isRunning ? await whichChildren(this.#system, supervisor) : [];
     const pid = children.find(({ id }) => id === "listener")?.child;
@@ -295,6 +323,16 @@ export class Listener {
   }
 
   /**
+   * Changes the handler of connections that come from now on; those that are there keep the one that they have. eSockd's
+   * `connection_mfargs` in `set_options`.
+   */
+  setHandler(handler: ConnectionDefinition): void;
+  setHandler<Machine extends AnyStateMachine>(handler: ConnectionMachine<Machine>): void;
+  setHandler(handler: AnyStateMachine | ConnectionDefinition): void {
+    this.#record.handler = toConnectionDefinition(handler);
+  }
+
+  /**
    * Closes the listener with care: stops listening, tells each connection (`shutdown`, while its socket is still open),
    * waits for them to end by themselves, and kills what is left when the time is up.
    *
@@ -312,7 +350,10 @@ export class Listener {
     return waitForConnections(this.#record, comparison, count);
   }
 
-  /** Stops listening, lets connections end within the `shutdown` time, and removes the listener. */
+  /**
+   * Stops listening, lets connections end within the `shutdown` time, and removes the listener. A connection may call it,
+   * but should not wait for it: it would be waiting for its own end.
+   */
   close(): Promise<void> {
     return this.#close();
   }

@@ -1,8 +1,9 @@
 import type { Definition, Pid, Process, Resource, System } from "@espalier/actors";
 import type { Connection } from "./connection.ts";
 import type { ConnectionInput } from "./connection-event.ts";
-import type { ListenAddress } from "./listen-on.ts";
+import { formatAddress, type ListenAddress } from "./listen-on.ts";
 import { clampClients, ListenerLimits } from "./listener-limits.ts";
+import { checkReusePort } from "./listen-sockets.ts";
 import { type ListenerConfig, type ListenerOptions, toListenerConfig, withoutKeys } from "./options.ts";
 import { ListenerStats, ShutdownCounts } from "./stats.ts";
 import type { Address, Transport } from "./transport.ts";
@@ -16,6 +17,11 @@ export const EMBEDDED = "embedded";
 /** The name under which the server process below this root is registered. */
 export function serverName(root: string): string {
   return `${root}.server`;
+}
+
+/** What a listener of this protocol and address is known by. */
+export function listenerId(name: string, address: { readonly host?: string; readonly port: number }): string {
+  return `${name}:${formatAddress(address).replace(/^:/u, "")}`;
 }
 
 /** What is known of a listener before it runs, and never changes. */
@@ -56,11 +62,15 @@ export interface ListenerRecord extends ListenerFacts {
   options: ListenerOptions;
   /** By `setOptions`, `maxClients` clamped to what the transport can have. Connections keep the one of their beginning. */
   config: ListenerConfig;
-  /** By `upgrade`: what new connections run. */
+  /** By `upgrade` and `setHandler`: what new connections run. */
   handler: Definition<ConnectionInput>;
   /** By the listener. Kept when it restarts, so that port 0 stays the port that was found. */
   address: Address | undefined;
-  /** By the listener. */
+  /** By the listener: it has listened, and been told to go on doing so. */
+  hasListened: boolean;
+  /** By the listener and its socket: where it listens, as subscribers have been told. */
+  announced: Address | undefined;
+  /** By the listener: what it listens with. Nobody is let in before it stands here. */
   listeningSocket: OpenSocket | undefined;
   /** By the listener: it has no listening socket, and is not to have one until it is told to. */
   isSuspended: boolean;
@@ -82,13 +92,23 @@ export interface ListenerRecord extends ListenerFacts {
   readonly connectionWatchers: Set<() => void>;
 }
 
+/**
+ * What the options of a listener mean where it is.
+ *
+ * @throws InvalidOptionError (`ERR_INVALID_OPTION`) naming every fault
+ */
+export function configOf(facts: ListenerFacts, options: ListenerOptions): ListenerConfig {
+  const { transport, listenOn } = facts;
+  return clampClients(toListenerConfig(options, checkReusePort(options, transport, listenOn)), options, transport);
+}
+
 /** The record of a listener that has not been started yet. */
 export function createListenerRecord(
   facts: ListenerFacts,
   options: ListenerOptions,
   handler: Definition<ConnectionInput>,
 ): ListenerRecord {
-  const config = clampClients(toListenerConfig(options), options, facts.transport);
+  const config = configOf(facts, options);
   return {
     ...facts,
     options: withoutKeys(options, config),
@@ -98,6 +118,8 @@ export function createListenerRecord(
     limits: new ListenerLimits(config, facts.system.now()),
     shutdownCounts: new ShutdownCounts(),
     address: undefined,
+    hasListened: false,
+    announced: undefined,
     listeningSocket: undefined,
     isSuspended: config.paused,
     isAsleep: false,

@@ -10,13 +10,18 @@ import {
   shutdown,
   type Waiting,
 } from "@espalier/actors";
-import { ListenError } from "./errors.ts";
+import { ListenError, type PostListenError } from "./errors.ts";
 import type { ListenerRecord } from "./listener-record.ts";
+import { announceClose, announceOpen, announceResume, announceSuspend } from "./listener-news.ts";
 import { formatAddress } from "./listen-on.ts";
 import { type ListeningEvent, ListeningSocket } from "./listening-socket.ts";
+import { callPostListen, type ListenOccasion } from "./post-listen.ts";
 
-/** What the listener answers: undefined, or why the address cannot be bound. */
-export type ListenerCalls = Call<"suspend", undefined> | Call<"resume", ListenError | undefined>;
+/** Why there is no listening socket: the address cannot be bound, or `postListen` has refused. */
+export type ListenFailure = ListenError | PostListenError;
+
+/** What the listener answers: undefined, or why it does not listen. */
+export type ListenerCalls = Call<"suspend", undefined> | Call<"resume", ListenFailure | undefined>;
 
 /*
  * The listener owns the listening socket.
@@ -34,10 +39,11 @@ class ListenerBehaviour implements Behaviour<ListenerRecord> {
     process.state = record;
     // One that was suspended stays so when it is started anew.
     if (record.isSuspended) return;
-    const error = yield* listen(process, record);
+    const isFirst = !record.hasListened;
+    const error = yield* listen(process, record, isFirst ? "start" : "restart");
     if (error === undefined) return;
-    // No crash: the operating system has said no, and whoever opens is told.
-    if (record.address === undefined) process.stop(shutdown(error));
+    // No crash: somebody has said no, and whoever opens is told.
+    if (isFirst) process.stop(shutdown(error));
     else recover(process, record, error, FIRST_PAUSE_MS);
   }
 
@@ -50,7 +56,9 @@ class ListenerBehaviour implements Behaviour<ListenerRecord> {
   }
 
   terminate(process: Process): void {
-    recordOf(process).listeningSocket = undefined;
+    const record = recordOf(process);
+    record.listeningSocket = undefined;
+    announceClose(record);
   }
 
   describe(process: Process): unknown {
@@ -63,8 +71,12 @@ function recordOf(process: Process): ListenerRecord {
   return process.state as ListenerRecord;
 }
 
-/** Binds the address; answers why that is not possible. */
-function* listen(process: Process, record: ListenerRecord): Waiting<ListenError | undefined> {
+/** Binds the address and lets clients in; answers why that is not possible. */
+function* listen(
+  process: Process,
+  record: ListenerRecord,
+  occasion: ListenOccasion,
+): Waiting<ListenFailure | undefined> {
   const socket = record.openSocket?.(process) ?? new ListeningSocket(record, process);
   process.own(socket);
   const event = (yield isListeningEvent) as ListeningEvent;
@@ -72,12 +84,19 @@ function* listen(process: Process, record: ListenerRecord): Waiting<ListenError 
     socket.close();
     return new ListenError(record.listenOn, event.type === "listenFailed" ? event.code : "ECONNABORTED");
   }
+  const refusal = callPostListen(record, event.address, occasion);
+  if (refusal !== undefined) {
+    socket.close();
+    return refusal;
+  }
   record.address = event.address;
+  record.hasListened = true;
   record.listeningSocket = socket;
   record.isSuspended = false;
   record.isRecovering = false;
   process.label = formatAddress(event.address);
   process.observe("listening", { listener: record.id, address: event.address });
+  announceOpen(record, event.address);
   // They have asked while there was nobody to ask.
   for (const acceptor of record.idleAcceptors.splice(0)) socket.accept(acceptor);
   return undefined;
@@ -97,9 +116,9 @@ class Recover {
 }
 
 /** Whoever has taken the address may give it back: giving up would leave the connections without a listener. */
-function recover(process: Process, record: ListenerRecord, error: ListenError, pauseMs: number): void {
+function recover(process: Process, record: ListenerRecord, error: ListenFailure, pauseMs: number): void {
   record.isRecovering = true;
-  process.label = `recovering: ${error.reason}`;
+  process.label = `recovering: ${error instanceof ListenError ? error.reason : error.code}`;
   if (pauseMs === FIRST_PAUSE_MS)
     process.warn(`listener ${record.id} cannot listen any more, and goes on trying: ${error.message}`);
   process.sendAfter<Recover>(process.pid, new Recover(pauseMs), pauseMs);
@@ -107,21 +126,28 @@ function recover(process: Process, record: ListenerRecord, error: ListenError, p
 
 function* retry(process: Process, record: ListenerRecord, pauseMs: number): Waiting {
   if (!record.isRecovering || record.isSuspended) return;
-  const error = yield* listen(process, record);
+  const error = yield* listen(process, record, "restart");
   if (error !== undefined) recover(process, record, error, Math.min(2 * pauseMs, LONGEST_PAUSE_MS));
 }
 
 function* answer(process: Process, request: ListenerCalls, from: From): Waiting {
   const record = recordOf(process);
   if (request.type === "suspend") {
+    const wasSuspended = record.isSuspended;
     record.isSuspended = true;
     record.isRecovering = false;
     record.listeningSocket?.close();
     record.listeningSocket = undefined;
     process.label = "suspended";
+    announceClose(record);
+    if (!wasSuspended) announceSuspend(record);
     from.reply(undefined);
+  } else if (record.isSuspended) {
+    const error = yield* listen(process, record, "resume");
+    if (error === undefined) announceResume(record);
+    from.reply(error);
   } else {
-    from.reply(record.isSuspended ? yield* listen(process, record) : undefined);
+    from.reply(undefined);
   }
 }
 

@@ -1,10 +1,13 @@
 import { type Deadline, type Pid, type Process, Resource } from "@espalier/actors";
 import { Connection } from "./connection.ts";
 import type { ListenerRecord } from "./listener-record.ts";
+import { announceClose } from "./listener-news.ts";
 import { formatAddress } from "./listen-on.ts";
-import type { OverloadHook } from "./options.ts";
+import { endByReset } from "./no-linger.ts";
+import { Overload } from "./overload.ts";
+import { Refusals } from "./refusals.ts";
 import type { ListenerCounter } from "./stats.ts";
-import type { Address, ListenEvents, ListenSocket, TransportSocket } from "./transport.ts";
+import type { Address, ListenEvents, ListenSocket, ListenSocketOptions, TransportSocket } from "./transport.ts";
 
 /** What the listener hears of its socket. */
 export type ListeningEvent =
@@ -31,9 +34,6 @@ function waitForConnection({ idleAcceptors }: ListenerRecord, acceptor: Pid): vo
   if (!idleAcceptors.includes(acceptor)) idleAcceptors.push(acceptor);
 }
 
-/** How often the log says that `overload` throws. */
-const WARN_EVERY_MS = 60_000;
-
 /**
  * How many accepted sockets may wait for an acceptor, or for their turn. Node accepts all that come and cannot be told to
  * leave them in the system's own queue, so they are kept here, unread.
@@ -41,33 +41,48 @@ const WARN_EVERY_MS = 60_000;
 const MOST_WAITING = 1024;
 
 /**
- * The listening socket, owned by the listener. Acceptors ask it for one connection each, as eSockd's ask the driver, and
- * are told by a message; whoever asked first gets the next.
+ * The listening socket, or the several that share an address as one, owned by the listener. Acceptors ask it for one
+ * connection each, as eSockd's ask the driver, and are told by a message; whoever asked first gets the next.
  */
 export class ListeningSocket extends Resource implements ListenEvents {
   readonly kind = "listeningSocket";
   readonly #record: ListenerRecord;
   readonly #listener: Process;
-  readonly #socket: ListenSocket;
-  readonly #options: { readonly noDelay: boolean; readonly keepAlive: boolean };
+  /** Of the transport. The first finds the port for all. */
+  readonly #sockets: ListenSocket[] = [];
+  readonly #options: Omit<ListenSocketOptions, "host" | "port" | "path" | "mode">;
+  readonly #count: number;
+  /** Where the first is bound. */
+  #address: Address | undefined;
+  #bound = 0;
+  /** One could not be bound, or was lost, and the listener was told. */
+  #isBroken = false;
+  readonly #overload: Overload;
+  readonly #refusals: Refusals;
   readonly #waiting: Connection[] = [];
   /** For connections whose owner dies before a handler has them: they are closed, and counted like any refusal. */
-  readonly #loss = { bury: ({ peername }: Connection) => this.#count(peername, "closedOther") };
+  readonly #loss = { bury: ({ peername }: Connection) => this.#tally(peername, "closedOther") };
   readonly #onLimits = (): void => this.wake();
   /** When the next that waits may be let in. */
   #next: Deadline | undefined;
   #isReleased = false;
-  #nextWarning = -Infinity;
 
   constructor(record: ListenerRecord, listener: Process) {
     super();
     this.#record = record;
     this.#listener = listener;
-    const port = record.address?.port ?? record.listenOn.port;
-    const { backlog, noDelay, keepAlive } = record.config;
-    this.#options = { noDelay, keepAlive };
+    this.#overload = new Overload(record, listener);
+    this.#refusals = new Refusals(listener, record);
+    const { backlog, noDelay, keepAlive, reusePort, listenSockets } = record.config;
+    this.#options = { backlog, noDelay, keepAlive, ...(reusePort && { reusePort }) };
+    this.#count = listenSockets;
     record.limits.watchers.add(this.#onLimits);
-    this.#socket = record.transport.listen({ ...record.listenOn, port, backlog, noDelay, keepAlive }, this);
+    this.#open(record.address?.port ?? record.listenOn.port);
+  }
+
+  #open(port: number): void {
+    const { transport, listenOn } = this.#record;
+    this.#sockets.push(transport.listen({ ...listenOn, port, ...this.#options }, this));
   }
 
   /** Asks for one connection: an `Accepted` comes. Asking again while one is outstanding changes nothing. */
@@ -78,7 +93,9 @@ export class ListeningSocket extends Resource implements ListenEvents {
 
   /** Gives acceptors what waits, as far as the limits of the listener allow. */
   wake(): void {
-    const { idleAcceptors, limits } = this.#record;
+    const { idleAcceptors, limits, listeningSocket } = this.#record;
+    // Some of the sockets may have been bound before the others, and before `postListen` was asked.
+    if (listeningSocket !== this) return;
     while (this.#waiting.length > 0 && idleAcceptors.length > 0 && !this.#record.isAsleep) {
       const now = this.#record.system.now();
       const isQueue = this.#record.config.overLimit === "queue";
@@ -110,34 +127,43 @@ export class ListeningSocket extends Resource implements ListenEvents {
     this.#isReleased = true;
     this.#record.limits.watchers.delete(this.#onLimits);
     this.#next?.cancel();
-    this.#socket.close();
+    this.#refusals.end();
+    announceClose(this.#record);
+    for (const socket of this.#sockets) socket.close();
   }
 
   override describe(): string {
     const { address } = this.#record;
-    return address === undefined ? "not bound" : formatAddress(address);
+    if (address === undefined) return "not bound";
+    return this.#count === 1 ? formatAddress(address) : `${formatAddress(address)} (${this.#count} sockets)`;
   }
 
   listening(address: Address): void {
-    this.#tell({ type: "listening", address });
+    if (this.#isReleased || this.#isBroken) return;
+    this.#bound += 1;
+    if (this.#address === undefined) {
+      this.#address = address;
+      for (let number = 2; number <= this.#count; number += 1) this.#open(address.port);
+    }
+    if (this.#bound === this.#count) this.#tell({ type: "listening", address: this.#address });
   }
 
   failed(code: string): void {
-    this.#tell({ type: "listenFailed", code });
+    this.#break({ type: "listenFailed", code });
   }
 
   accepted(socket: TransportSocket): void {
     const { system, config, stats, limits } = this.#record;
     const { peer } = socket;
-    if (this.#isReleased || peer === undefined) {
-      // The peer is gone already: a load balancer's health check, or a scan.
-      stats.increment("closedOther");
+    if (peer === undefined) {
+      // Gone already: a load balancer's health check, or a scan. It takes no place of anybody.
+      stats.increment("discarded");
       socket.close("reset");
       return;
     }
-    const objection = this.#findObjection(peer);
+    const objection = this.#isReleased ? "closedOther" : this.#findObjection(peer);
     if (objection !== undefined) {
-      this.#count(peer, objection);
+      this.#tally(peer, objection);
       socket.close("reset");
       return;
     }
@@ -146,6 +172,7 @@ export class ListeningSocket extends Resource implements ListenEvents {
     if (noDelay !== this.#options.noDelay || keepAlive !== this.#options.keepAlive) {
       socket.setOptions({ noDelay, keepAlive });
     }
+    if (config.noLinger) endByReset(socket);
     const connection = new Connection(system, socket, peer, config, this.#loss, limits.bytes);
     this.#listener.own(connection);
     this.#waiting.push(connection);
@@ -157,26 +184,18 @@ export class ListeningSocket extends Resource implements ListenEvents {
     this.#refuse(connection, fault);
   }
 
+  acceptFailed(code: string): void {
+    const { id, stats } = this.#record;
+    stats.countAcceptError(code);
+    this.#listener.observe("acceptFailed", { listener: id, code });
+  }
+
   /** Why nothing is done for a client. One that is refused for the load of the program costs others no place. */
   #findObjection(peer: Address): ListenerCounter | undefined {
     const { config, limits, system } = this.#record;
-    if (config.overload !== false && this.#isOverloaded(config.overload, peer)) return "closedOverloaded";
+    if (this.#overload.refuses(peer, this.#waiting.length)) return "closedOverloaded";
     if (config.overLimit === "reject" && !limits.admit(system.now())) return "closedRateLimited";
     return undefined;
-  }
-
-  #isOverloaded(overload: OverloadHook, peer: Address): boolean {
-    const { id, connections, system } = this.#record;
-    try {
-      return overload({ listener: id, peer, connections, waiting: this.#waiting.length });
-    } catch (error) {
-      const now = system.now();
-      if (now >= this.#nextWarning) {
-        this.#nextWarning = now + WARN_EVERY_MS;
-        this.#listener.warn(`${id}: overload has thrown ${String(error)}; refusing connections`);
-      }
-      return true;
-    }
   }
 
   /** Why the last of those that wait cannot. */
@@ -190,19 +209,24 @@ export class ListeningSocket extends Resource implements ListenEvents {
   }
 
   #refuse(connection: Connection, counter: ListenerCounter): void {
-    this.#count(connection.peername, counter);
+    this.#tally(connection.peername, counter);
     this.#listener.disown(connection);
     connection.abort();
   }
 
   closed(): void {
-    if (!this.#isReleased) this.#tell({ type: "listenClosed" });
+    this.#break({ type: "listenClosed" });
   }
 
-  #count(peer: Address, counter: ListenerCounter): undefined {
-    const { id, stats } = this.#record;
-    stats.increment(counter);
-    this.#listener.observe("connectionRefused", { listener: id, peer, counter });
+  /** Without one of the sockets the others are as good as none. */
+  #break(event: ListeningEvent): void {
+    if (this.#isReleased || this.#isBroken) return;
+    this.#isBroken = true;
+    this.#tell(event);
+  }
+
+  #tally(peer: Address, counter: ListenerCounter): undefined {
+    this.#refusals.add(peer, counter);
   }
 
   #tell(event: ListeningEvent): void {

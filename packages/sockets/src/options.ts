@@ -1,8 +1,11 @@
+import type { Logger } from "@espalier/actors";
 import * as v from "valibot";
 import { type AccessRule, checkAccessRules, type CompiledAccessRules, compileAccessRules } from "./access-rules.ts";
 import type { AlarmOptions } from "./alarm.ts";
 import { InvalidOptionError, type OptionIssue, unknownOption } from "./errors.ts";
 import type { Framing } from "./framing.ts";
+import { checkListenSockets } from "./listen-sockets.ts";
+import type { PostListenHook } from "./post-listen.ts";
 import {
   checkProxyProtocol,
   compileProxyProtocol,
@@ -22,6 +25,36 @@ export interface ListenerOptions {
    * @defaultValue 16, as eSockd.
    */
   readonly acceptors?: number;
+
+  /**
+   * Shares the port with every listening socket that does so too, of this process or of others, as long as they belong to
+   * one user: the system gives each connection to one of them (SO_REUSEPORT). It needs Node 22.12, or 23.1 and later, and
+   * Linux, FreeBSD, Solaris or AIX; elsewhere, and for a unix socket, it is refused. A change counts from the next
+   * `resume` on.
+   *
+   * @defaultValue false
+   */
+  readonly reusePort?: boolean;
+
+  /**
+   * How many listening sockets share the address, from 1 to the number of `acceptors`; more than one need `reusePort`.
+   * They are one door: the loss of any of them is the loss of all. A change counts from the next `resume` on. Ranch's
+   * `num_listen_sockets`.
+   *
+   * @defaultValue 1, as Ranch.
+   */
+  readonly listenSockets?: number;
+
+  /**
+   * Called whenever the address is bound, before the first connection is accepted: when the listener is opened, resumed,
+   * and started anew. What it returns, other than undefined, is `listenData` in the `config` of each connection that is
+   * started from then on. If it throws or returns an error, nothing listens: `open` and `resume` fail as
+   * `ERR_POST_LISTEN`, and a listener that is started anew tries again, as when it cannot bind. It runs in the listener's
+   * actor and must not take long; a promise is refused. Ranch's `post_listen_callback`, sockerl's `listen_init`.
+   *
+   * @defaultValue false: nobody is called.
+   */
+  readonly postListen?: PostListenHook | false;
 
   /**
    * How many connections may be open at once, at least 1. `overLimit` says what becomes of a client beyond that. If the
@@ -136,7 +169,9 @@ export interface ListenerOptions {
   readonly maxPacketSize?: number;
 
   /**
-   * How long a client may send nothing before its connection ends, at least 1 ms.
+   * How long a client may send nothing before its connection ends, at least 1 ms. It counts from the last bytes that were
+   * read, also while the handler lets nothing in and so nothing is read: one that is slow on purpose gives its connection
+   * more time by `setOptions`.
    *
    * @defaultValue 120000, as the echo server of the OTP tutorial that the connection machine follows.
    */
@@ -171,6 +206,14 @@ export interface ListenerOptions {
    * @defaultValue false, as every system does.
    */
   readonly keepAlive?: boolean;
+
+  /**
+   * Ends connections by RST instead of FIN, whoever ends them and however: what was not sent yet is lost, and the system
+   * remembers nothing of them (no TIME_WAIT). For clients who may take any end for a failure. EMQX's `nolinger`.
+   *
+   * @defaultValue false
+   */
+  readonly noLinger?: boolean;
 
   /**
    * Bytes waiting to be sent on one connection from which on nothing more is read from it, at least 1. It resumes when
@@ -210,6 +253,23 @@ export interface ListenerOptions {
    * @defaultValue false: plain bytes.
    */
   readonly tls?: TlsOptions | TlsContext | false;
+
+  /**
+   * Has connections begin in plain, and `tls` wait for the handler to call `connection.startTls` (STARTTLS).
+   *
+   * @defaultValue false: where there is `tls`, connections begin with it.
+   */
+  readonly startTls?: boolean;
+
+  /**
+   * Gets what is logged of the listener and its connections, each line with the listener's id as the field `listener`:
+   * crashes, reports, warnings, alarms, refusals, and what handlers log by `self.logger`. Of pino's shape, fields first; one
+   * with a `child` gives a child. A change counts for what is logged from then on. A logger that throws loses its lines, and
+   * nothing else happens. Ranch's and eSockd's `logger`.
+   *
+   * @defaultValue `"system"`: that of the system.
+   */
+  readonly logger?: Logger | "system";
 
   /**
    * Opens the listener without listening: `listener.resume()` begins.
@@ -252,6 +312,8 @@ export interface ListenerConfig extends Required<Omit<ListenerOptions, "accessRu
   readonly accessRules: CompiledAccessRules;
   readonly proxyProtocol: false | ProxyProtocolConfig;
   readonly tls: false | TlsContext;
+  /** What `postListen` has returned. */
+  readonly listenData?: unknown;
 }
 
 /** A timer of Node holds a signed 32-bit number of milliseconds (24.8 days), and fires at once when given more. */
@@ -293,6 +355,13 @@ const burst = v.optional(bytesPerSecond.wrapped);
 
 const settings = v.object({
   acceptors: setting(integer(1, 1024), "an integer from 1 to 1024", 16),
+  reusePort: setting(v.boolean(), FLAG, false),
+  listenSockets: setting(integer(1, 1024), "an integer from 1 to 1024", 1),
+  postListen: setting<PostListenHook | false>(
+    v.union([v.literal(false), v.custom<PostListenHook>((value) => typeof value === "function")]),
+    "a function, or false",
+    false,
+  ),
   maxClients: setting(orInfinity(integer(1, Number.MAX_SAFE_INTEGER)), 'an integer from 1, or "infinity"', 1024),
   overLimit: setting(v.picklist(["reject", "queue"]), '"reject" or "queue"', "reject"),
   maxConnectionRate: setting(rate, RATE, "infinity"),
@@ -318,11 +387,18 @@ const settings = v.object({
   backlog: setting(integer(1, 65_535), "an integer from 1 to 65535", 1024),
   noDelay: setting(v.boolean(), FLAG, true),
   keepAlive: setting(v.boolean(), FLAG, false),
+  noLinger: setting(v.boolean(), FLAG, false),
   highWaterMark: setting(integer(1, LARGEST_SIZE), BYTES, 65_536),
   maxUnsentBytes: setting(orInfinity(integer(1, LARGEST_SIZE)), `${BYTES}, or "infinity"`, 67_108_864),
   sendTimeoutMs: setting(orInfinity(milliseconds(1)), `${TIMEOUT}, or "infinity"`, 30_000),
   socketReadyTimeoutMs: setting(milliseconds(1), TIMEOUT, 15_000),
+  logger: setting<Logger | "system">(
+    v.union([v.literal("system"), v.custom<Logger>(isLogger)]),
+    'a logger with the methods debug, info, warn and error, or "system"',
+    "system",
+  ),
   paused: setting(v.boolean(), FLAG, false),
+  startTls: setting(v.boolean(), FLAG, false),
 });
 
 const { idleTimeoutMs, packetTimeoutMs, noDelay, keepAlive, highWaterMark, maxUnsentBytes, sendTimeoutMs } =
@@ -350,17 +426,21 @@ const CHANGEABLE: readonly string[] = Object.keys(changes.entries);
 /**
  * Checks the options and fills in what is not given; `undefined` is not given.
  *
+ * @param faults - what is wrong with them where they are to be used
  * @throws {@link InvalidOptionError} (`ERR_INVALID_OPTION`) naming every fault at once, unknown options included.
  */
-export function toListenerConfig(options: ListenerOptions = {}): ListenerConfig {
+export function toListenerConfig(options: ListenerOptions = {}, faults: readonly OptionIssue[] = []): ListenerConfig {
   assertObject(options);
   const parsed = v.safeParse(settings, options);
-  const accessRules = options.accessRules ?? DEFAULT_ACCESS_RULES;
+  const { accessRules = DEFAULT_ACCESS_RULES } = options;
   const issues = [
     ...(parsed.issues ?? []).map(toOptionIssue),
     ...checkAccessRules(accessRules),
     ...checkProxyProtocol(options.proxyProtocol),
     ...checkTls(options.tls),
+    ...checkStartTls(options),
+    ...(parsed.success ? checkListenSockets(parsed.output) : []),
+    ...faults,
     ...checkNames(options, NAMES),
   ];
   if (!parsed.success || issues.length > 0) throw new InvalidOptionError(issues);
@@ -374,6 +454,11 @@ export function toListenerConfig(options: ListenerOptions = {}): ListenerConfig 
 
 function checkTls(tls: ListenerOptions["tls"]): readonly OptionIssue[] {
   return tls === undefined || tls === false || tls instanceof TlsContext ? [] : checkTlsOptions(tls);
+}
+
+function checkStartTls({ startTls, tls = false }: ListenerOptions): readonly OptionIssue[] {
+  if (startTls !== true || tls !== false) return [];
+  return [{ option: "startTls", value: startTls, expected: "false, unless there is tls" }];
 }
 
 function compileTls(tls: ListenerOptions["tls"] = false): false | TlsContext {
@@ -422,6 +507,11 @@ function setting<T>(allowed: v.GenericSchema<T>, expected: string, fallback: NoI
     v.custom<T>((value) => v.is(allowed, value), expected),
     fallback,
   );
+}
+
+function isLogger(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return ["debug", "info", "warn", "error"].every((level) => typeof Reflect.get(value, level) === "function");
 }
 
 function orInfinity(number: v.GenericSchema<number>) {

@@ -1,8 +1,10 @@
 import { type Deadline, type Process, Resource, type System } from "@espalier/actors";
 import type { ClientConfig } from "./client-options.ts";
-import { Connection, type Undertaker } from "./connection.ts";
+import { ClientConnection } from "./client-connection.ts";
+import type { Connection } from "./connection.ts";
 import { formatAddress } from "./listen-on.ts";
 import type { Address, SocketEvents, TransportSocket } from "./transport.ts";
+import type { Undertaker } from "./undertaker.ts";
 
 /** What a client is told of its attempt to connect; exactly one comes of each, unless it is given up. */
 export type AttemptOutcome =
@@ -69,8 +71,8 @@ export class Attempt extends Resource implements SocketEvents {
     this.#leave();
     const { noDelay, keepAlive } = this.#config.connection;
     if (keepAlive) socket.setOptions({ noDelay, keepAlive });
-    const peer = socket.peer ?? this.#address;
-    const connection = new Connection(this.#system, socket, peer, this.#config.connection, this.#undertaker);
+    const { connection: config } = this.#config;
+    const connection = new ClientConnection(this.#system, socket, this.#address, config, this.#undertaker);
     this.#client.own(connection);
     this.#tell({ type: "attemptConnected", connection });
   }

@@ -8,7 +8,10 @@ import type { ListenerConfig } from "./options.ts";
 export interface PacketCallbacks {
   /** The connection is up: a greeting, if the protocol has one. */
   onReady?(connection: Connection): void;
-  /** One packet. The next one is let in when this returns. A throw crashes this connection, and no other. */
+  /**
+   * One packet. The next one is let in when this returns; one who has closed the connection is through with it, and its
+   * actor ends. A throw crashes this connection, and no other.
+   */
   onData(connection: Connection, data: Uint8Array): void;
 }
 
@@ -22,18 +25,27 @@ export interface PacketCallbacks {
  *      │ after socketReadyTimeoutMs     │ closed       │ timeout        │ error        │ shutdown
  *      ▼                                ▼              ▼                ▼              ▼
  *   handOffTimeout                   peerClosed     idleTimeout      socketError    shutDown
- *                                                            tooManyUnsentBytes, packetTimeout
+ *                                    closed (done)           tooManyUnsentBytes, packetTimeout
  *
  * All ends are `shutdown`, with the state's name as detail, so they are counted and not reported as crashes. Of the
  * tutorial's machine it differs where that has bugs: the wait for the socket is bounded, only the client's data counts
  * as activity, and errors of the socket are ends like any other.
  */
 export function packetMachine(callbacks: PacketCallbacks): AnyStateMachine {
-  const machine = connectionMachine<{ context: { readonly config: ListenerConfig } }>().extend({
+  const machine = connectionMachine<{
+    context: { readonly config: ListenerConfig };
+    events: { readonly type: "done" };
+  }>().extend({
     actions: {
-      ready: ({ context }) => callbacks.onReady?.(context.connection),
-      handle({ context, event }) {
-        if (event.type === "data") callbacks.onData(context.connection, event.data);
+      ready({ context: { connection }, self }) {
+        callbacks.onReady?.(connection);
+        if (connection.isOver) self.send({ type: "done" });
+      },
+      handle({ context: { connection }, event, self }) {
+        if (event.type !== "data") return;
+        callbacks.onData(connection, event.data);
+        // Nothing follows what this end has closed.
+        if (connection.isOver) self.send({ type: "done" });
       },
     },
     delays: { handOff: ({ context }) => context.config.socketReadyTimeoutMs },
@@ -58,10 +70,12 @@ export function packetMachine(callbacks: PacketCallbacks): AnyStateMachine {
             { target: "socketError" },
           ],
           shutdown: "shutDown",
+          done: "closed",
         },
       },
       handOffTimeout: { type: "final", output: shutdown("handOffTimeout") },
       peerClosed: { type: "final", output: shutdown("peerClosed") },
+      closed: { type: "final", output: shutdown("closed") },
       idleTimeout: { type: "final", output: shutdown("idleTimeout") },
       socketError: { type: "final", output: shutdown("socketError") },
       tooManyUnsentBytes: { type: "final", output: shutdown("tooManyUnsentBytes") },

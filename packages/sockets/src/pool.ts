@@ -1,28 +1,30 @@
 import { CallExitError, type CallOptions, type Definition, type System } from "@espalier/actors";
 import type { CommonCalls } from "@espalier/supervisor";
 import type { AnyStateMachine } from "xstate";
-import { type AnyRequest, unlessRefused } from "./client.ts";
+import type { AnyRequest } from "./client.ts";
 import {
   collecting,
   type ConnectTo,
   parseConnectTo,
   type PoolConnectionOptions,
   toClientConfig,
+  toTlsContext,
 } from "./client-options.ts";
 import { InvalidOptionError, NotConnectedError, type OptionIssue } from "./errors.ts";
 import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
 import { isPoolChoice, type PoolChoice } from "./pool-choice.ts";
-import {
-  type Broadcast,
-  type PoolCalls,
-  type PoolConnectionInfo,
-  poolDefinition,
-  type PoolEntry,
-  type PoolFacts,
-  type PoolRef,
-  type PoolSendResult,
-  type PoolTable,
-} from "./pool-process.ts";
+import type {
+  Broadcast,
+  PoolCalls,
+  PoolConnectionInfo,
+  PoolEntry,
+  PoolFacts,
+  PoolRef,
+  PoolSendResult,
+  PoolTable,
+} from "./pool-calls.ts";
+import { poolDefinition } from "./pool-process.ts";
+import { unlessRefused } from "./send-on.ts";
 
 /** A connection that a pool is to have. */
 export interface PoolConnection {
@@ -271,7 +273,8 @@ function poolFacts(
   collecting(issues, () => toClientConfig(common, true));
   // Those of the options of all are named once, and not for each connection again.
   if (issues.length > 0) throw new InvalidOptionError(issues);
-  const plan: PoolPlan = { options: common, handler };
+  // One context for all, and no keys in what is kept.
+  const plan: PoolPlan = { options: { ...common, tls: toTlsContext(common.tls) ?? false }, handler };
   const table: PoolTable = new Map();
   for (const [index, connection] of connections.entries()) {
     const place = `connections[${index}].`;

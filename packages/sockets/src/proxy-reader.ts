@@ -18,10 +18,10 @@ export type ProxyFailure =
   /** The access rules refuse the client that the header names. */
   | { readonly type: "proxyProtocolForbidden"; readonly source: string };
 
-/** Who waits for the header. Hears of the socket what the reader does not want to know, and everything afterwards. */
-export interface HeaderTaker extends SocketEvents {
-  /** The connection may begin. Without a header if there need not be one. `rest` has been read already. */
-  passed(header: ProxyHeader | undefined, rest: readonly Uint8Array[]): void;
+/** Who waits for the header. */
+export interface HeaderTaker {
+  /** The connection may go on. Without a header if there need not be one. `rest` has been read already. */
+  headed(header: ProxyHeader | undefined, rest: readonly Uint8Array[]): void;
   failed(failure: ProxyFailure): void;
 }
 
@@ -31,12 +31,12 @@ export interface HeaderTaker extends SocketEvents {
  * but trouble, costs the handler its time and nobody else.
  *
  * ```text
- *            trusted                header, allowed           passed(header, what follows it)
+ *            trusted                header, allowed           headed(header, what follows it)
  *   start ──────────▶ READING ──────────────────────────────▶
- *     │                  │ no header, and none is required   passed(undefined, what was read)
+ *     │                  │ no header, and none is required   headed(undefined, what was read)
  *     │ untrusted        │──────────────────────────────────▶
  *     │                  │ bad header, forbidden, end, time up
- *     └──▶ passed or     └──────────────────────────────────▶ failed
+ *     └──▶ headed or     └──────────────────────────────────▶ failed
  *          failed
  * ```
  */
@@ -45,17 +45,26 @@ export class ProxyReader implements SocketEvents {
   readonly #config: ProxyProtocolConfig;
   readonly #rules: CompiledAccessRules;
   readonly #taker: HeaderTaker;
+  readonly #events: SocketEvents;
   readonly #parser: ProxyParser;
   #deadline: Deadline | undefined;
   /** What may turn out to be no header at all, where there need not be one. */
   readonly #doubtful: Uint8Array[] = [];
   #isRecognised = false;
 
-  constructor(socket: TransportSocket, config: ProxyProtocolConfig, rules: CompiledAccessRules, taker: HeaderTaker) {
+  /** @param events - hear of the socket what the reader does not want to know, and everything afterwards */
+  constructor(
+    socket: TransportSocket,
+    config: ProxyProtocolConfig,
+    rules: CompiledAccessRules,
+    taker: HeaderTaker,
+    events: SocketEvents,
+  ) {
     this.#socket = socket;
     this.#config = config;
     this.#rules = rules;
     this.#taker = taker;
+    this.#events = events;
     this.#parser = new ProxyParser(config);
   }
 
@@ -64,7 +73,7 @@ export class ProxyReader implements SocketEvents {
     const { required, timeoutMs } = this.#config;
     if (!isTrusted(this.#config, host)) {
       if (required) this.#taker.failed({ type: "proxyProtocolUntrusted", peer: host });
-      else this.#taker.passed(undefined, []);
+      else this.#taker.headed(undefined, []);
       return;
     }
     this.#deadline = deadline;
@@ -76,7 +85,7 @@ export class ProxyReader implements SocketEvents {
   /** The header is not wanted any more. */
   stop(): void {
     this.#deadline?.cancel();
-    this.#socket.setEvents(this.#taker);
+    this.#socket.setEvents(this.#events);
   }
 
   /** The time is up. */
@@ -109,16 +118,16 @@ export class ProxyReader implements SocketEvents {
   }
 
   end(): void {
-    if (this.#giveUp({ type: "proxyProtocolClosed" })) this.#taker.end();
+    if (this.#giveUp({ type: "proxyProtocolClosed" })) this.#events.end();
   }
 
   drain(): void {
-    this.#taker.drain();
+    this.#events.drain();
   }
 
   closed(code: string | undefined): void {
     this.#giveUp({ type: "proxyProtocolClosed" });
-    this.#taker.closed(code);
+    this.#events.closed(code);
   }
 
   /** Nothing more comes, or not in time. Whether it can go on all the same. */
@@ -141,7 +150,7 @@ export class ProxyReader implements SocketEvents {
   #pass(header: ProxyHeader | undefined, rest: readonly Uint8Array[]): void {
     this.#socket.pause();
     this.stop();
-    this.#taker.passed(header, rest);
+    this.#taker.headed(header, rest);
   }
 
   #fail(failure: ProxyFailure): void {

@@ -51,7 +51,7 @@ export async function stopConnection(
   return true;
 }
 
-function checkTimeout(timeoutMs: number | "infinity"): void {
+export function checkTimeout(timeoutMs: number | "infinity"): void {
   if (timeoutMs === "infinity" || (typeof timeoutMs === "number" && timeoutMs >= 0 && timeoutMs < Infinity)) return;
   const expected = 'milliseconds from 0, or "infinity"';
   throw new InvalidOptionError([{ option: "timeoutMs", value: timeoutMs, expected }]);

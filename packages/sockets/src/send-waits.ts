@@ -9,26 +9,33 @@ interface SendWait {
   readonly settle: (outcome: SendOutcome) => void;
 }
 
+/** What is sent, as far as somebody waits for it. */
+export interface Sending {
+  /** Bytes that the system has. */
+  readonly handedBytes: number;
+  now(): number;
+  /** A timer of the connection's owner. */
+  timer(run: () => void): Deadline | undefined;
+}
+
 /** Those who wait until what they have sent is handed to the system. */
 export class SendWaits {
   readonly #waiting = new Set<SendWait>();
-  readonly #now: () => number;
-  readonly #createLimit: (run: () => void) => Deadline | undefined;
+  readonly #connection: Sending;
   #limit: Deadline | undefined;
 
-  /** @param createLimit - makes a deadline of whoever owns the connection */
-  constructor(now: () => number, createLimit: (run: () => void) => Deadline | undefined) {
-    this.#now = now;
-    this.#createLimit = createLimit;
+  constructor(connection: Sending) {
+    this.#connection = connection;
   }
 
   add(upTo: number, timeoutMs: number | "infinity", settle: (outcome: SendOutcome) => void): void {
-    const until = timeoutMs === "infinity" ? Infinity : this.#now() + timeoutMs;
+    const until = timeoutMs === "infinity" ? Infinity : this.#connection.now() + timeoutMs;
     this.#waiting.add({ upTo, until, settle });
   }
 
-  /** The system has so many bytes. */
-  handed(bytes: number): void {
+  /** The system has more bytes. */
+  handed(): void {
+    const bytes = this.#connection.handedBytes;
     this.#settle(({ upTo }) => upTo <= bytes, { ok: true });
   }
 
@@ -37,20 +44,20 @@ export class SendWaits {
   }
 
   /** Has the time of those who wait run. */
-  watch(handedBytes: () => number): void {
+  watch(): void {
     const next = [...this.#waiting].reduce((least, { until }) => Math.min(least, until), Infinity);
     if (next === Infinity) {
       this.#limit?.cancel();
       return;
     }
-    this.#limit ??= this.#createLimit(() => {
+    this.#limit ??= this.#connection.timer(() => {
       // A client that is always behind never has everything, but what they wait for it may have.
-      this.handed(handedBytes());
-      const now = this.#now();
+      this.handed();
+      const now = this.#connection.now();
       this.#settle(({ until }) => until <= now, { ok: false, error: "timeout" });
-      this.watch(handedBytes);
+      this.watch();
     });
-    this.#limit?.arm(Math.max(next - this.#now(), 0));
+    this.#limit?.arm(Math.max(next - this.#connection.now(), 0));
   }
 
   #settle(isOver: (wait: SendWait) => boolean, outcome: SendOutcome): void {

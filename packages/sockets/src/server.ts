@@ -13,6 +13,7 @@ import {
   type ServerRef,
 } from "@espalier/actors";
 import { whichChildren } from "@espalier/supervisor";
+import { listenerLogger } from "./listener-logger.ts";
 import type { ListenerRecord } from "./listener-record.ts";
 
 /** What the server process is started with. */
@@ -74,10 +75,10 @@ export const server: Definition<ServerArgs, ServerRef<ServerTypes>> = defineServ
   formatStatus: ({ table }) => [...table.keys()],
 });
 
-async function alarm({ id }: ListenerRecord, reason: ExitReason, state: ServerArgs, self: Context<ListenerStarted>) {
+async function alarm(record: ListenerRecord, reason: ExitReason, state: ServerArgs, self: Context<ListenerStarted>) {
   // A root that is ending has ended this listener itself. It does not answer any more, and ends this process next.
   await whichChildren(self, state.root);
-  const text = `listener ${id} is down (${formatReason(reason)}); it takes no connections any more`;
-  self.logger.error({ listener: id }, text);
+  const text = `listener ${record.id} is down (${formatReason(reason)}); it takes no connections any more`;
+  listenerLogger(record).error({}, text);
   return noreply(state);
 }

@@ -1,19 +1,12 @@
-import { type ExitReason, formatReason, shutdown, sys, type System } from "@espalier/actors";
-import {
-  type ChildSpec,
-  deleteChild,
-  type FailedToStart,
-  startChild,
-  type SupervisorRef,
-  terminateChild,
-} from "@espalier/supervisor";
+import { type ExitReason, formatReason, type System } from "@espalier/actors";
+import { deleteChild, type FailedToStart, startChild, type SupervisorRef, terminateChild } from "@espalier/supervisor";
 import type { AnyStateMachine } from "xstate";
 import { drainAll, type Drained, type DrainOptions } from "./drain.ts";
 import { ListenerExistsError, UnknownListenerError } from "./errors.ts";
 import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
 import { Listener } from "./listener-handle.ts";
-import { formatAddress, type ListenOn, parseListenOn } from "./listen-on.ts";
-import { createListenerRecord, DEFAULT_ROOT, EMBEDDED, type ListenerRecord, serverName } from "./listener-record.ts";
+import { type ListenAddress, type ListenOn, parseListenOn } from "./listen-on.ts";
+import { createListenerRecord, DEFAULT_ROOT, listenerId, type ListenerRecord, serverName } from "./listener-record.ts";
 import type { ListenerOptions } from "./options.ts";
 import type { ListenerTable, ServerCalls } from "./server.ts";
 import type { Transport } from "./transport.ts";
@@ -83,7 +76,7 @@ export class Sockets {
    * port 0 finds a free one
    * @param handler - what runs for each connection: an XState machine, or the definition of a server or async function
    * @throws `ERR_INVALID_OPTION` that names every fault; `ERR_LISTENER_EXISTS`; `ERR_LISTEN` when the address cannot be
-   * bound. Nothing is left running then.
+   * bound; `ERR_POST_LISTEN` when `postListen` refuses. Nothing is left running then.
    */
   open(name: string, listenOn: ListenOn, options: ListenerOptions, handler: ConnectionDefinition): Promise<Listener>;
   open<Machine extends AnyStateMachine>(
@@ -164,22 +157,35 @@ export class Sockets {
   }
 
   /**
-   * Closes a listener: no connection is accepted any more; those that are there get the `shutdown` time to end.
+   * Closes listeners: no connection is accepted any more; those that are there get the `shutdown` time to end.
    *
-   * @throws `ERR_UNKNOWN_LISTENER`
+   * @param name - closes all listeners of this name, unless it is said which
+   * @param listenOn - the one on this address, as it was given to `open`; a port alone, such as 5000, all that listen on
+   * that port, whatever the address, as eSockd
+   * @throws `ERR_UNKNOWN_LISTENER` when there is none
    */
-  async close(name: string, listenOn: ListenOn): Promise<void> {
-    const id = listenerId(name, parseListenOn(listenOn));
-    const record = this.#table.get(id);
-    if (record === undefined) throw new UnknownListenerError(id);
-    await this.#close(record);
+  async close(name: string, listenOn?: ListenOn): Promise<void> {
+    const at = listenOn === undefined ? undefined : parseListenOn(listenOn);
+    const id = at && listenerId(name, at);
+    const records = [...this.#table.values()].filter(
+      (record) => record.name === name && (at === undefined || record.id === id || isAtPort(record, at)),
+    );
+    if (records.length === 0) throw new UnknownListenerError(id ?? name);
+    await Promise.all(records.map((record) => this.#close(record)));
+  }
+
+  /** The listener that was opened so and not closed. eSockd's `listener`. */
+  listener(name: string, listenOn: ListenOn): Listener | undefined {
+    const record = this.#table.get(listenerId(name, parseListenOn(listenOn)));
+    return record && this.#handle(record);
   }
 
   /**
    * Closes a listener and opens it again with the options and the handler that it had; on the same port, also if that was
    * found for port 0. eSockd's `reopen`.
    *
-   * @throws `ERR_UNKNOWN_LISTENER`; `ERR_LISTEN` when the address cannot be bound any more
+   * @throws `ERR_UNKNOWN_LISTENER`; `ERR_LISTEN` when the address cannot be bound any more, `ERR_POST_LISTEN` when
+   * `postListen` refuses: the listener is closed then
    */
   async reopen(name: string, listenOn: ListenOn): Promise<Listener> {
     const id = listenerId(name, parseListenOn(listenOn));
@@ -229,8 +235,10 @@ export class Sockets {
   }
 }
 
-function listenerId(name: string, address: { readonly host?: string; readonly port: number }): string {
-  return `${name}:${formatAddress(address).replace(/^:/u, "")}`;
+/** Whether a port alone means this listener: 0 does not, since it is the port of none. */
+function isAtPort({ listenOn, address }: ListenerRecord, { host, port }: ListenAddress): boolean {
+  if (host !== undefined || port === 0) return false;
+  return listenOn.port === port || address?.port === port;
 }
 
 /** What a start failed for, seen through the supervisors that passed it on. */
@@ -243,53 +251,4 @@ function startError(reason: ExitReason): Error {
 
 function isFailedToStart(detail: unknown): detail is FailedToStart & { readonly reason: ExitReason } {
   return typeof detail === "object" && detail !== null && "type" in detail && detail.type === "failedToStart";
-}
-
-/** A listener for a supervision tree of one's own. */
-export interface EmbeddedListener {
-  /** To be a child of the user's supervisor; it starts and stops the listener. */
-  readonly spec: ChildSpec;
-  readonly listener: Listener;
-}
-
-/**
- * A listener that stands in a supervision tree of one's own, beside the actors that its connections need, instead of
- * below the root of `startSockets`. It listens as soon as its supervisor starts it; `close` ends it, which its supervisor
- * takes for the end of a transient child. eSockd's and Ranch's `child_spec`.
- *
- * @throws `ERR_INVALID_OPTION` that names every fault
- */
-export function embedListener(
-  system: System,
-  name: string,
-  listenOn: ListenOn,
-  options: ListenerOptions,
-  handler: ConnectionDefinition,
-  transport?: Transport,
-): EmbeddedListener;
-export function embedListener<Machine extends AnyStateMachine>(
-  system: System,
-  name: string,
-  listenOn: ListenOn,
-  options: ListenerOptions,
-  handler: ConnectionMachine<Machine>,
-  transport?: Transport,
-): EmbeddedListener;
-export function embedListener(
-  system: System,
-  name: string,
-  listenOn: ListenOn,
-  options: ListenerOptions,
-  handler: AnyStateMachine | ConnectionDefinition,
-  transport: Transport = tcpTransport(),
-): EmbeddedListener {
-  const address = parseListenOn(listenOn);
-  const facts = { id: listenerId(name, address), name, system, transport, listenOn: address, root: EMBEDDED };
-  const record = createListenerRecord(facts, options, toConnectionDefinition(handler));
-  const close = async (): Promise<void> => {
-    const { supervisor } = record;
-    if (supervisor === undefined || !system.isAlive(supervisor)) return;
-    await sys.stopActor(system, supervisor, shutdown());
-  };
-  return { spec: listenerChildSpec(record), listener: new Listener(system, record, close) };
 }

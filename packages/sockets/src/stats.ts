@@ -12,8 +12,10 @@ export interface ListenerStatsSnapshot {
   readonly closedOverloaded: number;
   /** Refused, or never accepted, because the process or the machine was out of file descriptors. */
   readonly closedSysLimit: number;
-  /** Refused for any other cause: the peer was gone already, or its connection failed to start. */
+  /** Refused for any other cause, such as a connection that failed to start. */
   readonly closedOther: number;
+  /** Not refused, and nobody was started: the peer was gone already, as those of a health check or a scan are. */
+  readonly discarded: number;
 }
 
 export type ListenerCounter = keyof ListenerStatsSnapshot;
@@ -43,14 +45,26 @@ export class ListenerStats {
     closedOverloaded: 0,
     closedSysLimit: 0,
     closedOther: 0,
+    discarded: 0,
   };
+
+  readonly #acceptErrors = new Map<string, number>();
 
   /** Told of each refusal; undefined while nobody wants to know. */
   onRefusal: (() => void) | undefined;
 
   increment(counter: ListenerCounter): void {
     this.#counts[counter] += 1;
-    if (counter !== "accepted") this.onRefusal?.();
+    if (counter !== "accepted" && counter !== "discarded") this.onRefusal?.();
+  }
+
+  /** Nothing came of a connection but the system's code, of which there are few. */
+  countAcceptError(code: string): void {
+    this.#acceptErrors.set(code, (this.#acceptErrors.get(code) ?? 0) + 1);
+  }
+
+  get acceptErrors(): Readonly<Record<string, number>> {
+    return Object.freeze(Object.fromEntries(this.#acceptErrors));
   }
 
   /** The counters as they are now; later increments do not show in it. */

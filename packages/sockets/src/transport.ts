@@ -11,6 +11,10 @@ export interface Transport {
   readonly hasRoom: boolean;
   /** How many sockets there can be at once, as far as it is known. Absent: nothing is known of a limit. */
   readonly mostSockets?: number;
+  /** Whether several listening sockets can share one port (SO_REUSEPORT). Absent: they cannot. */
+  readonly canReusePort?: boolean;
+  /** What it would take if they cannot, such as `"Node 23.1"`. Absent: nothing helps. */
+  readonly reusePortNeeds?: string;
   /**
    * Opens a listening socket. `events.listening` or `events.failed` comes first, and exactly one of them. Sockets are
    * accepted paused.
@@ -59,6 +63,8 @@ export interface ListenSocketOptions extends SocketOptions {
   /** Who may connect to a unix socket: the permissions of its file. Absent: what the umask of the process leaves. */
   readonly mode?: number;
   readonly backlog: number;
+  /** Shares the port with all others that do so too, of this process or another (SO_REUSEPORT). Absent: false. */
+  readonly reusePort?: boolean;
 }
 
 /** Where to connect to: an {@link Address} will do. */
@@ -78,6 +84,8 @@ export interface ListenEvents {
   failed(code: string): void;
   /** A connection came in. It is paused and belongs to the receiver, who must set its events in the same turn. */
   accepted(socket: TransportSocket): void;
+  /** A connection failed before it was accepted, by the system's code. The listening socket is as good as before. */
+  acceptFailed?(code: string): void;
   /** The listening socket is gone: closed by `close`, or lost. */
   closed(): void;
 }
@@ -94,8 +102,13 @@ export interface SocketEvents {
   data(bytes: Uint8Array): void;
   /** The peer will send nothing more; it may still read. */
   end(): void;
-  /** After a write that answered false: everything has been handed to the system. */
+  /** After a write that answered false, and after `unsent`: everything has been handed to the system. */
   drain(): void;
+  /**
+   * Of what `write` took during `data` not all could be handed to the system when `data` returned: from here on it is as if
+   * `write` had answered false. Absent: one hears only of the `drain`.
+   */
+  unsent?(): void;
   /** The connection is over, and nothing follows. `code`: the system's error, undefined for an orderly end. */
   closed(code: string | undefined): void;
 }
@@ -104,7 +117,7 @@ export interface TransportSocket {
   /** Undefined when the peer was gone before anybody asked. */
   readonly peer: Address | undefined;
   readonly local: Address | undefined;
-  /** Bytes written and not yet handed to the system. */
+  /** Bytes written and not yet handed to the system. To look hands over what was written during `data`. */
   readonly unsentBytes: number;
   readonly bytesReceived: number;
   /** Bytes written, unsent ones included. */
@@ -120,6 +133,9 @@ export interface TransportSocket {
   /**
    * Sends bytes in order. The array belongs to the transport until they are sent. False: not all could be handed to the
    * system at once, and `drain` will come. After the end of the connection it does nothing and answers true.
+   *
+   * What is written while `data` of the same socket is being handled may be handed over together, when `data` returns or
+   * anything else is asked of the socket; should the system not take all of that, `unsent` tells.
    */
   write(bytes: Uint8Array): boolean;
   /** Sends FIN once everything written is sent; reading goes on. */

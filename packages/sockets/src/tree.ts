@@ -9,6 +9,7 @@ import {
 import { acceptor } from "./acceptor.ts";
 import { connectionSupervisor } from "./connection-supervisor.ts";
 import { listener } from "./listener.ts";
+import { listenerLogger } from "./listener-logger.ts";
 import { acceptorSupervisorName, type ListenerRecord, serverName } from "./listener-record.ts";
 import { type ListenerTable, server } from "./server.ts";
 import { starter } from "./starter.ts";
@@ -43,7 +44,7 @@ export function socketServerTree(table: ListenerTable, root: string): Definition
  * others with it. The server process watches, so that it does not vanish without a word.
  */
 export function listenerChildSpec(record: ListenerRecord): ChildSpec {
-  return { id: listenerSupervisorId(record.id), start: child(listenerTree(record)), restart: "transient" };
+  return { id: listenerSupervisorId(record.id), start: child(listenerTree(record), undefined, { logger: listenerLogger(record) }), restart: "transient" };
 }
 
 /** The child id of a listener's supervisor. */

@@ -68,6 +68,7 @@ describe.each(transports)("%s", (transport) => {
         closedOverloaded: 0,
         closedSysLimit: 0,
         closedOther: 3,
+        discarded: 0,
       });
       expect(world.of("connectionRefused").map(({ counter }) => counter)).toEqual(Array(3).fill("closedOther"));
       expect([listener.currentClients, listener.shutdownCounts]).toEqual([0, {}]);

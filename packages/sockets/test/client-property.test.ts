@@ -4,7 +4,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { clientFaults, type Heard, listening, order, type Tap, tap, useClients } from "./support/client-world.ts";
 import { echo } from "./support/handlers.ts";
-import { type EventOf, world } from "./support/server-world.ts";
+import { world } from "./support/server-world.ts";
+import type { EventOf } from "./support/world.ts";
 
 const SERVERS = 3;
 const CLIENTS = 5;

@@ -8,9 +8,12 @@ import {
   type ConnectionEvent,
   type ConnectionInput,
   connectionMachine,
+  connector,
   defineClient,
   FrameTooLargeError,
+  fromConnector,
   NotConnectedError,
+  startPool,
 } from "@espalier/sockets";
 import { child, defineSupervisor, terminateChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
@@ -38,6 +41,32 @@ describe.each(transports)("%s", (transport) => {
       await world.until(() => world.of("connectionStarted").length === 1);
       await world.settle();
       expect(await client.call({ type: "count" })).toBe(5);
+    });
+
+    test("may be a connector, the same one as on the server, in a pool too", async () => {
+      const both = fromConnector<{ state: string[]; call: { readonly type: "heard" } }>({
+        connectorInit: ({ config }) => connector.ok({ state: [], timeoutMs: config.idleTimeoutMs, hibernate: true }),
+        handlePacket(packet, state) {
+          const text = Buffer.from(packet).toString().trim();
+          const answer = text.startsWith("echo ") ? [] : [`echo ${text}\n`];
+          world.changed();
+          return connector.ok({ state: [...state, text], packet: answer });
+        },
+        handleCall: (_request, from, state) => connector.ok({ reply: { from, value: state } }),
+      });
+      const server = await world.open(both, { packet: "line" });
+      const options = { transport: tap(2).transport, packet: "line" } as const;
+      const client = await connect(world.system, addressOf(server), options, both);
+      await client.send("one\n");
+      const pool = startPool(world.system, [{ id: "a", to: addressOf(server) }], options, both);
+      await pool.connected();
+      await pool.send("two\n");
+      await world.settle();
+      expect([await client.call({ type: "heard" }), await pool.call({ type: "heard" })]).toEqual([
+        ["echo one"],
+        ["echo two"],
+      ]);
+      await pool.close();
     });
 
     test("may be a server", async () => {
@@ -171,6 +200,28 @@ describe.each(transports)("%s", (transport) => {
       expect(await client.send(Buffer.alloc(16 * 1024 * 1024))).toEqual({ ok: true, isFull: true });
       expect((await client.info()).unsentBytes).toBeGreaterThan(1000);
       world.system.kill(client.ref as never);
+    });
+
+    test("that is waited for is answered when the system has it", async () => {
+      const server = await world.open(echo, { packet: 2 });
+      const heard = listening();
+      const own = tap();
+      const client = await connect(
+        world.system,
+        addressOf(server),
+        { transport: own.transport, packet: 2 },
+        heard.handler,
+      );
+      expect(await client.sendSync("hello")).toEqual({ ok: true });
+      await world.until(() => heard.last().text === "hello");
+      await expect(client.sendSync(Buffer.alloc(65_536))).rejects.toThrow(FrameTooLargeError);
+      await expect(client.sendSync("x", { timeoutMs: -1 })).rejects.toThrow("timeoutMs must be");
+      await server.close();
+      await world.until(() => own.open === 0);
+      expect(await client.sendSync("late")).toMatchObject({ ok: false, error: "notConnected" });
+      await client.close();
+      expect(await client.sendSync("too late")).toEqual({ ok: false, error: "stopped" });
+      world.logged.length = 0;
     });
 
     test("more than may be unsent breaks the connection, and is not called sent", async () => {

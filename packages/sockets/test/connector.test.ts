@@ -207,6 +207,13 @@ describe("what a callback must not return", () => {
     ["an unknown option", connector.ok({ packets: "x" } as Options), "packets is not an option (did you mean packet?)"],
     ["a negative time", connector.ok({ timeoutMs: -1 }), "timeoutMs must be milliseconds from 0"],
     ["two faults", connector.close({ srtimeoutMs: "x" as "infinity", active: 1 as never }), "2 invalid options"],
+    ["a hint that is none", connector.ok({ hibernate: "soon" as never }), "hibernate must be true or false"],
+    ["a packet that is none", connector.ok({ packet: ["one", 2] as never }), "packet must be bytes or text"],
+    [
+      "a time that is too long",
+      connector.ok({ timeoutMs: 2 ** 31 }),
+      "timeoutMs must be milliseconds from 0 to 2147483647",
+    ],
     ["a length with a framing", connector.ok({ length: 3 }), 'length must be "any", since packets are cut'],
     ["an answer to nobody", connector.ok({ reply: { from: {} as never, value: 1 } }), "reply.from must be the `from`"],
   ];

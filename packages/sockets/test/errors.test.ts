@@ -7,6 +7,7 @@ import {
   InvalidOptionError,
   ListenError,
   ListenerExistsError,
+  PostListenError,
   NotConnectedError,
   ReceiveError,
   SocketsError,
@@ -42,6 +43,11 @@ const errors: readonly [SocketsError, string, string][] = [
     new UnknownListenerError("mqtt", { cause }),
     "ERR_UNKNOWN_LISTENER",
     'UnknownListenerError: there is no listener named "mqtt"',
+  ],
+  [
+    new PostListenError("echo:5000", cause),
+    "ERR_POST_LISTEN",
+    `PostListenError: postListen of echo:5000 has failed: ${String(cause)}`,
   ],
   [
     new ListenerExistsError("echo:5000", { cause }),

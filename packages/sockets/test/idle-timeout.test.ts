@@ -52,6 +52,19 @@ describe("the time without data", () => {
     expect(puppet.heard).toEqual(["socketReady", "timeout", "timeout", "timeout"]);
   });
 
+  test("passes also while the handler lets nothing in, whatever the client has sent", async () => {
+    const { handler, one } = puppetry();
+    const client = await world.connect(await world.open(handler, options));
+    const puppet = await one();
+    await world.manual.advance(119_999);
+    client.write("nobody reads this");
+    await world.manual.advance(1);
+    expect(puppet.heard).toEqual(["socketReady", "timeout"]);
+    puppet.connection.activate();
+    await world.manual.advance(119_999);
+    expect(puppet.heard).toEqual(["socketReady", "timeout", "data nobody reads this"]);
+  });
+
   test("ends with the socket", async () => {
     const { handler, one } = puppetry();
     const client = await world.connect(await world.open(handler, options));

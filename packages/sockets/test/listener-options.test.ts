@@ -1,5 +1,6 @@
+import type { ListenerOptions } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
-import { echo } from "./support/handlers.ts";
+import { echo, fragileEcho } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
 import type { SocketRecorder } from "./support/socket-recorder.ts";
 
@@ -82,6 +83,37 @@ describe.each(transports)("%s", (transport) => {
       await world.connect(listener);
       await world.until(() => world.socketOptions.length === 1);
       expect(world.socketOptions).toEqual([{ noDelay: false, keepAlive: true }]);
+    });
+
+    test("a new handler is that of the next connection, and others keep theirs", async () => {
+      const listener = await world.open(echo);
+      const before = await world.connect(listener);
+      expect(await echoes(before)).toBe(true);
+      listener.setHandler(fragileEcho);
+      const after = await world.connect(listener);
+      expect([await echoes(before), await echoes(after)]).toEqual([true, true]);
+      for (const client of [before, after]) client.write("boom");
+      await after.next("closed");
+      expect(await echoes(before)).toBe(true);
+      expect(listener.shutdownCounts).toEqual({ error: 1 });
+      expect(world.logged.splice(0).length).toBeGreaterThan(0);
+    });
+
+    test("undefined is not given: such an option has its default again", async () => {
+      const listener = await world.open(echo, { maxClients: 7, acceptors: 3 });
+      await listener.setOptions({ maxClients: undefined } as unknown as ListenerOptions);
+      expect(listener.info.options).toMatchObject({ maxClients: 1024, acceptors: 3 });
+    });
+
+    test("what was set outlives reopening, and a second open that is refused changes nothing of it", async () => {
+      const listener = await world.open(echo, { maxClients: 7, acceptors: 3, backlog: 5 });
+      await listener.setOptions({ maxClients: 2 });
+      await expect(world.open(echo, { maxClients: 9 })).rejects.toMatchObject({ code: "ERR_LISTENER_EXISTS" });
+      const again = await world.sockets.reopen("echo", "127.0.0.1:0");
+      world.listeners.push(again);
+      expect(again.info.options).toEqual(listener.info.options);
+      expect(again.info.options).toMatchObject({ maxClients: 2, acceptors: 3, backlog: 5 });
+      expect(await again.acceptors()).toHaveLength(3);
     });
 
     test("resetOptions begins with the defaults", async () => {

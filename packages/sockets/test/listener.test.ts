@@ -1,5 +1,12 @@
 import { type ExitReason, type Pid, shutdown } from "@espalier/actors";
-import type { AccessRule, Listener, ListenerOptions } from "@espalier/sockets";
+import {
+  type AccessRule,
+  type ListenEvents,
+  type Listener,
+  type ListenerOptions,
+  startSockets,
+  type Transport,
+} from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { setup } from "xstate";
 import { type ConnectionTypes, echo, polite, puppetry, typesOf } from "./support/handlers.ts";
@@ -15,6 +22,7 @@ const nothing = {
   closedOverloaded: 0,
   closedSysLimit: 0,
   closedOther: 0,
+  discarded: 0,
 };
 
 async function echoes(client: SocketRecorder): Promise<boolean> {
@@ -166,6 +174,19 @@ describe.each(transports)("%s", (transport) => {
       expect([listener.isRunning, listener.currentClients]).toEqual([false, 0]);
     });
 
+    test("may be asked for by a connection, which is ended like the others", async () => {
+      const { handler, puppets } = puppetry();
+      const listener = await world.open(handler);
+      const clients = await world.connectMany(listener, 3);
+      await world.until(() => puppets.filter(({ heard }) => heard.length === 1).length === 3);
+      const closed: Array<Promise<void>> = [];
+      const [first] = puppets;
+      if (first !== undefined) world.system.send(first.self.pid, () => closed.push(listener.close()));
+      for (const client of clients) expect(await client.next("closed")).toBeUndefined();
+      await Promise.all(closed);
+      expect([closed.length, listener.status, listener.shutdownCounts]).toEqual([1, "down", { shutdown: 3 }]);
+    });
+
     test("refuses a connection that is still being started", async () => {
       const { handler, puppets } = puppetry({ init: () => new Promise<void>(() => undefined) });
       const listener = await world.open(handler);
@@ -203,6 +224,29 @@ describe.each(transports)("%s", (transport) => {
   });
 });
 
+describe("a connection that fails before it is accepted", () => {
+  useWorld("memory");
+
+  test("is counted by the system's code, and told; the listening socket is as good as before", async () => {
+    const events: ListenEvents[] = [];
+    const transport: Transport = {
+      ...world.watched,
+      listen: (options, listening) => {
+        events.push(listening);
+        return world.watched.listen(options, listening);
+      },
+    };
+    const server = await startSockets(world.system, { name: "own", transport });
+    const listener = await server.open("echo", "127.0.0.1:0", {}, echo);
+    world.listeners.push(listener);
+    for (const code of ["EPROTO", "ECONNABORTED", "EPROTO"]) events[0]?.acceptFailed?.(code);
+    expect(listener.acceptErrors).toEqual({ EPROTO: 2, ECONNABORTED: 1 });
+    expect(world.of("acceptFailed").map(({ code }) => code)).toEqual(["EPROTO", "ECONNABORTED", "EPROTO"]);
+    expect([listener.status, listener.stats]).toEqual(["running", nothing]);
+    expect(await echoes(await world.connect(listener))).toBe(true);
+  });
+});
+
 describe("access rules by address", () => {
   useWorld("memory");
 
@@ -235,8 +279,23 @@ describe("access rules by address", () => {
     });
     await client.next("closed");
     await world.settle();
-    expect(listener.stats).toEqual({ ...nothing, closedOther: 1 });
+    expect(listener.stats).toEqual({ ...nothing, discarded: 1 });
     expect(puppets).toEqual([]);
+  });
+
+  test("such a peer takes no place in the rate of connections, and is no refusal that an alarm counts", async () => {
+    const listener = await world.open(echo, {
+      maxConnectionRate: { capacity: 1, intervalMs: 3_600_000 },
+      alarms: { refusals: { high: 1 } },
+    });
+    const gone = Array.from({ length: 3 }, () =>
+      world.startConnecting(listener, { react: (name, self) => name === "connected" && self.close("reset") }),
+    );
+    for (const client of gone) await client.next("closed");
+    await world.settle();
+    await world.connectMany(listener, 1);
+    expect(listener.stats).toEqual({ ...nothing, accepted: 1, discarded: 3 });
+    expect(world.of("alarmSet")).toEqual([]);
   });
 });
 
@@ -285,6 +344,15 @@ describe("the shutdown time", () => {
     expect(world.logged.splice(0)).toEqual([expect.stringMatching(/context: +shutdownError\n +reason: +killed/)]);
   });
 
+  test("may be changed at any time before, and is then that of connections that are there already", async () => {
+    const listener = await world.open(polite, options);
+    await world.connectMany(listener, 2);
+    await listener.setOptions({ shutdown: 70 });
+    expect(await closingTime(listener)).toBe(70);
+    expect(listener.shutdownCounts).toEqual({ killed: 2 });
+    world.logged.length = 0;
+  });
+
   test("is the limit also for clients that do not read what they are sent", async () => {
     const { handler, one } = puppetry();
     const listener = await world.open(handler, options);
@@ -320,6 +388,10 @@ async function wearOut(listener: Listener): Promise<void> {
   await world.until(() => world.logged.at(-1)?.includes("takes no connections any more") === true);
 }
 
+function crashTable(): Promise<void> {
+  return world.kill(world.system.whereis("sockets.server") as Pid);
+}
+
 describe("a listener that cannot be healed", () => {
   useWorld("memory");
 
@@ -339,6 +411,34 @@ describe("a listener that cannot be healed", () => {
     expect(await echoes(bystander)).toBe(true);
     await listener.close();
     expect(await echoes(await world.connect(await world.open(echo, { on: 6000 })))).toBe(true);
+  });
+
+  test("nor does the server bear more than ten crashes of its table in a hundred seconds", async () => {
+    const listener = await world.open(echo, { on: 6000 });
+    for (let count = 1; count <= 10; count += 1) await crashTable();
+    await world.manual.advance(101_000);
+    for (let count = 1; count <= 10; count += 1) await crashTable();
+    expect(await echoes(await world.connect(listener))).toBe(true);
+    await crashTable();
+    expect([listener.isRunning, world.system.isAlive(world.sockets.supervisor)]).toEqual([false, false]);
+    world.logged.length = 0;
+  });
+
+  test("a thousand crashes of acceptors in a second cost nobody a connection, and one more the acceptors", async () => {
+    const listener = await world.open(echo, { on: 6000, acceptors: 1 });
+    const client = await world.connect(listener);
+    const acceptorSupervisor = world.pidOf(listener, "acceptor_sup");
+    for (let count = 1; count <= 1000; count += 1) {
+      const [acceptor] = await listener.acceptors();
+      if (acceptor !== undefined) await world.kill(acceptor);
+    }
+    expect(world.system.isAlive(acceptorSupervisor)).toBe(true);
+    const [last] = await listener.acceptors();
+    if (last !== undefined) await world.kill(last);
+    expect(world.system.isAlive(acceptorSupervisor)).toBe(false);
+    expect([listener.status, (await listener.acceptors()).length]).toEqual(["running", 1]);
+    expect([await echoes(client), await echoes(await world.connect(listener))]).toEqual([true, true]);
+    world.logged.length = 0;
   });
 
   test("can be opened again without being closed first", async () => {

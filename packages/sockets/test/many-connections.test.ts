@@ -33,6 +33,7 @@ test("18,000 idle connections are held, and each is answered", { timeout: 60_000
     closedOverloaded: 0,
     closedSysLimit: 0,
     closedOther: 0,
+    discarded: 0,
   });
   expect(await clients.echo()).toBe(count);
   expect(listener.currentClients).toBe(count);

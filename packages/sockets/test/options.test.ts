@@ -30,6 +30,9 @@ const validOptions: fc.Arbitrary<ListenerOptions> = fc.record(
     backlog: fc.integer({ min: 1, max: 65_535 }),
     noDelay: fc.boolean(),
     keepAlive: fc.boolean(),
+    noLinger: fc.boolean(),
+    reusePort: fc.boolean(),
+    postListen: fc.constantFrom(false as const, () => "data"),
     highWaterMark: size,
     sendTimeoutMs: timeout,
     socketReadyTimeoutMs: size,
@@ -60,6 +63,9 @@ describe("defaults", () => {
   test("without options every setting has the value that its documentation names", () => {
     expect(toListenerConfig()).toEqual({
       acceptors: 16,
+      reusePort: false,
+      listenSockets: 1,
+      postListen: false,
       maxClients: 1024,
       accessRules: compileAccessRules([{ allow: "all" }]),
       proxyProtocol: false,
@@ -71,6 +77,7 @@ describe("defaults", () => {
       backlog: 1024,
       noDelay: true,
       keepAlive: false,
+      noLinger: false,
       highWaterMark: 65_536,
       sendTimeoutMs: 30_000,
       socketReadyTimeoutMs: 15_000,
@@ -83,7 +90,9 @@ describe("defaults", () => {
       maxTotalBytesPerSecond: "infinity",
       totalBurstBytes: "infinity",
       maxUnsentBytes: 67_108_864,
+      logger: "system",
       paused: false,
+      startTls: false,
       tls: false,
     });
   });
@@ -120,6 +129,9 @@ describe("faults", () => {
   test("each is one line with the option, what is allowed and what was given, and all come at once", () => {
     const options = {
       acceptors: 0,
+      reusePort: "yes",
+      listenSockets: 0,
+      postListen: {},
       maxClients: "many",
       shutdown: -1,
       packet: 3,
@@ -128,6 +140,7 @@ describe("faults", () => {
       backlog: 65_536,
       noDelay: 1,
       keepAlive: "no",
+      noLinger: 0,
       highWaterMark: Number.NaN,
       sendTimeoutMs: 2 ** 31,
       socketReadyTimeoutMs: "infinity",
@@ -146,8 +159,11 @@ describe("faults", () => {
     };
     expect(faultOf(options)?.message).toBe(
       [
-        "25 invalid options:",
+        "29 invalid options:",
         "acceptors must be an integer from 1 to 1024, got 0",
+        'reusePort must be true or false, got "yes"',
+        "listenSockets must be an integer from 1 to 1024, got 0",
+        "postListen must be a function, or false, got an object",
         'maxClients must be an integer from 1, or "infinity", got "many"',
         'overLimit must be "reject" or "queue", got "wait"',
         'maxConnectionRate must be { capacity: from 1 to 1000000, intervalMs: from 1 to 86400000 }, or "infinity", got 100',
@@ -164,6 +180,7 @@ describe("faults", () => {
         "backlog must be an integer from 1 to 65535, got 65536",
         "noDelay must be true or false, got 1",
         'keepAlive must be true or false, got "no"',
+        "noLinger must be true or false, got 0",
         "highWaterMark must be an integer of bytes from 1 to 2147483647, got NaN",
         'maxUnsentBytes must be an integer of bytes from 1 to 2147483647, or "infinity", got 0',
         'sendTimeoutMs must be milliseconds from 1 to 2147483647, or "infinity", got 2147483648',
@@ -171,7 +188,7 @@ describe("faults", () => {
         'accessRules[0].deny must be "all", "unix:", an address such as "127.0.0.1" or "::1", or a block such as "10.0.0.0/8" or "2001:db8::/32", got "10.0.0.0/99"',
         "accessRules[1].alow is not an option (did you mean allow?)",
         "aceptors is not an option (did you mean acceptors?)",
-        "certificate is not an option (known: acceptors, maxClients, overLimit, maxConnectionRate, overload, alarms, maxBytesPerSecond, burstBytes, maxTotalBytesPerSecond, totalBurstBytes, shutdown, packet, maxPacketSize, idleTimeoutMs, packetTimeoutMs, backlog, noDelay, keepAlive, highWaterMark, maxUnsentBytes, sendTimeoutMs, socketReadyTimeoutMs, paused, accessRules, proxyProtocol, tls)",
+        "certificate is not an option (known: acceptors, reusePort, listenSockets, postListen, maxClients, overLimit, maxConnectionRate, overload, alarms, maxBytesPerSecond, burstBytes, maxTotalBytesPerSecond, totalBurstBytes, shutdown, packet, maxPacketSize, idleTimeoutMs, packetTimeoutMs, backlog, noDelay, keepAlive, noLinger, highWaterMark, maxUnsentBytes, sendTimeoutMs, socketReadyTimeoutMs, logger, paused, startTls, accessRules, proxyProtocol, tls)",
       ].join("\n  "),
     );
   });

@@ -150,10 +150,39 @@ test("it is a machine of XState, with the states of the tutorial and one for eac
     "WAIT_FOR_DATA",
     "handOffTimeout",
     "peerClosed",
+    "closed",
     "idleTimeout",
     "socketError",
     "tooManyUnsentBytes",
     "packetTimeout",
     "shutDown",
   ]);
+});
+
+describe("a callback that closes its connection", () => {
+  const ways: ReadonlyArray<readonly [string, PacketCallbacks]> = [
+    ["close, at a packet", { onData: (connection) => connection.close() }],
+    ["abort, at a packet", { onData: (connection) => connection.abort() }],
+    ["close, at once", { onReady: (connection) => connection.close(), onData() {} }],
+  ];
+  test.each(ways)("is through with it: %s", async (_name, callbacks) => {
+    const listener = await world.open(packetMachine(callbacks), { maxClients: 1 });
+    const client = await world.connect(listener);
+    client.write("bye");
+    await world.until(() => listener.currentClients === 0);
+    expect(listener.shutdownCounts).toEqual({ closed: 1 });
+  });
+
+  test("has sent what it sent before", async () => {
+    const machine = packetMachine({
+      onData(connection, data) {
+        connection.send(data);
+        connection.close();
+      },
+    });
+    const client = await world.connect(await world.open(machine));
+    client.write("bye");
+    await client.next("closed");
+    expect(client.received.toString()).toBe("bye");
+  });
 });

@@ -28,7 +28,8 @@ const GARBAGE = "GET / HTTP/1.1\r\n\r\n";
 
 /** How the only connection ended, of which no handler was told. */
 async function refusal(listener: Listener) {
-  const { reason } = await world.stopped();
+  const { type, reason } = await world.ended();
+  expect(type).toBe("connectionFailed");
   expect(listener.stats).toMatchObject({ accepted: 1 });
   return reason;
 }
@@ -152,7 +153,7 @@ describe.each(transports)("%s", (transport) => {
       const reset = await world.connect(listener);
       await world.until(() => listener.stats.accepted === 2);
       reset.close("reset");
-      await world.until(() => world.of("connectionStopped").length === 2);
+      await world.until(() => world.of("connectionFailed").length === 2);
       expect(listener.shutdownCounts).toEqual({ proxyProtocolClosed: 2 });
       await world.settle();
       const supervisor = world.pidOf(listener, "connection_sup");
@@ -189,7 +190,7 @@ describe.each(transports)("%s", (transport) => {
         await world.until(() => listener.currentClients === 0);
         expect(listener.shutdownCounts).toEqual({ proxyProtocolError: 1 });
       }
-      expect(world.of("connectionStopped").every(({ reason }) => isExpected(reason))).toBe(true);
+      expect(world.of("connectionFailed").map(({ reason }) => isExpected(reason))).toEqual(Array(5).fill(true));
     });
 
     test("tells a handler that traps exits of the exit, and then that the socket is broken", async () => {
@@ -298,7 +299,7 @@ describe.each(transports)("%s", (transport) => {
       puppets[0]?.connection.send("anybody there?");
       await world.settle();
       starts[0]?.();
-      await world.stopped();
+      expect(await world.ended()).toMatchObject({ type: "connectionFailed", failure: "proxyProtocolClosed" });
       expect(listener.shutdownCounts).toEqual({ proxyProtocolClosed: 1 });
     });
 
@@ -312,7 +313,7 @@ describe.each(transports)("%s", (transport) => {
       if (puppets[0] !== undefined) world.system.kill(puppets[0].self.pid);
       await client.until(() => client.isClosed);
       expect(listener.shutdownCounts).toEqual({ killed: 1 });
-      expect(world.logged.splice(0)).toHaveLength(1);
+      expect(world.of("connectionFailed")).toMatchObject([{ reason: { type: "killed" }, failure: undefined }]);
     });
   });
 });
@@ -396,19 +397,21 @@ describe("trusted sources", () => {
     client.write(Buffer.concat([header, Buffer.from("hello")]));
     await client.until(() => client.isClosed || client.receivedBytes === 5);
     client.end();
-    await world.stopped();
+    const { type } = await world.ended();
+    expect(type).toBe(isTrusted ? "connectionStopped" : "connectionFailed");
     expect(listener.shutdownCounts).toEqual(isTrusted ? { peerClosed: 1 } : { proxyProtocolUntrusted: 1 });
   });
 
   test("nothing is read of others, not even waited for", async () => {
-    const listener = await world.open(echo, { proxyProtocol: { trusted } });
+    const { handler, puppets } = puppetry();
+    const listener = await world.open(handler, { proxyProtocol: { trusted } });
     const client = await world.connect(listener, { from: "11.0.0.1" });
     expect(await client.next("closed")).toBe("ECONNRESET");
     expect(await refusal(listener)).toEqual({
       type: "shutdown",
       detail: { type: "proxyProtocolUntrusted", peer: "11.0.0.1" },
     });
-    expect(world.of("connectionStopped")[0]?.bytesReceived).toBe(0);
+    expect(puppets[0]?.connection.bytesReceived).toBe(0);
   });
 });
 

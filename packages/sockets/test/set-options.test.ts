@@ -95,6 +95,14 @@ describe.each(transports)("%s", (transport) => {
     expect(world.socketOptions).toEqual([]);
   });
 
+  test("what there is now can be read, all of it and nothing else", async () => {
+    const { connection } = await puppetWithClient({ idleTimeoutMs: 5000, maxBytesPerSecond: 1000 });
+    connection.setOptions({ highWaterMark: 10 });
+    const options = connection.getOptions();
+    expect(options).toMatchObject({ idleTimeoutMs: 5000, burstBytes: 1000, highWaterMark: 10, noDelay: true });
+    expect(toConnectionChanges(options)).toEqual(options);
+  });
+
   test("after the end they are still checked, and change nothing", async () => {
     const { client, connection } = await puppetWithClient({});
     connection.close();

@@ -8,7 +8,14 @@ import {
   shutdownKey,
 } from "../src/stats.ts";
 
-const counters = ["accepted", "closedMaxLimit", "closedForbidden", "closedSysLimit", "closedOther"] as const;
+const counters = [
+  "accepted",
+  "closedMaxLimit",
+  "closedForbidden",
+  "closedSysLimit",
+  "closedOther",
+  "discarded",
+] as const;
 
 describe("listener counters", () => {
   test("every counter starts at 0", () => {
@@ -20,6 +27,7 @@ describe("listener counters", () => {
       closedOverloaded: 0,
       closedSysLimit: 0,
       closedOther: 0,
+      discarded: 0,
     });
   });
 

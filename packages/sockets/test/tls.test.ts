@@ -60,7 +60,7 @@ function refusalOf(listener: Listener, options?: ConnectionOptions): Promise<str
 
 /** How the only connection ended. */
 async function detail(): Promise<unknown> {
-  const { reason } = await world.stopped();
+  const { reason } = await world.ended();
   return reason.type === "shutdown" ? reason.detail : reason;
 }
 

@@ -2,27 +2,46 @@ import { execFileSync } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdtempSync } from "node:fs";
 import { type Server, Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryTransport, type MemoryTransportOptions } from "../src/testing/memory-transport.ts";
+import { fastTransport } from "../src/transports/fast.ts";
 import { tcpTransport } from "../src/transports/tcp.ts";
 import { unixTransport } from "../src/transports/unix.ts";
-import type { TransportSocket } from "../src/transport.ts";
+import type { Transport, TransportSocket } from "../src/transport.ts";
 import { SecureSocket } from "../src/transports/secure-socket.ts";
 import { tlsTransport } from "../src/transports/tls.ts";
 import { createAuthority } from "./support/certificates.ts";
 import type { ListenRecorder, Reaction } from "./support/socket-recorder.ts";
 import { transportLaws } from "./support/transport-parity.ts";
-import { echo, pattern, type Subject, World } from "./support/transport-world.ts";
+import { echo, type Pair, pattern, type Subject, World } from "./support/transport-world.ts";
 
-function tcp(): Subject {
+function tcp(transport: Transport = tcpTransport()): Subject {
   return {
-    transport: tcpTransport(),
+    transport,
     beyondBuffers: 16 * 1024 * 1024,
     openHandles: () => process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length,
   };
+}
+
+function fast(): Subject {
+  const transport = fastTransport();
+  if (transport.fallback !== undefined) throw new Error(transport.fallback);
+  return tcp(transport);
+}
+
+interface HandlePrototype {
+  setNoDelay(isOn: boolean): number;
+  setKeepAlive(isOn: boolean, delay: number): number;
+  writeBuffer(): number;
+}
+
+/** That of the handles below Node's sockets. */
+function handlePrototype(): HandlePrototype {
+  const insides = process as unknown as { binding(name: string): { TCP: { prototype: HandlePrototype } } };
+  return insides.binding("tcp_wrap").TCP.prototype;
 }
 
 function pipes(): number {
@@ -61,10 +80,12 @@ function memory(options?: MemoryTransportOptions): Subject {
 }
 
 describe.each([
-  ["tcp", tcp],
+  ["tcp", () => tcp()],
+  ["fast", fast],
   ["unix", unix],
   ["memory", memory],
   ["tls", () => tls(tcp())],
+  ["tls on fast", () => tls(fast())],
   // TLS reads ahead what newer versions of Node hold for a paused reader: more than all that memory would.
   ["tls on memory", () => tls({ ...memory(), beyondBuffers: 1_000_000 })],
   ["memory that cuts everything into small pieces", () => memory({ capacity: 4096, chunk: (bytes) => bytes / 3 })],
@@ -88,6 +109,10 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`accept ${code}`), { code });
 }
 
+function fail(message: string): never {
+  throw new Error(message);
+}
+
 /** What each `data` brought, of the bytes `abcdef` written as three. */
 async function arrivals(options: MemoryTransportOptions): Promise<string[]> {
   const chunks: string[] = [];
@@ -104,11 +129,17 @@ async function arrivals(options: MemoryTransportOptions): Promise<string[]> {
   return chunks;
 }
 
-describe("tcp", () => {
+/** What both transports of TCP ask the system through. */
+const insides = [
+  ["tcp", () => tcp(), Socket.prototype, "write"],
+  ["fast", fast, handlePrototype(), "writeBuffer"],
+] as const;
+
+describe.each(insides)("%s", (_name, create, prototype, write) => {
   let world: World;
 
   beforeEach(() => {
-    world = new World(tcp());
+    world = new World(create());
   });
 
   afterEach(async () => {
@@ -127,15 +158,15 @@ describe("tcp", () => {
   });
 
   test("options are asked of the system, those that stay as they are too", async () => {
-    const noDelay = vi.spyOn(Socket.prototype, "setNoDelay");
-    const keepAlive = vi.spyOn(Socket.prototype, "setKeepAlive");
+    const noDelay = vi.spyOn(prototype, "setNoDelay");
+    const keepAlive = vi.spyOn(prototype, "setKeepAlive");
     const { server } = await world.pair();
     noDelay.mockClear();
     server.setOptions({ noDelay: false, keepAlive: true });
     server.setOptions({ noDelay: true, keepAlive: true });
-    expect([noDelay.mock.calls, keepAlive.mock.calls]).toEqual([
-      [[false], [true]],
-      [[true], [true]],
+    expect([noDelay, keepAlive].map(({ mock }) => mock.calls.map(([isOn]) => isOn))).toEqual([
+      [false, true],
+      [true, true],
     ]);
   });
 
@@ -191,7 +222,190 @@ describe("tcp", () => {
     nodeServer.emit("error", systemError("EPROTO"));
     await world.connect(listener.port);
     await listener.connection(0);
-    expect(listener.log).toEqual(["listening", "accepted"]);
+    expect(listener.log).toEqual(["listening", "acceptFailed", "accepted"]);
+  });
+
+  test("all answers to what one read brings are one write", async () => {
+    const { client, server } = await world.pair({
+      server: (name, recorder, bytes) => {
+        if (name === "data") for (const byte of bytes) recorder.put(Uint8Array.of(byte));
+      },
+    });
+    client.resume();
+    server.resume();
+    client.write("a hundred answers or so");
+    const writes = vi.spyOn(prototype as unknown as Record<string, () => unknown>, write);
+    expect(await client.text(23)).toBe("a hundred answers or so");
+    expect(writes).toHaveBeenCalledOnce();
+  });
+
+  test("what is written while data is handled is sent before the socket is closed now", async () => {
+    const { client, server } = await world.pair({
+      server: (name, recorder) => {
+        if (name !== "data") return;
+        for (const part of ["good", "bye"]) recorder.put(part);
+        recorder.close("now");
+      },
+    });
+    client.resume();
+    server.resume();
+    client.write("?");
+    await client.next("end");
+    expect(client.received.toString()).toBe("goodbye");
+  });
+});
+
+describe.each([
+  ["tcp", () => tcp()],
+  ["unix", unix],
+  ["fast", fast],
+  ["tls on fast", () => tls(fast())],
+])("what is written while data is handled, %s", (_name, create) => {
+  let world: World;
+
+  beforeEach(() => {
+    world = new World(create());
+  });
+
+  afterEach(async () => {
+    await world.dispose();
+  });
+
+  test(
+    "arrives, all of it and in order, however large, and whatever is called after it",
+    { timeout: 20_000 },
+    async () => {
+      const size = fc.oneof(fc.nat(100), fc.nat(100_000));
+      const step = fc.oneof(size, fc.constant("look" as const));
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(step, { maxLength: 20 }),
+          fc.constantFrom("end" as const, "flush" as const),
+          async (steps, end) => {
+            const sizes = steps.filter((next) => next !== "look");
+            const stream = pattern(sizes.reduce((sum, next) => sum + next, 0));
+            const looks: number[] = [];
+            let offset = 0;
+            const { client, server } = await world.pair({
+              server: (name, recorder) => {
+                if (name !== "data") return;
+                for (const next of steps) {
+                  if (next === "look") looks.push(recorder.socket.unsentBytes);
+                  else recorder.put(Buffer.from(stream.subarray(offset, (offset += next))));
+                }
+                if (end === "end") recorder.end();
+                else recorder.close("flush");
+              },
+            });
+            client.resume();
+            server.resume();
+            client.write("?");
+            await client.next("end");
+            expect(client.received.equals(stream)).toBe(true);
+            expect([looks.length, server.socket.bytesSent]).toEqual([steps.length - sizes.length, stream.length]);
+            client.close("flush");
+            await server.next(end === "end" ? "end" : "closed");
+          },
+        ),
+        { numRuns: 15 },
+      );
+    },
+  );
+});
+
+describe.each([
+  ["tcp", () => tcp()],
+  ["unix", unix],
+  ["fast", fast],
+])("what is written while data is handled and is not all taken, %s", (_name, create) => {
+  let world: World;
+  let written = 0;
+
+  const generous: Reaction = (name, recorder) => {
+    if (name !== "data") return;
+    for (let part = 0; part < 4; part += 1) recorder.put(pattern(10_000));
+    written += 40_000;
+  };
+
+  /** A reader that does not read, until its writer notices. */
+  async function pile(react: Reaction): Promise<Pair> {
+    written = 0;
+    const { client, server } = await world.pair({ server: react });
+    server.resume();
+    while (server.log.at(-1) !== "unsent" && !server.isClosed) {
+      client.write(".");
+      await world.settle();
+    }
+    return { client, server };
+  }
+
+  beforeEach(() => {
+    world = new World(create());
+  });
+
+  afterEach(async () => {
+    await world.dispose();
+  });
+
+  test("is told of, and drains", async () => {
+    const { client, server } = await pile(generous);
+    expect(server.socket.unsentBytes).toBeGreaterThan(0);
+    client.resume();
+    await server.next("drain");
+    const expected = Buffer.concat(Array.from({ length: written / 10_000 }, () => pattern(10_000)));
+    expect((await client.bytes(written)).equals(expected)).toBe(true);
+    expect([server.count("unsent"), server.count("drain")]).toEqual([1, 1]);
+  });
+
+  test("is told of and drains although this end has ended meanwhile", async () => {
+    const { client, server } = await pile((name, recorder, bytes) => {
+      generous(name, recorder, bytes);
+      // At the last moment, so that this is what is not taken.
+      if (name === "data" && recorder.socket.unsentBytes > 0) recorder.end();
+    });
+    client.resume();
+    await server.next("drain");
+    await client.next("end");
+    expect(client.receivedBytes).toBe(written);
+    expect(server.count("unsent")).toBe(1);
+  });
+});
+
+describe("fast", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  test("prints nothing when it is made", () => {
+    const warn = vi.spyOn(process, "emitWarning");
+    fastTransport();
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  test.for<[string, () => unknown, RegExp]>([
+    ["keeps its insides to itself", () => fail("Access to this API has been restricted"), /restricted/],
+    ["has other requests", () => ({}), /no WriteWrap/],
+  ])("where Node %s it is the same as tcp, and says why", async ([_how, binding, reason]) => {
+    vi.spyOn(process as unknown as { binding(): unknown }, "binding").mockImplementation(binding);
+    const transport = fastTransport();
+    expect(transport.fallback).toMatch(reason);
+    const world = new World(tcp(transport));
+    const { client, server } = await world.pair({ server: echo });
+    client.resume();
+    server.resume();
+    client.write("hello");
+    expect(await client.text(5)).toBe("hello");
+    await world.dispose();
+  });
+
+  test("what Node says of a connection that was not accepted is told as by tcp", async () => {
+    const world = new World(fast());
+    const [listener, server] = await listenAndReveal(world);
+    const handle = Reflect.get(server, "_handle") as { onconnection(status: number): void };
+    handle.onconnection(-constants.errno.EINVAL);
+    await listener.next("closed");
+    expect(listener.log).toEqual(["listening", "closed"]);
+    await world.dispose();
   });
 });
 

@@ -42,6 +42,11 @@ export abstract class NetListenSocket implements ListenSocket {
   /** Where it listens, asked when it does. */
   protected abstract addressOf(server: Server): Address | undefined;
 
+  /** It listens, and nobody has been accepted yet. */
+  protected opened(_server: Server): void {
+    // Whoever wants to do something about it does.
+  }
+
   /** The address could not be bound. Whether something is done about it, so that it has not failed yet. */
   protected retry(_code: string): boolean {
     return false;
@@ -66,6 +71,7 @@ export abstract class NetListenSocket implements ListenSocket {
 
   #onListening(): void {
     this.#state = "open";
+    this.opened(this.#server);
     const address = this.addressOf(this.#server);
     if (address !== undefined) this.#events.listening(address);
     if (this.#isCloseWanted) this.#shut();
@@ -74,7 +80,9 @@ export abstract class NetListenSocket implements ListenSocket {
   #onError(code: string): void {
     if (this.#state === "opening") {
       if (!this.retry(code)) this.fail(code);
-    } else if (!FAULTS_OF_ONE_CONNECTION.has(code)) {
+    } else if (FAULTS_OF_ONE_CONNECTION.has(code)) {
+      this.#events.acceptFailed?.(code);
+    } else {
       this.#shut();
     }
   }

@@ -1,6 +1,7 @@
 import type { NetConnectOpts, Socket } from "node:net";
 import { descriptors } from "./descriptors.ts";
 import type { Address, SocketEvents, SocketOptions, TransportSocket } from "../transport.ts";
+import { turn, type TurnSocket } from "./turn.ts";
 
 /** Where Node's socket keeps ours, so that its listeners are shared functions and not closures of each connection. */
 const OWNER = Symbol("owner");
@@ -43,7 +44,7 @@ const NOBODY: SocketEvents = {
 };
 
 /** A connection by Node's public `node:net`. */
-export class NetSocket implements TransportSocket {
+export class NetSocket implements TransportSocket, TurnSocket {
   readonly #socket: Socket;
   readonly #ends: Ends | undefined;
   #events = NOBODY;
@@ -89,6 +90,7 @@ export class NetSocket implements TransportSocket {
 
   /** A write that the system took in part counts as a whole until the rest is taken: that is all Node tells. */
   get unsentBytes(): number {
+    turn.flush(this);
     return this.#socket.destroyed ? 0 : this.#socket.writableLength;
   }
 
@@ -121,20 +123,28 @@ export class NetSocket implements TransportSocket {
     const socket = this.#socket;
     if (this.#isEnded || socket.destroyed) return true;
     this.#bytesSent += bytes.length;
+    if (socket.writableLength === 0 && turn.take(this, bytes)) return true;
+    const isSent = this.sendNow(bytes);
+    if (!isSent && !this.#isDrainDue) this.#askForDrain();
+    return isSent;
+  }
+
+  sendNow(bytes: Uint8Array): boolean {
+    const socket = this.#socket;
     // Node's answer is about its high-water mark, and given before it tries to send.
     socket.write(bytes);
-    if (socket.writableLength === 0) return true;
-    if (!this.#isDrainDue) this.#askForDrain();
-    return false;
+    return socket.writableLength === 0;
   }
 
   end(): void {
+    turn.flush(this);
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#socket.end(this.#isDrainDue ? this.#onSent : undefined);
   }
 
   close(how: "flush" | "now" | "reset"): void {
+    turn.flush(this);
     const socket = this.#socket;
     if (socket.destroyed) return;
     this.#isClosing = true;
@@ -162,7 +172,20 @@ export class NetSocket implements TransportSocket {
   onData(bytes: Uint8Array): void {
     if (this.#isClosing) return;
     this.#bytesReceived += bytes.length;
-    this.#events.data(bytes);
+    turn.begin(this);
+    try {
+      this.#events.data(bytes);
+    } finally {
+      turn.end(this);
+    }
+    if (this.#socket.writableLength > 0) this.#tellUnsent();
+  }
+
+  /** What was taken for sent, as it turns out, is not. */
+  #tellUnsent(): void {
+    if (this.#isClosing || this.#isDrainDue || this.#socket.destroyed) return;
+    this.#askForDrain();
+    this.#events.unsent?.();
   }
 
   onEnd(): void {
@@ -191,12 +214,13 @@ export class NetSocket implements TransportSocket {
 
   /**
    * An empty write behind the others tells when they are gone. Node's "drain" event comes only after writes beyond its
-   * high-water mark and not after `end`; a callback with every write would cost each one an allocation and a tick.
+   * high-water mark and not after `end`, which has an event of its own; a callback with every write would cost each one an allocation and a tick.
    */
   #askForDrain(): void {
     this.#isDrainDue = true;
     this.#onSent ??= (error) => this.#sent(error);
-    this.#socket.write(NOTHING, this.#onSent);
+    if (this.#isEnded) this.#socket.once("finish", this.#onSent);
+    else this.#socket.write(NOTHING, this.#onSent);
   }
 
   #sent(error: Error | null | undefined): void {
@@ -221,7 +245,7 @@ export class NetSocket implements TransportSocket {
 /** On a socket for both families the system shows an IPv4 peer as IPv6. */
 const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;
 
-function toAddress(host: string | undefined, port: number | undefined): Address | undefined {
+export function toAddress(host: string | undefined, port: number | undefined): Address | undefined {
   return host === undefined || port === undefined ? undefined : { host: host.replace(MAPPED_IPV4, ""), port };
 }
 

@@ -30,7 +30,8 @@ interface Waiter {
 
 /**
  * TLS over any socket; to its owner a socket like any other, as the parity suite shows. Until `handshake` is called it
- * leaves the socket alone; what is written before its end waits for it.
+ * leaves the socket alone; what is written before its end waits for it. It may be put on a socket in the middle, whose
+ * figures it goes on from: what was written before goes out in plain, and counts as unsent as long as it is.
  *
  * - `close("flush")` sends TLS's own end, and then that of the socket. A peer that ends the socket without that of TLS is
  *   taken to have ended, as Node and Erlang do.
@@ -58,6 +59,8 @@ export class SecureSocket implements TransportSocket {
   #isClosing = false;
   #isDrainDue = false;
   #isRawClosed = false;
+  /** Up to here the socket's bytes were written in plain, and are not all known to be sent. 0: they are. */
+  #plainUpTo: number;
   #isOver = false;
   /** The peer is told why by an alert of TLS, which a reset could overtake. */
   #isRefused = false;
@@ -76,6 +79,10 @@ export class SecureSocket implements TransportSocket {
     this.raw = raw;
     this.handshakeTimeoutMs = handshakeTimeoutMs;
     this.#start = start;
+    this.#bytesReceived = raw.bytesReceived;
+    this.#bytesSent = raw.bytesSent;
+    this.#isDrainDue = raw.unsentBytes > 0;
+    this.#plainUpTo = this.#isDrainDue ? raw.bytesSent : 0;
     raw.setEvents({
       ...NOBODY,
       connected: () => this.rawConnected(),
@@ -91,6 +98,11 @@ export class SecureSocket implements TransportSocket {
   /** The socket underneath, that of a client, is up. */
   protected rawConnected(): void {
     // Accepted sockets are from the start.
+  }
+
+  /** Why TLS has closed the socket in its handshake, which it may not have come to telling yet. */
+  protected get fault(): string | undefined {
+    return undefined;
   }
 
   protected get events(): SocketEvents {
@@ -121,10 +133,11 @@ export class SecureSocket implements TransportSocket {
   handshake(early: readonly Uint8Array[], waiter: Waiter): void {
     this.#waiter = waiter;
     const closed = (code: string | undefined): void => {
-      this.#fail(code);
+      // What TLS has closed by itself, it tells why.
+      if (code !== undefined || !stream.destroyed || this.#isClosing) this.#fail(code);
       this.#rawClosed(code);
     };
-    const stream = new SocketStream(this.raw, closed, early);
+    const stream = new SocketStream(this.raw, { closed, drained: () => this.#plainSent() }, early);
     this.#stream = stream;
     // Node reports on errors of a stream by way of TLS.
     stream.on("error", () => {});
@@ -155,7 +168,14 @@ export class SecureSocket implements TransportSocket {
   get unsentBytes(): number {
     const tls = this.#tls;
     if (this.#isOver || tls?.destroyed === true) return 0;
-    return this.#earlyBytes + (tls === undefined ? 0 : tls.writableLength - this.#handedBytes);
+    const encrypted = tls === undefined ? 0 : tls.writableLength - this.#handedBytes;
+    return this.#plainBytes + this.#earlyBytes + encrypted;
+  }
+
+  /** Those that were written in plain, and that the system does not have yet. */
+  get #plainBytes(): number {
+    if (this.#plainUpTo === 0) return 0;
+    return Math.max(this.#plainUpTo - (this.raw.bytesSent - this.raw.unsentBytes), 0);
   }
 
   get bytesReceived(): number {
@@ -206,6 +226,7 @@ export class SecureSocket implements TransportSocket {
     if (this.#isOver) return;
     this.#isClosing = true;
     const tls = this.#tls;
+    const isPlainUnsent = this.#plainBytes > 0;
     if (how === "flush" && (tls !== undefined || (this.#earlyBytes > 0 && this.#isUnderWay))) {
       this.end();
       this.resume();
@@ -215,6 +236,10 @@ export class SecureSocket implements TransportSocket {
     this.#waiter = undefined;
     this.#early = [];
     this.#earlyBytes = 0;
+    if (how === "flush" && isPlainUnsent) {
+      this.raw.close(how);
+      return;
+    }
     // Without a handshake there is nobody who could read what was written.
     this.raw.close(
       this.#isRefused || how === "flush" ? "now" : tls !== undefined && tls.readableLength > 0 ? "reset" : how,
@@ -236,7 +261,11 @@ export class SecureSocket implements TransportSocket {
       // What is broken off has not ended.
       if (!this.#isClosing && this.#code === undefined) this.#events.end();
     });
-    tls.on("error", (error) => (this.#code ??= codeOf(error)));
+    tls.on("error", (error) => {
+      this.#code ??= codeOf(error);
+      // An alert of the peer breaks it off as well, which Node tells by nothing else.
+      tls.destroy();
+    });
     tls.on("close", () => this.#settle());
     for (const bytes of this.#early.splice(0)) this.#encrypt(tls, bytes);
     this.#earlyBytes = 0;
@@ -277,6 +306,17 @@ export class SecureSocket implements TransportSocket {
     if (this.#writesDone === this.#handedWrite) this.#handedBytes = 0;
     // A socket that was closed reports its lost writes as well.
     if (this.#tls?.destroyed !== false || (error !== undefined && error !== null)) return;
+    this.#tellDrain();
+  }
+
+  /** The socket has handed over all that it had. */
+  #plainSent(): void {
+    if (this.#plainUpTo === 0 || this.#plainBytes > 0) return;
+    this.#plainUpTo = 0;
+    this.#tellDrain();
+  }
+
+  #tellDrain(): void {
     if (!this.#isDrainDue || this.unsentBytes > 0) return;
     this.#isDrainDue = false;
     this.#events.drain();
@@ -284,9 +324,9 @@ export class SecureSocket implements TransportSocket {
 
   #rawClosed(code: string | undefined): void {
     this.#isRawClosed = true;
-    this.#code ??= code;
+    this.#code ??= code ?? this.fault;
     // An orderly end leaves what has been decrypted to be read.
-    if (code !== undefined || this.#isClosing) this.#tls?.destroy();
+    if (code !== undefined || this.#isClosing) (this.#tls ?? this.#stream)?.destroy();
     this.#settle();
   }
 

@@ -1,6 +1,13 @@
 import { Duplex } from "node:stream";
 import type { TransportSocket } from "../transport.ts";
 
+/** What a stream cannot tell of its socket. */
+export interface StreamEvents {
+  closed(code: string | undefined): void;
+  /** Everything has been handed to the system. */
+  drained(): void;
+}
+
 /**
  * A socket as a stream of Node, for Node's TLS to stand on: so it stands on every transport, behind a PROXY header, and in
  * the middle of a connection. What has been read already comes first.
@@ -12,12 +19,13 @@ export class SocketStream extends Duplex {
   /** Bytes that were handed to the socket. */
   bytesOut = 0;
   readonly #socket: TransportSocket;
+  readonly #events: StreamEvents;
   #written: (() => void) | undefined;
 
-  /** @param closed - hears that the socket is gone */
-  constructor(socket: TransportSocket, closed: (code: string | undefined) => void, early: readonly Uint8Array[]) {
+  constructor(socket: TransportSocket, events: StreamEvents, early: readonly Uint8Array[]) {
     super({ allowHalfOpen: true, autoDestroy: false });
     this.#socket = socket;
+    this.#events = events;
     for (const bytes of early) this.push(bytes);
     // Not this object itself: `end` of a stream is what ends its other direction.
     socket.setEvents({
@@ -27,7 +35,7 @@ export class SocketStream extends Duplex {
         if (!this.destroyed) this.push(null);
       },
       drain: () => this.#drain(),
-      closed,
+      closed: (code) => events.closed(code),
     });
   }
 
@@ -59,5 +67,6 @@ export class SocketStream extends Duplex {
     const written = this.#written;
     this.#written = undefined;
     written?.();
+    this.#events.drained();
   }
 }

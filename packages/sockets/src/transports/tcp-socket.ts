@@ -1,4 +1,4 @@
-import { type Server, Socket } from "node:net";
+import { type Server, Socket, type TcpNetConnectOpts } from "node:net";
 import { NetListenSocket } from "./net-listen-socket.ts";
 import { NetSocket } from "./net-socket.ts";
 import type {
@@ -12,20 +12,25 @@ import type {
 
 /** A connection over TCP, as a client. */
 export function connectTcp(options: ConnectOptions, events: SocketEvents): TransportSocket {
-  const { host, port, localHost, noDelay } = options;
+  const [socket, to] = prepareTcp(options);
+  return NetSocket.connect(socket, to, events);
+}
+
+/** A socket of Node's, and where it is to connect to. */
+export function prepareTcp({ host, port, localHost, noDelay }: ConnectOptions): [Socket, TcpNetConnectOpts] {
   const socket = new Socket({ allowHalfOpen: true });
   if (noDelay) socket.setNoDelay(true);
-  const to = localHost === undefined ? { host, port } : { host, port, localAddress: localHost };
-  return NetSocket.connect(socket, to, events);
+  return [socket, localHost === undefined ? { host, port } : { host, port, localAddress: localHost }];
 }
 
 /** A listening socket of TCP. */
 export class TcpListenSocket extends NetListenSocket {
   constructor(options: ListenSocketOptions, events: ListenEvents) {
     super(options, events);
-    const { host, port, backlog } = options;
+    const { host, port, backlog, reusePort = false } = options;
+    const to = { port, backlog, reusePort };
     // Without a host Node tries "::", which takes IPv4 in as well, and then "0.0.0.0".
-    this.bind(host === undefined ? { port, backlog } : { host, port, backlog });
+    this.bind(host === undefined ? to : { ...to, host });
   }
 
   protected toSocket(socket: Socket): TransportSocket {

@@ -2,9 +2,10 @@ import type { Transport } from "../transport.ts";
 import { netTransport } from "./net.ts";
 
 /**
- * TCP by Node's public `node:net`. An address with a path is a unix socket, as with `unixTransport`.
+ * TCP by Node's public `node:net`, which is the default: it rests on nothing that Node may change. `fastTransport` is the
+ * same for less. An address with a path is a unix socket, as with `unixTransport`.
  *
- * What the interface leaves open, and is the same in the in-memory transport and for unix sockets, but for the reset:
+ * What the interface leaves open, and is the same in the fast and the in-memory transport and for unix sockets, but for the reset:
  *
  * - A socket that was never resumed reads nothing, so it hears of its peer's end or reset when it is resumed, or when it
  *   writes. One that was resumed and is paused goes on reading a little ahead: it may hear `end` with no byte before it,

@@ -1,10 +1,11 @@
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from "node:tls";
-import { InvalidOptionError, type OptionIssue } from "../errors.ts";
+import { InvalidOptionError } from "../errors.ts";
 import type { TransportSocket } from "../transport.ts";
 import { codeOf } from "./net-socket.ts";
 import { type HandshakeOutcome, SecureSocket } from "./secure-socket.ts";
 import type { SocketStream } from "./socket-stream.ts";
 import { readFacts } from "./tls-facts.ts";
+import { toNode, withOpenSsl } from "./tls-node.ts";
 import {
   checkIdentity,
   checkTlsOptions,
@@ -85,7 +86,7 @@ function build(options: TlsOptions, path: string): Server {
   if (issues.length > 0) throw new InvalidOptionError(issues);
   const { alpnProtocols, sni, psk, ocsp, handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, ...rest } = options;
   const names = new WeakMap<TLSSocket, string>();
-  const server = attempt(path, () =>
+  const server = withOpenSsl(path, () =>
     createServer({
       minVersion: "TLSv1.2",
       ...toNode(rest),
@@ -126,21 +127,6 @@ function build(options: TlsOptions, path: string): Server {
   return server;
 }
 
-/** What Node calls otherwise, or does not take as it is. */
-function toNode({ cert, key, ca, crl, ...rest }: Partial<TlsOptions>): object {
-  return {
-    ...rest,
-    ...(cert !== undefined && { cert: toText(cert) }),
-    ...(key !== undefined && { key: toText(key) }),
-    ...(ca !== undefined && { ca: [ca].flat().map(toText) }),
-    ...(crl !== undefined && { crl: [crl].flat().map(toText) }),
-  };
-}
-
-function toText(pem: string | Uint8Array): string {
-  return typeof pem === "string" ? pem : Buffer.from(pem).toString();
-}
-
 type SniCallback = (servername: string, choose: (error: Error | null, context?: SecureContext) => void) => void;
 
 function chooseBy(sni: NonNullable<TlsOptions["sni"]>, path: string): SniCallback {
@@ -152,7 +138,7 @@ function chooseBy(sni: NonNullable<TlsOptions["sni"]>, path: string): SniCallbac
     const place = `${path}.sni`;
     const issues = checkIdentity({ ...identity }, place);
     if (issues.length > 0) throw new InvalidOptionError(issues);
-    const context = attempt(place, () => createSecureContext(toNode(identity)));
+    const context = withOpenSsl(place, () => createSecureContext(toNode(identity)));
     contexts.set(identity, context);
     return context;
   };
@@ -184,16 +170,4 @@ function findByName(identities: Readonly<Record<string, TlsIdentity>>, servernam
   const key =
     keys.find((known) => known.toLowerCase() === name) ?? keys.find((known) => known.toLowerCase() === wildcard);
   return key === undefined ? undefined : identities[key];
-}
-
-/** What OpenSSL refuses although it looked right. Its words have no part of a key in them, but they stay out as well. */
-function attempt<Result>(path: string, run: () => Result): Result {
-  try {
-    return run();
-  } catch (error) {
-    const code = error instanceof Error ? codeOf(error) : "unknown";
-    const option = code.includes("CIPHER") ? `${path}.ciphers` : path;
-    const issue: OptionIssue = { option, value: undefined, expected: `accepted by OpenSSL (${code})`, isSecret: true };
-    throw new InvalidOptionError([issue]);
-  }
 }

@@ -113,32 +113,45 @@ export function checkTlsOptions(options: unknown, path = "tls"): readonly Option
   const given = entriesOf(options);
   const values = Object.fromEntries(given);
   const { cert, key, sni, psk } = values;
-  const check = (name: string, isRight: (value: unknown) => boolean, expected: string): readonly OptionIssue[] =>
-    values[name] === undefined || isRight(values[name]) ? [] : [secret(`${path}.${name}`, expected)];
+  const check = checkerOf(values, path);
   const isWithout = cert === undefined && key === undefined && sni === undefined && psk === undefined;
   return [
     ...checkKeys(given, NAMES, path),
     ...(isWithout ? [secret(path, "given cert and key, or sni, or psk")] : []),
     ...(cert === undefined && key === undefined ? [] : checkIdentity(values, path)),
-    ...check("ca", isCertificates, "certificates in PEM"),
-    ...check("crl", isPems, "revocation lists in PEM"),
+    ...checkBothEnds(values, path),
     ...check("requestCert", isFlag, "true or false"),
-    ...check("rejectUnauthorized", isFlag, "true or false"),
-    ...check("alpnProtocols", isProtocols, "an array of names of 1 to 255 bytes"),
     ...checkSni(sni, `${path}.sni`),
     ...checkPsk(psk, `${path}.psk`),
     ...check("ocsp", isFunction, "a function"),
+    ...check("handshakeTimeoutMs", isTimeout, `milliseconds from 1 to ${LONGEST_MS}`),
+  ];
+}
+
+/** Every fault of what a server and a client are told in the same words. */
+export function checkBothEnds(values: Readonly<Record<string, unknown>>, path: string): readonly OptionIssue[] {
+  const check = checkerOf(values, path);
+  return [
+    ...check("ca", isCertificates, "certificates in PEM"),
+    ...check("crl", isPems, "revocation lists in PEM"),
+    ...check("rejectUnauthorized", isFlag, "true or false"),
+    ...check("alpnProtocols", isProtocols, "an array of names of 1 to 255 bytes"),
     ...check("minVersion", isVersion, '"TLSv1.2" or "TLSv1.3"'),
     ...check("maxVersion", isVersion, '"TLSv1.2" or "TLSv1.3"'),
     ...(values["minVersion"] === "TLSv1.3" && values["maxVersion"] === "TLSv1.2"
       ? [secret(`${path}.maxVersion`, "no earlier than minVersion")]
       : []),
     ...check("ciphers", isCipherList, "a cipher list of OpenSSL"),
-    ...check("handshakeTimeoutMs", isTimeout, `milliseconds from 1 to ${LONGEST_MS}`),
   ];
 }
 
-/** Every fault of what a server should say it is. */
+/** Looks at one option, if it is given. */
+function checkerOf(values: Readonly<Record<string, unknown>>, path: string) {
+  return (name: string, isRight: (value: unknown) => boolean, expected: string): readonly OptionIssue[] =>
+    values[name] === undefined || isRight(values[name]) ? [] : [secret(`${path}.${name}`, expected)];
+}
+
+/** Every fault of what a server, or a client, should say it is. */
 export function checkIdentity(values: Readonly<Record<string, unknown>>, path: string): readonly OptionIssue[] {
   const { cert, key, passphrase } = values;
   const certificate = readCertificate(cert);
@@ -185,15 +198,22 @@ function checkPsk(psk: unknown, path: string): readonly OptionIssue[] {
   ];
 }
 
-function secret(option: string, expected: string): OptionIssue {
+/** An issue whose value may be a key in the wrong place. */
+export function secret(option: string, expected: string): OptionIssue {
   return { option, value: undefined, expected, isSecret: true };
 }
 
-function entriesOf(options: object): ReadonlyArray<[string, unknown]> {
+/** What is given; `undefined` is not. */
+export function entriesOf(options: object): ReadonlyArray<[string, unknown]> {
   return Object.entries(options).filter(([, value]) => value !== undefined);
 }
 
-function checkKeys(given: ReadonlyArray<[string, unknown]>, known: readonly string[], path: string): OptionIssue[] {
+/** The names that are none. */
+export function checkKeys(
+  given: ReadonlyArray<[string, unknown]>,
+  known: readonly string[],
+  path: string,
+): OptionIssue[] {
   return given
     .filter(([key]) => !known.includes(key))
     .map(([key]) => unknownOption(`${path}.${key}`, undefined, known));
@@ -255,5 +275,9 @@ function isTimeout(value: unknown): boolean {
 }
 
 function isHostPattern(name: string): boolean {
-  return /^(?:\*\.)?(?:[\w-]{1,63}\.)*[\w-]{1,63}$/u.test(name);
+  return isHostName(name.replace(/^\*\./u, ""));
+}
+
+export function isHostName(name: string): boolean {
+  return /^(?:[\w-]{1,63}\.)*[\w-]{1,63}$/u.test(name);
 }

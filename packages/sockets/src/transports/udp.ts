@@ -3,6 +3,7 @@ import { lookup } from "node:dns";
 import { isIP } from "node:net";
 import type { Address } from "../transport.ts";
 import type {
+  BufferName,
   DatagramEvents,
   DatagramSocket,
   DatagramSocketOptions,
@@ -68,6 +69,18 @@ class UdpDatagramSocket implements DatagramSocket {
       });
     }
     return true;
+  }
+
+  setBuffer(which: BufferName, bytes: number): string | undefined {
+    // One that is not open yet, or not any more, is replaced by one that is bound with it.
+    if (this.#state !== "open") return undefined;
+    try {
+      if (which === "receiveBuffer") this.#socket?.setRecvBufferSize(bytes);
+      else this.#socket?.setSendBufferSize(bytes);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? codeOf(error) : "EUNKNOWN";
+    }
   }
 
   close(): void {

@@ -4,9 +4,19 @@ import type { Address } from "../transport.ts";
  * The line between a UDP listener and the system: for datagrams what `Transport` is for streams. UDP by `node:dgram` and
  * the in-memory network of tests implement it.
  *
- * It is also where DTLS is to be put in. Such a transport makes its handshakes, the cookie exchange included, and keeps
- * the keys, each session under the address of its peer: `received` brings only what was decrypted, `send` encrypts,
- * `ended` tells the end of a session by the peer, `forget` ends one from here. Nothing else of a listener differs.
+ * It is also where DTLS is to be put in, which Node does not have: a transport around `udpTransport()`, given to a listener
+ * as its option `transport`, with a session of some library of DTLS for each address that has finished its handshake:
+ *
+ *   bind        binds the one below, and hands on its `bound`, `failed`, `closed` and `sendFailed`
+ *   received    of the one below: gives the datagram to the session of its sender. Without one: answers the first flight by
+ *               the cookie exchange (RFC 6347, 4.2.1), and keeps nothing for who has not come back with the cookie. What a
+ *               session has decrypted is `received` here, and what it has to say itself, as in a handshake, is sent below
+ *   send        encrypts by the session of the receiver, and sends it below; false when there is none
+ *   ended       when the peer has closed its session (without a code) or broken it (with that of the alert)
+ *   forget      closes the session from here: its peer has been idle, its handler has ended, or the listener closes
+ *   timers      of the handshake's retransmission belong to the library; `close` ends them all
+ *
+ * Nothing else of a listener differs: limits, access rules and counters are about what was decrypted.
  *
  * A transport calls the events it was given, each from the event loop and never from within a call to itself. It knows no
  * actors.
@@ -16,6 +26,9 @@ export interface DatagramTransport {
   /** Opens a socket. `events.bound` or `events.failed` comes first, and exactly one of them. */
   bind(options: DatagramSocketOptions, events: DatagramEvents): DatagramSocket;
 }
+
+/** The buffers that the system keeps for a socket: what is to be read (SO_RCVBUF), and what is to be sent (SO_SNDBUF). */
+export type BufferName = "receiveBuffer" | "sendBuffer";
 
 export interface DatagramSocketOptions {
   /** An address or a name. Absent: all addresses, IPv6 and IPv4. */
@@ -51,6 +64,11 @@ export interface DatagramSocket {
    * the datagram is lost.
    */
   send(bytes: Uint8Array, to: Address): boolean;
+  /**
+   * Gives a buffer of the system another size, in bytes, while the socket is open. Answers the system's code if it refuses;
+   * one that takes another size, as Linux does, has not refused. Absent: the size counts when the next socket is bound.
+   */
+  setBuffer?(which: BufferName, bytes: number): string | undefined;
   /** Nothing is expected from this peer any more: a transport with sessions ends its session. */
   forget?(peer: Address): void;
   /** `closed` follows. Closing twice does nothing. */

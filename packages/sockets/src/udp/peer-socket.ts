@@ -41,6 +41,10 @@ export class PeerSocket implements TransportSocket {
   // — For the socket of the listener —————————————————————————————————————————————————————————————————————————————
 
   /** The connection that stands on it. */
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
   set connection(connection: Connection) {
     this.#connection = connection;
   }

@@ -1,13 +1,26 @@
 import type { System } from "@espalier/actors";
-import { InvalidOptionError } from "../errors.ts";
-import { Listener } from "../listener-handle.ts";
+import type { Connection } from "../connection.ts";
+import { InvalidOptionError, type OptionIssue } from "../errors.ts";
+import { Listener, type ListenerInfo } from "../listener-handle.ts";
 import { createListenerRecord, type ListenerFacts } from "../listener-record.ts";
 import type { ConnectionDefinition } from "../handler.ts";
 import { DatagramStats, type DatagramStatsSnapshot } from "./datagram-stats.ts";
-import type { DatagramTransport } from "./datagram-transport.ts";
-import { toUdpConfig, type UdpOptions } from "./udp-options.ts";
+import type { BufferName, DatagramTransport } from "./datagram-transport.ts";
+import {
+  type CompleteUdpOptions,
+  formatUdpConfig,
+  toUdpConfig,
+  type UdpConfig,
+  type UdpOptions,
+} from "./udp-options.ts";
 import type { UdpRecord } from "./udp-record.ts";
 import { UdpSocket } from "./udp-socket.ts";
+
+/** What {@link UdpListener.info} answers. */
+export interface UdpListenerInfo extends ListenerInfo {
+  readonly options: CompleteUdpOptions;
+  readonly datagrams: DatagramStatsSnapshot;
+}
 
 /**
  * An open UDP listener. Its connections are its peers: those whose handlers live. `stats` tells what became of would-be
@@ -27,10 +40,24 @@ export class UdpListener extends Listener {
     return this.#record.datagramStats.snapshot();
   }
 
+  override get info(): UdpListenerInfo {
+    const { udp, config } = this.#record;
+    return { ...super.info, options: formatUdpConfig(udp, config), datagrams: this.datagrams };
+  }
+
   /**
-   * Changes options, and leaves the others as they are. All are checked before any of them counts. Peers keep
-   * `idleTimeoutMs`, `maxWaiting` and `maxDatagramRate` as they were when they came; the size of the system's buffers counts
-   * from the next `resume` on; everything else counts at once.
+   * The connection of the peer that `identify` knows by this id; undefined when there is none, or none any more. eSockd's
+   * table of its UDP proxy.
+   */
+  connectionById(id: string): Connection | undefined {
+    return this.#record.udp.identify && this.#record.peers.get(id)?.connection;
+  }
+
+  /**
+   * Changes options, and leaves the others as they are. All are checked before any of them counts; if not all can be put
+   * into effect, none is. Peers keep `idleTimeoutMs`, `maxWaiting` and `maxDatagramRate` as they were when they came;
+   * everything else counts at once. So do the sizes of the system's buffers, while one that is not given any more stays as
+   * it is until the next `resume`.
    *
    * @throws InvalidOptionError (`ERR_INVALID_OPTION`) naming every fault
    */
@@ -50,9 +77,28 @@ export class UdpListener extends Listener {
       const expected = "what it was when the listener was opened";
       throw new InvalidOptionError([{ option: "transport", value: udp.transport, expected }]);
     }
+    setBuffers(record, udp);
     Object.assign(record, { udpOptions: options, udp, config: udp.listener });
     record.limits.apply(udp.listener, record.system.now());
   }
+}
+
+const BUFFERS: readonly BufferName[] = ["receiveBuffer", "sendBuffer"];
+
+/** Gives the socket the buffers that have changed, or leaves all as they were. */
+function setBuffers({ socket, udp: before }: UdpRecord, after: UdpConfig): void {
+  const changed = BUFFERS.filter((name) => after[name] !== before[name]);
+  const issues = changed.flatMap((name): OptionIssue[] => {
+    const value = after[name];
+    const code = value === undefined ? undefined : socket?.setBuffer(name, value);
+    return code === undefined ? [] : [{ option: name, value, expected: `a size that the system takes (${code})` }];
+  });
+  if (issues.length === 0) return;
+  for (const name of changed) {
+    const value = before[name];
+    if (value !== undefined) socket?.setBuffer(name, value);
+  }
+  throw new InvalidOptionError(issues);
 }
 
 /** What is known of a UDP listener before it runs. */

@@ -1,11 +1,12 @@
 import * as v from "valibot";
-import type { AccessRule } from "../access-rules.ts";
+import { type AccessRule, formatAccessRules } from "../access-rules.ts";
 import { InvalidOptionError, type OptionIssue } from "../errors.ts";
 import {
   assertObject,
   checkNames,
   type ListenerConfig,
   type ListenerOptions,
+  type OverloadHook,
   RATE,
   rate,
   toListenerConfig,
@@ -36,7 +37,7 @@ export interface HealthCheck {
 /** What may be said about a UDP listener. All of it is optional. Durations are milliseconds and end in `Ms`. */
 export interface UdpOptions extends Pick<
   ListenerOptions,
-  "shutdown" | "idleTimeoutMs" | "socketReadyTimeoutMs" | "paused" | "alarms"
+  "shutdown" | "idleTimeoutMs" | "socketReadyTimeoutMs" | "paused" | "alarms" | "logger"
 > {
   /**
    * How many peers there may be at once, at least 1. Datagrams of others are dropped and counted.
@@ -75,6 +76,15 @@ export interface UdpOptions extends Pick<
    * @defaultValue `"infinity"`
    */
   readonly maxConnectionRate?: RateLimit | "infinity";
+
+  /**
+   * Asked for each datagram that would make a new peer, after the access rules and `maxClients`, whether the program has too
+   * much to do; true drops it and counts it, without using up `maxConnectionRate`. It runs outside all actors and must not
+   * take long. A throw refuses too, and is logged, at most once in a minute. eSockd's `tune_fun`, which it has for TCP.
+   *
+   * @defaultValue false: nobody is asked.
+   */
+  readonly overload?: OverloadHook | false;
 
   /**
    * How many datagrams may come from each peer. One more is dropped and counted.
@@ -137,6 +147,17 @@ export interface UdpConfig {
   readonly transport: DatagramTransport | undefined;
 }
 
+/** Options without a default: what is not given is not there. */
+type Absent = "healthCheck" | "identify" | "receiveBuffer" | "sendBuffer";
+
+/**
+ * {@link UdpOptions} with the defaults of what was not given; the transport is told apart, by its name, and the logger is
+ * nothing that could be printed.
+ */
+export type CompleteUdpOptions = Required<Omit<UdpOptions, Absent | "transport" | "logger">> & {
+  readonly [Name in Absent]: UdpOptions[Name] | undefined;
+};
+
 /** Those that mean the same for all listeners, and are checked with the others' schema. */
 const SHARED: readonly string[] = [
   "maxClients",
@@ -148,6 +169,8 @@ const SHARED: readonly string[] = [
   "alarms",
   "maxConnectionRate",
   "maxPacketSize",
+  "overload",
+  "logger",
 ];
 
 const LARGEST_BUFFER = 2_147_483_647;
@@ -193,6 +216,30 @@ export function toUdpConfig(options: UdpOptions = {}): UdpConfig {
     receiveBuffer,
     sendBuffer,
     transport,
+  };
+}
+
+/**
+ * The options as they may be shown, under the names that they were given by.
+ *
+ * @param shared - those that mean the same for all listeners, as they are now
+ */
+export function formatUdpConfig(udp: UdpConfig, shared: ListenerConfig): CompleteUdpOptions {
+  const { listener: _atFirst, transport: _named, ...own } = udp;
+  const { maxClients, shutdown, idleTimeoutMs, socketReadyTimeoutMs, paused, alarms } = shared;
+  const { maxConnectionRate, maxPacketSize, overload, accessRules } = shared;
+  return {
+    ...own,
+    maxClients,
+    shutdown,
+    idleTimeoutMs,
+    socketReadyTimeoutMs,
+    paused,
+    alarms,
+    maxConnectionRate,
+    maxPacketSize,
+    overload,
+    accessRules: formatAccessRules(accessRules),
   };
 }
 

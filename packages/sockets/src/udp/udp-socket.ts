@@ -5,39 +5,45 @@ import { StartConnection } from "../connection-supervisor.ts";
 import { formatAddress } from "../listen-on.ts";
 import type { OpenSocket } from "../listener-record.ts";
 import type { ListeningEvent } from "../listening-socket.ts";
+import { announceClose } from "../listener-news.ts";
+import { Overload } from "../overload.ts";
+import { RareWarning } from "../rare-warning.ts";
+import { Refusals } from "../refusals.ts";
 import type { ListenerCounter } from "../stats.ts";
 import type { Address } from "../transport.ts";
-import type { DatagramEvents, DatagramSocket } from "./datagram-transport.ts";
+import type { BufferName, DatagramEvents, DatagramSocket } from "./datagram-transport.ts";
 import { PeerSocket } from "./peer-socket.ts";
 import type { Identified } from "./udp-options.ts";
 import type { UdpRecord } from "./udp-record.ts";
-
-/** How often the log says that `identify` throws. */
-const WARN_EVERY_MS = 60_000;
 
 /**
  * The socket that all peers of a listener share, owned by the listener. It finds the peer of each datagram, and has a
  * handler started for a new one, in this order:
  *
  *   size ▶ health check ▶ identify ▶ a peer that is known ▶ its rate ▶ its handler, or its queue
- *                                  └ a new one ▶ access ▶ maxClients ▶ rate of new peers ▶ connection_sup
+ *                                  └ a new one ▶ access ▶ maxClients ▶ overload ▶ rate of new peers ▶ connection_sup
  */
 export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
   readonly kind = "udpSocket";
   readonly #record: UdpRecord;
   readonly #listener: Process;
   readonly #socket: DatagramSocket;
+  readonly #overload: Overload;
+  readonly #refusals: Refusals;
+  readonly #warning: RareWarning;
   /** For peers whose handler could not be started because the supervisor died: they are counted like any refusal. */
   readonly #loss = { bury: ({ peername }: Connection) => this.#refuse(peername, "closedOther") };
   /** The listener is told to end, and the peers are given time: there are to be no new ones. */
   #isRetired = false;
   #isReleased = false;
-  #nextWarning = -Infinity;
 
   constructor(record: UdpRecord, listener: Process) {
     super();
     this.#record = record;
     this.#listener = listener;
+    this.#overload = new Overload(record, listener);
+    this.#refusals = new Refusals(listener, record);
+    this.#warning = new RareWarning(listener);
     const { host } = record.listenOn;
     const { receiveBuffer, sendBuffer } = record.udp;
     const options = {
@@ -72,7 +78,11 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
 
   release(): void {
     this.#isReleased = true;
-    if (this.#record.socket === this) this.#record.socket = undefined;
+    this.#refusals.end();
+    if (this.#record.socket === this) {
+      this.#record.socket = undefined;
+      announceClose(this.#record);
+    }
     this.#socket.close();
   }
 
@@ -90,6 +100,11 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
   /** Behind one address there may be several peers when they are known by something else. */
   forget(peer: Address): void {
     if (this.#record.udp.identify === undefined) this.#socket.forget?.(peer);
+  }
+
+  /** Answers the system's code if it refuses the size. A transport without buffers has nothing to refuse. */
+  setBuffer(which: BufferName, bytes: number): string | undefined {
+    return this.#socket.setBuffer?.(which, bytes);
   }
 
   // — From the transport —————————————————————————————————————————————————————————————————————————————————————————
@@ -168,7 +183,7 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
       return typeof found === "string" ? { id: found, data: bytes } : found;
     } catch (error) {
       // A stranger's datagram, for which nobody else is to pay: not the peers, and not the program.
-      this.#warn(`identify has thrown ${String(error)}`);
+      this.#warning.warn(`${this.#record.id}: identify has thrown ${String(error)}`);
       return undefined;
     }
   }
@@ -199,6 +214,10 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
     } else if (config.maxClients !== "infinity" && peers.size >= config.maxClients) {
       datagramStats.count("refused");
       this.#refuse(from, "closedMaxLimit");
+    } else if (this.#overload.refuses(from, 0)) {
+      // Before the rate: it is not to cost others their place.
+      datagramStats.count("refused");
+      this.#refuse(from, "closedOverloaded");
     } else if (!limits.admit(system.now())) {
       datagramStats.count("refused");
       this.#refuse(from, "closedRateLimited");
@@ -226,16 +245,7 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
   }
 
   #refuse(peer: Address, counter: ListenerCounter): undefined {
-    const { id, stats } = this.#record;
-    stats.increment(counter);
-    if (this.#listener.isTraced) this.#listener.observe("connectionRefused", { listener: id, peer, counter });
-  }
-
-  #warn(text: string): void {
-    const now = this.#record.system.now();
-    if (now < this.#nextWarning) return;
-    this.#nextWarning = now + WARN_EVERY_MS;
-    this.#listener.warn(`${this.#record.id}: ${text}`);
+    this.#refusals.add(peer, counter);
   }
 
   #tell(event: ListeningEvent): void {

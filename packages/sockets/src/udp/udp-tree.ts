@@ -1,6 +1,7 @@
 import type { Behaviour, Definition, ExitReason, Process, Progress } from "@espalier/actors";
 import { child, type ChildSpec, defineSupervisor, type SupervisorRef } from "@espalier/supervisor";
 import { listener } from "../listener.ts";
+import { listenerLogger } from "../listener-logger.ts";
 import { connectionSupervisorSpec, listenerFlags, listenerSupervisorId } from "../tree.ts";
 import type { UdpRecord } from "./udp-record.ts";
 
@@ -14,7 +15,8 @@ import type { UdpRecord } from "./udp-record.ts";
 
 /** One UDP listener; transient, as those of TCP. */
 export function udpListenerChildSpec(record: UdpRecord): ChildSpec {
-  return { id: listenerSupervisorId(record.id), start: child(udpListenerTree(record)), restart: "transient" };
+  const start = child(udpListenerTree(record), undefined, { logger: listenerLogger(record) });
+  return { id: listenerSupervisorId(record.id), start, restart: "transient" };
 }
 
 function udpListenerTree(record: UdpRecord): Definition<void, SupervisorRef> {

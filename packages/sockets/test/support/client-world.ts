@@ -11,7 +11,8 @@ import type {
 } from "@espalier/sockets";
 import { afterEach } from "vitest";
 import type { ConnectionDefinition } from "../../src/handler.ts";
-import { type EventOf, useWorld, world, type WorldOptions } from "./server-world.ts";
+import { useWorld, world, type WorldOptions } from "./server-world.ts";
+import type { EventOf } from "./world.ts";
 
 /** A transport as one client sees it: a test looks at what it has asked for, and holds connections back. */
 export interface Tap {

@@ -9,7 +9,7 @@ import {
 } from "@espalier/sockets";
 import { type AnyStateMachine, setup } from "xstate";
 import type { ConnectionDefinition } from "../../src/handler.ts";
-import { world } from "./server-world.ts";
+import { anyWorld } from "./world.ts";
 
 /** Sends back each packet. */
 export const echo: AnyStateMachine = packetMachine({ onData: (connection, data) => void connection.send(data) });
@@ -105,6 +105,8 @@ export interface Puppetry {
   readonly puppets: readonly Puppet[];
   /** The only one, once it has its socket. */
   readonly one: () => Promise<Puppet>;
+  /** That of the connection which came as number `index`, once it has been told so much. */
+  readonly hears: (index: number, count: number) => Promise<Puppet>;
 }
 
 export function puppetry(options: PuppetOptions = {}): Puppetry {
@@ -116,7 +118,7 @@ export function puppetry(options: PuppetOptions = {}): Puppetry {
     init({ connection }, self) {
       const puppet: Puppet = { self, connection, heard: [] };
       puppets.push(puppet);
-      world.changed();
+      anyWorld?.changed();
       const rest = init?.(puppet);
       return rest instanceof Promise ? rest.then(() => ok(puppet)) : ok(puppet);
     },
@@ -129,7 +131,7 @@ export function puppetry(options: PuppetOptions = {}): Puppetry {
         puppet.heard.push(describeEvent(told as ConnectionEvent));
         react?.(told as ConnectionEvent, puppet);
       }
-      world.changed();
+      anyWorld?.changed();
       return noreply(puppet);
     },
     formatStatus: ({ heard }) => heard,
@@ -138,8 +140,12 @@ export function puppetry(options: PuppetOptions = {}): Puppetry {
     handler,
     puppets,
     one: async () => {
-      await world.until(() => puppets[0]?.heard.includes("socketReady") === true);
+      await anyWorld?.until(() => puppets[0]?.heard.includes("socketReady") === true);
       return puppets[0] as Puppet;
+    },
+    hears: async (index, count) => {
+      await anyWorld?.until(() => (puppets[index]?.heard.length ?? 0) >= count);
+      return puppets[index] as Puppet;
     },
   };
 }

@@ -1,15 +1,5 @@
-import {
-  createSystem,
-  type Logger,
-  nodeHost,
-  type Pid,
-  silentLogger,
-  type System,
-  type TraceEvent,
-} from "@espalier/actors";
-import { ManualClock, residue } from "@espalier/actors/testing";
+import type { Pid } from "@espalier/actors";
 import { type Listener, type ListenerOptions, type ListenOn, type Sockets, startSockets } from "@espalier/sockets";
-import { afterEach, beforeEach } from "vitest";
 import type { ConnectionDefinition } from "../../src/handler.ts";
 import {
   memoryTransport,
@@ -19,10 +9,16 @@ import {
 import type { ListenEvents, ListenSocket, ListenSocketOptions, SocketOptions, Transport } from "../../src/transport.ts";
 import { tcpTransport } from "../../src/transports/tcp.ts";
 import { type Reaction, SocketRecorder } from "./socket-recorder.ts";
+import { type EventOf, handlesOf, useWorldOf, World } from "./world.ts";
+
+/** So often is looked whether all connections have been accepted. */
+const MOST_ROUNDS = 1000;
 
 /** What a world may be given in place of its own. */
 export interface WorldOptions {
   readonly memory?: MemoryTransportOptions;
+  /** Makes the transport of servers and clients of the one underneath. */
+  readonly over?: (bare: Transport) => Transport;
 }
 
 export interface ConnectOptions {
@@ -45,26 +41,11 @@ export interface OpenOptions extends ListenerOptions {
   readonly on?: ListenOn;
 }
 
-/** The events of one type, of all that a program can see. */
-export type EventOf<Type extends TraceEvent["type"]> = Extract<TraceEvent, { readonly type: Type }>;
-
-/**
- * A socket server with clients in the same process, on either transport. `dispose` takes it all down and looks whether
- * every law was kept that holds in every test.
- */
-export class ServerWorld {
-  readonly system: System;
+/** A socket server with clients in the same process, on either transport. */
+export class ServerWorld extends World {
   readonly transport: Transport;
   /** The transport for servers: what they accept is counted. */
   readonly watched: Transport;
-  /** Time that stands still; with real sockets it is real. */
-  readonly clock: ManualClock | undefined;
-  /** What the log has of level warn and error. A test takes out what it expects; the rest fails it. */
-  readonly logged: string[] = [];
-  /** What the log has of level info. */
-  readonly told: string[] = [];
-  readonly events: TraceEvent[] = [];
-  readonly listeners: Listener[] = [];
   readonly clients: SocketRecorder[] = [];
   /** What the server asked of the transport, each time that it listened. */
   readonly listenedOn: ListenSocketOptions[] = [];
@@ -76,21 +57,14 @@ export class ServerWorld {
   readonly socketOptions: SocketOptions[] = [];
   readonly #memory: MemoryTransport | undefined;
   readonly #ports = new Map<SocketRecorder, number | undefined>();
-  readonly #waiting = new Set<() => void>();
-  readonly #handlesBefore: number;
-  #sockets: Sockets | undefined;
+  readonly #handlesBefore = handlesOf("TCP");
   #barrier: Promise<SocketRecorder> | undefined;
 
   constructor(kind: "memory" | "tcp", options: WorldOptions = {}) {
-    const note = (level: string) => (_fields: object, text: string) => {
-      this.logged.push(`${level} ${text}`);
-      this.changed();
-    };
-    const info = (_fields: object, text: string) => void this.told.push(text);
-    const logger: Logger = { ...silentLogger, info, warn: note("warn"), error: note("error") };
-    this.clock = kind === "memory" ? new ManualClock({ logger }) : undefined;
+    super(kind === "memory");
     this.#memory = kind === "memory" ? memoryTransport(options.memory) : undefined;
-    this.transport = this.#memory ?? tcpTransport();
+    const bare = this.#memory ?? tcpTransport();
+    this.transport = options.over?.(bare) ?? bare;
     const { transport } = this;
     this.watched = {
       name: transport.name,
@@ -98,6 +72,8 @@ export class ServerWorld {
         return transport.hasRoom;
       },
       ...(transport.mostSockets !== undefined && { mostSockets: transport.mostSockets }),
+      ...(transport.canReusePort !== undefined && { canReusePort: transport.canReusePort }),
+      ...(transport.reusePortNeeds !== undefined && { reusePortNeeds: transport.reusePortNeeds }),
       connect: (to, events) => transport.connect(to, events),
       listen: (on, events) => {
         this.listenedOn.push(on);
@@ -106,15 +82,6 @@ export class ServerWorld {
         return socket;
       },
     };
-    this.#handlesBefore = tcpHandles();
-    this.system = createSystem({ host: this.clock ?? nodeHost({ logger }) });
-    this.system.trace(
-      (event) => {
-        this.events.push(event);
-        this.changed();
-      },
-      { detail: "life" },
-    );
   }
 
   get memory(): MemoryTransport {
@@ -122,19 +89,8 @@ export class ServerWorld {
     return this.#memory;
   }
 
-  get manual(): ManualClock {
-    if (this.clock === undefined) throw new Error("time is real in this world");
-    return this.clock;
-  }
-
-  get sockets(): Sockets {
-    if (this.#sockets === undefined) throw new Error("the server is not started");
-    return this.#sockets;
-  }
-
-  async start(): Promise<this> {
-    this.#sockets = await startSockets(this.system, { transport: this.watched });
-    return this;
+  protected startSockets(): Promise<Sockets> {
+    return startSockets(this.system, { transport: this.watched });
   }
 
   #counting(events: ListenEvents): ListenEvents {
@@ -142,6 +98,7 @@ export class ServerWorld {
       listening: (address) => events.listening(address),
       failed: (code) => events.failed(code),
       closed: () => events.closed(),
+      acceptFailed: (code) => events.acceptFailed?.(code),
       accepted: (socket) => {
         this.accepted += 1;
         const setOptions = socket.setOptions.bind(socket);
@@ -195,34 +152,12 @@ export class ServerWorld {
   async connectMany(to: Listener, count: number, options: ConnectOptions = {}): Promise<readonly SocketRecorder[]> {
     const before = to.stats.accepted;
     const clients = Array.from({ length: count }, () => this.startConnecting(to, options));
-    await this.until(() => to.stats.accepted === before + count);
+    // Nobody is told of those from whom a header or a handshake is expected first.
+    for (let round = 0; to.stats.accepted < before + count; round += 1) {
+      if (round === MOST_ROUNDS) throw new Error(`${to.stats.accepted - before} of ${count} connections were accepted`);
+      await this.settle();
+    }
     return clients;
-  }
-
-  /** Something that conditions may be about has changed. */
-  changed(): void {
-    for (const look of this.#waiting) look();
-  }
-
-  /** Waits for events until the condition holds. */
-  until(condition: () => boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const look = (): void => {
-        try {
-          if (!condition()) return;
-          resolve();
-        } catch (error) {
-          reject(error);
-        }
-        this.#waiting.delete(look);
-      };
-      this.#waiting.add(look);
-      look();
-    });
-  }
-
-  of<Type extends TraceEvent["type"]>(type: Type): ReadonlyArray<EventOf<Type>> {
-    return this.events.filter((event): event is EventOf<Type> => event.type === type);
   }
 
   /**
@@ -270,15 +205,7 @@ export class ServerWorld {
     return this.connect(port);
   }
 
-  /** A child of the listener's supervisor. */
-  pidOf(listener: Listener, id: "connection_sup" | "listener" | "acceptor_sup"): Pid {
-    const path = `sockets/listener_sup:${listener.id}/${id}`;
-    const found = this.system.inspect().processes.findLast((process) => process.path === path);
-    if (found === undefined) throw new Error(`there is no ${path}`);
-    return found.pid;
-  }
-
-  /** The only connection, once it has ended. */
+  /** The only connection, once it has ended, after its handler had the socket. */
   async stopped(): Promise<EventOf<"connectionStopped">> {
     await this.until(() => this.of("connectionStopped").length === 1);
     const [stop] = this.of("connectionStopped");
@@ -294,60 +221,21 @@ export class ServerWorld {
     await this.settle();
   }
 
-  async dispose(): Promise<void> {
+  protected async closeClients(): Promise<void> {
     for (const client of this.clients) client.close("now");
     for (const client of this.clients) await client.until(() => client.isClosed);
-    const stopped = this.system.shutdown();
-    await this.clock?.advance(60_000);
-    await stopped;
-    await untilPolled(() => this.#openHandles() === 0);
-    const faults = [...this.#leaks(), ...this.#imbalances(), ...this.logged];
-    for (const client of this.clients) faults.push(...client.faults);
-    if (faults.length > 0) throw new Error(faults.join("\n"));
   }
 
-  #openHandles(): number {
-    if (this.#memory === undefined) return tcpHandles() - this.#handlesBefore;
+  protected openHandles(): number {
+    if (this.#memory === undefined) return handlesOf("TCP") - this.#handlesBefore;
     return this.#memory.openSockets + this.#memory.openListeners;
   }
 
-  #leaks(): string[] {
-    const { actors, names, resources, timers, tasks } = residue(this.system);
-    const armed = this.clock?.timers ?? 0;
-    return [
-      ...[...actors, ...names, ...resources].map((leak) => `left: ${leak}`),
-      ...(timers + armed > 0 ? [`left: ${timers} timers, ${armed} of the host`] : []),
-      ...(tasks > 0 ? [`left: ${tasks} tasks`] : []),
-    ];
-  }
-
-  /** What must add up at the end of every test. */
-  #imbalances(): string[] {
-    const faults: string[] = [];
-    const stops = new Map<string, number>();
-    for (const { connection } of this.of("connectionStopped")) stops.set(connection, (stops.get(connection) ?? 0) + 1);
-    const starts = this.of("connectionStarted");
-    for (const { connection } of starts) {
-      const count = stops.get(connection) ?? 0;
-      if (count !== 1) faults.push(`connection ${connection} was started once and stopped ${count} times`);
-    }
-    if (stops.size > starts.length) faults.push(`${starts.length} connections started, ${stops.size} stopped`);
+  protected imbalances(): readonly string[] {
+    const faults = this.clients.flatMap((client) => client.faults);
     const counted = this.listeners.flatMap(({ stats }) => Object.values(stats)).reduce((sum, count) => sum + count, 0);
-    if (counted !== this.accepted) faults.push(`${this.accepted} sockets accepted, ${counted} counted`);
-    const ends = this.listeners.flatMap(({ shutdownCounts }) => Object.values(shutdownCounts));
-    const ended = ends.reduce((sum, count) => sum + count, 0);
-    if (ended !== starts.length) faults.push(`${starts.length} connections started, ${ended} ends counted`);
-    return faults;
+    return counted === this.accepted ? faults : [...faults, `${this.accepted} sockets accepted, ${counted} counted`];
   }
-}
-
-function tcpHandles(): number {
-  return process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length;
-}
-
-/** The one poll, for what the system tells nobody: that descriptors are gone. */
-async function untilPolled(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The world of the test that runs. */
@@ -355,10 +243,10 @@ export let world: ServerWorld;
 
 /** Gives each test of this block a world of its own, and looks behind it. */
 export function useWorld(transport: "memory" | "tcp", options: WorldOptions = {}): void {
-  beforeEach(async () => {
-    world = await new ServerWorld(transport, options).start();
-  });
-  afterEach(() => world.dispose());
+  useWorldOf(
+    () => new ServerWorld(transport, options),
+    (its) => (world = its),
+  );
 }
 
 /** For laws of all transports: `describe.each(transports)("%s", (transport) => { useWorld(transport); … })`. */

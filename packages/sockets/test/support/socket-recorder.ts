@@ -82,7 +82,7 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Keeps everything that happens on one socket, and lets a test wait for it. */
 export class SocketRecorder {
-  readonly events: SocketEvents;
+  readonly events: Required<SocketEvents>;
   readonly #log = new Log<SocketEventName>("closed");
   readonly #react: Reaction | undefined;
   readonly #received: Buffer[] = [];
@@ -99,6 +99,10 @@ export class SocketRecorder {
       data: (bytes) => this.#data(bytes),
       end: () => this.#record("end"),
       drain: () => this.#drain(),
+      unsent: () => {
+        this.#isDrainDue = true;
+        this.#record("unsent");
+      },
       closed: (code) => {
         this.#code = code;
         this.#record("closed");
@@ -175,10 +179,16 @@ export class SocketRecorder {
   }
 
   write(data: string | Uint8Array): boolean {
+    const isAllSent = this.put(data);
+    if (isAllSent !== (this.socket.unsentBytes === 0)) this.#log.faults.push(`write answered ${isAllSent}`);
+    return isAllSent;
+  }
+
+  /** Writes, and does not look whether it is unsent, which would have it sent. */
+  put(data: string | Uint8Array): boolean {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     const isAllSent = calling(() => this.socket.write(bytes));
     if (!isAllSent) this.#isDrainDue = true;
-    if (isAllSent !== (this.socket.unsentBytes === 0)) this.#log.faults.push(`write answered ${isAllSent}`);
     return isAllSent;
   }
 
@@ -239,6 +249,7 @@ export class ListenRecorder {
         this.accepted.push(recorder);
         this.#record("accepted");
       },
+      acceptFailed: () => this.#record("acceptFailed"),
       closed: () => this.#record("closed"),
     };
   }

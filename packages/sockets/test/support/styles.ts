@@ -20,7 +20,7 @@ function respond(connection: Connection, line: Uint8Array): void {
   connection.send(text);
 }
 
-function endOf(event: Exclude<ConnectionEvent, { type: "socketReady" | "data" | "shutdown" }>) {
+function endOf(event: Exclude<ConnectionEvent, { type: "socketReady" | "secured" | "data" | "shutdown" }>) {
   if (event.type === "closed") return shutdown("peerClosed");
   return shutdown(event.type === "timeout" ? "idleTimeout" : event.reason);
 }

@@ -507,7 +507,8 @@ export function transportLaws(subject: Subject): void {
       server.end();
       expect([await client.next("closed"), await server.next("closed")]).toEqual([undefined, undefined]);
       expect(client.log.slice(-2)).toEqual(["end", "closed"]);
-      expect(server.log.slice(-2)).toEqual(["end", "closed"]);
+      // Had the system not taken the answer at once, it would say when it did.
+      expect(server.log.filter((name) => name !== "drain").slice(-2)).toEqual(["end", "closed"]);
     });
 
     test("whoever has ended writes nothing more, and ending twice is ending once", async () => {

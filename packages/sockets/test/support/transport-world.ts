@@ -16,8 +16,15 @@ export interface Subject {
   readonly isUp?: (socket: TransportSocket) => boolean;
   /** Whether a socket that was never resumed has read nothing. @defaultValue true */
   readonly isStill?: boolean;
+  /** Time in which the transport lives if it passes only when it is told to. Absent: it passes by itself. */
+  readonly time?: SimulatedTime;
   /** Connections and listening sockets that still exist underneath, however their owners see it. */
   openHandles(): number;
+}
+
+export interface SimulatedTime {
+  /** The next thing happens; false: there is none. */
+  pass(): boolean;
 }
 
 export interface Pair {
@@ -48,9 +55,19 @@ export class World {
   readonly #listeners: ListenRecorder[] = [];
   readonly #clients: SocketRecorder[] = [];
   #barrier: Promise<SocketRecorder> | undefined;
+  #isDisposed = false;
 
   constructor(subject: Subject) {
     this.#subject = subject;
+    if (subject.time !== undefined) void this.#live(subject.time);
+  }
+
+  /** One thing after the other happens, with all that a test makes of it, as long as there is a test. */
+  async #live(time: SimulatedTime): Promise<void> {
+    while (!this.#isDisposed) {
+      time.pass();
+      await turn();
+    }
   }
 
   /** Without waiting for the outcome. */
@@ -112,9 +129,15 @@ export class World {
 
   /**
    * Everything that was under way has arrived: a few bytes went round on a connection of their own, several times, behind
-   * everything else.
+   * everything else. In simulated time: nothing is left that could happen.
    */
   async settle(): Promise<void> {
+    const { time } = this.#subject;
+    if (time !== undefined) {
+      do await turn();
+      while (time.pass());
+      return;
+    }
     this.#barrier ??= this.#openBarrier();
     const barrier = await this.#barrier;
     for (let round = 0; round < 5; round += 1) {
@@ -125,6 +148,14 @@ export class World {
   }
 
   async dispose(): Promise<void> {
+    try {
+      await this.#close();
+    } finally {
+      this.#isDisposed = true;
+    }
+  }
+
+  async #close(): Promise<void> {
     const accepted = (): SocketRecorder[] => this.#listeners.flatMap((listener) => listener.accepted);
     for (const listener of this.#listeners) listener.close();
     for (const listener of this.#listeners) if (!listener.isOver) await listener.next("closed");
@@ -158,7 +189,11 @@ function outcomeFaults(listener: ListenRecorder): string[] {
 
 /** The one poll, for what the system tells nobody: that descriptors are gone, or what only one end is told. */
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  while (!condition()) await turn();
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(() => resolve()));
 }
 
 /** Bytes that are wrong when one is lost, doubled or moved. */

@@ -194,6 +194,26 @@ describe("udp", () => {
     expect((await one.has(2))[1]).toContain("received back");
   });
 
+  test("a buffer that is made larger while the socket is open keeps what it would have dropped", async () => {
+    const [one, other] = [await bind(), await bind()];
+    const flood = async (round: number): Promise<number> => {
+      const before = other.log.length;
+      for (let count = 0; count < 50; count += 1) one.send(Buffer.alloc(1000, "x"), other.address);
+      // When one has been read there is room for another.
+      await other.has(before + 1);
+      one.send(`end ${round}`, other.address);
+      const isOver = (): boolean => other.log.at(-1)?.includes(`end ${round}`) === true;
+      while (!isOver()) await other.has(other.log.length + 1);
+      return other.log.length - before - 1;
+    };
+    expect(other.socket.setBuffer?.("receiveBuffer", 1)).toBeUndefined();
+    expect(await flood(1)).toBeLessThan(50);
+    expect(other.socket.setBuffer?.("receiveBuffer", 200_000)).toBeUndefined();
+    expect(await flood(2)).toBe(50);
+    other.close();
+    expect(other.socket.setBuffer?.("sendBuffer", 1)).toBeUndefined();
+  });
+
   test("buffers of any size are taken", async () => {
     const log: string[] = [];
     await new Promise<void>((resolve) => {

@@ -1,7 +1,7 @@
 import type { Identify } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
-import { echo } from "../support/handlers.ts";
-import { puppetry, transports, useUdpWorld, world } from "../support/udp-world.ts";
+import { echo, puppetry } from "../support/handlers.ts";
+import { transports, useUdpWorld, world } from "../support/udp-world.ts";
 
 /** The first byte is the id, the rest is the handler's. `!` makes it throw, `?` is nobody's. */
 const byFirst: Identify = (datagram) => {

@@ -1,7 +1,7 @@
 import type { UdpListener } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
-import { echo, ignorant } from "../support/handlers.ts";
-import { type DatagramClient, puppetry, transports, useUdpWorld, world } from "../support/udp-world.ts";
+import { echo, ignorant, puppetry } from "../support/handlers.ts";
+import { type DatagramClient, transports, useUdpWorld, world } from "../support/udp-world.ts";
 
 /** So many datagrams, each with its number. */
 function numbered(count: number, from = 1): string[] {

@@ -14,8 +14,8 @@ import {
 } from "@espalier/sockets";
 import { restartChild, type SupervisorRef, terminateChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { echo, ignorant, polite } from "../support/handlers.ts";
-import { puppetry, transports, useUdpWorld, world } from "../support/udp-world.ts";
+import { echo, ignorant, polite, puppetry } from "../support/handlers.ts";
+import { transports, useUdpWorld, world } from "../support/udp-world.ts";
 
 /** An echo with `gen_server`'s callbacks. */
 const echoServer = defineServer<{ args: ConnectionInput; state: Connection; info: ConnectionEvent }>({

@@ -51,6 +51,7 @@ describe("refused", () => {
     [{ receiveBuffer: 0 }, "receiveBuffer"],
     [{ sendBuffer: 1.5 }, "sendBuffer"],
     [{ transport: {} }, "transport"],
+    [{ logger: {} }, "logger"],
     [{ acceptors: 4 }, "acceptors"],
     [{ packet: "line" }, "packet"],
   ])("%o", (options, option) => {

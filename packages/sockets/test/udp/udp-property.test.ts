@@ -2,7 +2,8 @@ import { shutdown } from "@espalier/actors";
 import { packetMachine, type UdpListener, type UdpOptions } from "@espalier/sockets";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { puppetry, transports, UdpWorld, useUdpWorld, world } from "../support/udp-world.ts";
+import { puppetry } from "../support/handlers.ts";
+import { transports, UdpWorld, useUdpWorld, world } from "../support/udp-world.ts";
 
 const PEERS = 4;
 
@@ -156,7 +157,7 @@ test("limits, crashes, lost sockets: handlers hear exactly what the rules say", 
 /** Plays it against a server, tells the model, and answers what the handlers have heard. */
 async function play(options: Limits, all: readonly Step[], model: Model) {
   const own = await new UdpWorld("memory").start();
-  const { handler, puppets } = puppetry({ isQuiet: true });
+  const { handler, puppets } = puppetry();
   const listener: UdpListener = await own.open(handler, { ...options, healthCheck: undefined as never });
   const clients = await Promise.all(Array.from({ length: PEERS }, () => own.client()));
   const living = (index: number) =>

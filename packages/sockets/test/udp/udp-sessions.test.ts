@@ -1,17 +1,18 @@
 import type { Address, DatagramEvents, DatagramTransport } from "@espalier/sockets";
 import { memoryDatagrams } from "@espalier/sockets/testing";
 import { describe, expect, test } from "vitest";
-import { echo } from "../support/handlers.ts";
-import { puppetry, useUdpWorld, world } from "../support/udp-world.ts";
+import { echo, puppetry } from "../support/handlers.ts";
+import { useUdpWorld, world } from "../support/udp-world.ts";
 
 /*
  * What stands where DTLS would: a transport with sessions on top of another. The handshake goes there and back with a
- * cookie, as DTLS's does, so that nothing is kept for an address that somebody has made up.
+ * cookie, as DTLS's does, so that nothing is kept for an address that somebody has made up; records have a number, under
+ * which they are encrypted, and one that is not newer than the last is dropped.
  *
- *   hello → cookie COOKIE → open COOKIE → (a session) → data … → bye
+ *   hello → cookie COOKIE → open COOKIE → (a session) → records … → bye
  */
-function toyDtls(inner: DatagramTransport): DatagramTransport & { readonly sessions: Set<string> } {
-  const sessions = new Set<string>();
+function toyDtls(inner: DatagramTransport): DatagramTransport & { readonly sessions: Map<string, Session> } {
+  const sessions = new Map<string, Session>();
   return {
     name: "toy dtls",
     sessions,
@@ -24,21 +25,29 @@ function toyDtls(inner: DatagramTransport): DatagramTransport & { readonly sessi
         ended: (peer, code) => events.ended(peer, code),
         received(bytes, from) {
           const text = Buffer.from(bytes).toString();
-          const isKnown = sessions.has(keyOf(from));
+          const session = sessions.get(keyOf(from));
           if (text === "hello") socket.send(Buffer.from(cookieOf(from)), from);
-          else if (text === `open ${cookieOf(from)}`) sessions.add(keyOf(from));
-          else if (isKnown && text === "bye") {
+          else if (text === `open ${cookieOf(from)}`) sessions.set(keyOf(from), { sent: 0, received: 0 });
+          else if (session !== undefined && text === "bye") {
             sessions.delete(keyOf(from));
             events.ended(from, undefined);
-          } else if (isKnown && text === "garbage") {
+          } else if (session !== undefined && text === "garbage") {
             sessions.delete(keyOf(from));
             events.ended(from, "ERR_DTLS_ALERT");
-          } else if (isKnown) events.received(flip(bytes), from);
+          } else if (session !== undefined && (bytes[0] ?? 0) > session.received) {
+            session.received = bytes[0] ?? 0;
+            events.received(unseal(bytes), from);
+          }
         },
       };
       const socket = inner.bind(options, below);
       return {
-        send: (bytes, to) => sessions.has(keyOf(to)) && socket.send(flip(bytes), to),
+        send(bytes, to) {
+          const session = sessions.get(keyOf(to));
+          if (session === undefined) return false;
+          session.sent += 1;
+          return socket.send(seal(session.sent, bytes), to);
+        },
         forget: (peer) => {
           if (sessions.delete(keyOf(peer))) socket.send(Buffer.from("bye"), peer);
         },
@@ -56,13 +65,26 @@ function cookieOf(peer: Address): string {
   return `cookie ${keyOf(peer).length * 7 + peer.port}`;
 }
 
-/** The cipher: it encrypts, and decrypts. */
-function flip(bytes: Uint8Array): Uint8Array {
-  return bytes.map((byte) => byte ^ 0x5a);
+/** The numbers of the last records. */
+interface Session {
+  sent: number;
+  received: number;
 }
 
+function seal(sequence: number, bytes: Uint8Array): Uint8Array {
+  return Uint8Array.of(sequence, ...bytes.map((byte) => byte ^ 0x5a ^ sequence));
+}
+
+function unseal(sealed: Uint8Array): Uint8Array {
+  return sealed.subarray(1).map((byte) => byte ^ 0x5a ^ (sealed[0] ?? 0));
+}
+
+let sequence = 0;
+
+/** The next record of a client. */
 function secret(text: string): Uint8Array {
-  return flip(Buffer.from(text));
+  sequence += 1;
+  return seal(sequence, Buffer.from(text));
 }
 
 async function openSecure(handler: object) {
@@ -90,9 +112,20 @@ describe("a transport with sessions", () => {
     const client = await shakeHands(listener.port);
     client.send(listener, secret("hello there"));
     await client.texts(1);
-    expect(client.received).toEqual([Buffer.from(secret("hello there"))]);
+    expect(client.received.map((record) => Buffer.from(unseal(record)).toString())).toEqual(["hello there"]);
     expect([listener.stats.accepted, listener.datagrams.received, transport.sessions.size]).toEqual([1, 1, 1]);
     expect(listener.info.transport).toBe("toy dtls");
+  });
+
+  test("drops what it has had before, and what nobody of the session has encrypted", async () => {
+    const { handler, puppets } = puppetry({ init: ({ connection }) => connection.activate(true) });
+    const { listener } = await openSecure(handler);
+    const client = await shakeHands(listener.port);
+    const [one, two] = [secret("one"), secret("two")];
+    client.send(listener, two, one, two, two, secret("three"));
+    await world.manual.advance(0);
+    expect(puppets[0]?.heard).toEqual(["socketReady", "data two", "data three"]);
+    expect(listener.datagrams).toMatchObject({ received: 2, delivered: 2 });
   });
 
   test("tells the handler the end of its session, behind everything before it", async () => {

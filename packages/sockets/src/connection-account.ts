@@ -1,0 +1,136 @@
+import { describeValue, type ExitReason, type LogLevel, type Pid, type Process } from "@espalier/actors";
+import { BoundedLog } from "./bounded-log.ts";
+import type { Connection } from "./connection.ts";
+import {
+  connectionFailed,
+  type ConnectionFailure,
+  connectionStart,
+  type ConnectionStart,
+  connectionStop,
+  type ConnectionStop,
+} from "./diagnostics.ts";
+import { formatAddress } from "./listen-on.ts";
+import type { ListenerRecord } from "./listener-record.ts";
+import type { ProxyFailure } from "./proxy-reader.ts";
+import type { TlsFailure } from "./tls-handshake.ts";
+
+/**
+ * How loud it is to be said that a connection came to nothing. Whoever connects and leaves is a monitor or a scanner, of
+ * which there are many; anything else may be a client whose user wants to know why.
+ */
+const LEVELS: Readonly<Record<(ProxyFailure | TlsFailure)["type"], LogLevel>> = {
+  proxyProtocolError: "info",
+  proxyProtocolTimeout: "info",
+  proxyProtocolClosed: "debug",
+  proxyProtocolUntrusted: "info",
+  proxyProtocolForbidden: "info",
+  tlsHandshakeFailed: "info",
+  tlsHandshakeTimeout: "info",
+  tlsHandshakeClosed: "debug",
+};
+
+function isFailure(kind: string): kind is keyof typeof LEVELS {
+  return Object.hasOwn(LEVELS, kind);
+}
+
+/**
+ * What is said of the connections of a listener: how they end is counted always; of each that is accepted, there is
+ * exactly one `connectionStarted` and one `connectionStopped`, or one `connectionFailed`, for those who want to know.
+ */
+export class ConnectionAccount {
+  readonly #process: Process;
+  readonly #record: ListenerRecord;
+  #log: BoundedLog | undefined;
+
+  constructor(process: Process, record: ListenerRecord) {
+    this.#process = process;
+    this.#record = record;
+  }
+
+  /** Nothing more will happen to them. */
+  end(): void {
+    this.#log?.flush();
+  }
+
+  /** The handler is about to get its socket. */
+  started(pid: Pid, connection: Connection): void {
+    const { isTraced } = this.#process;
+    if (!isTraced && !connectionStart.hasSubscribers) return;
+    const { listener, connection: handler, peer } = this.#identify(pid, connection);
+    const { proxy, tls, socketPeername } = connection;
+    const facts: ConnectionStart = {
+      listener,
+      connection: handler,
+      peer,
+      proxy: proxy?.source === undefined ? undefined : socketPeername,
+      tls: tls && { protocol: tls.protocol, servername: tls.servername },
+    };
+    if (isTraced) this.#process.observe("connectionStarted", facts);
+    if (connectionStart.hasSubscribers) connectionStart.publish(facts);
+  }
+
+  /** The handler of an accepted connection is gone. */
+  ended(pid: Pid, connection: Connection, hasStarted: boolean, reason: ExitReason): void {
+    this.#record.shutdownCounts.count(reason);
+    if (hasStarted) this.#stopped(pid, connection, reason);
+    else this.#failed(pid, connection, reason);
+  }
+
+  #stopped(pid: Pid, connection: Connection, reason: ExitReason): void {
+    const { isTraced } = this.#process;
+    if (!isTraced && !connectionStop.hasSubscribers) return;
+    const now = this.#process.now();
+    const { bytesReceived, bytesSent, since = now } = connection.getStat();
+    const durationMs = now - since;
+    const identity = this.#identify(pid, connection);
+    const facts: ConnectionStop = { ...identity, reason, durationMs, bytesReceived, bytesSent };
+    if (isTraced) this.#process.observe("connectionStopped", facts);
+    if (connectionStop.hasSubscribers) connectionStop.publish(facts);
+  }
+
+  #failed(pid: Pid, connection: Connection, reason: ExitReason): void {
+    const failure = failureOf(connection, reason);
+    const facts: ConnectionFailure = { ...this.#identify(pid, connection), reason, failure };
+    this.#process.observe("connectionFailed", facts);
+    if (connectionFailed.hasSubscribers) connectionFailed.publish(facts);
+    // Whatever else the handler ended of is not about the client, and is said of it as of any handler.
+    if (failure !== undefined) this.#logFailure(failure, connection, reason);
+  }
+
+  #logFailure(failure: keyof typeof LEVELS, { peername }: Connection, reason: ExitReason): void {
+    const { id } = this.#record;
+    this.#log ??= new BoundedLog(this.#process);
+    this.#log.log(failure, LEVELS[failure], () => {
+      const peer = formatAddress(peername);
+      const details = detailsOf(failure, reason);
+      const words = Object.entries(details).map(([name, value]) => `${name} ${describeValue(value)}`);
+      const more = words.length === 0 ? "" : ` (${words.join(", ")})`;
+      return [{ ...details, peer, reason: failure }, `${id}: no connection with ${peer}: ${failure}${more}`];
+    });
+  }
+
+  #identify(pid: Pid, { peername: peer }: Connection) {
+    return { listener: this.#record.id, connection: pid.toString(), peer };
+  }
+}
+
+/** What was wrong with the client; undefined if the handler did not wait for it. */
+function failureOf({ last }: Connection, reason: ExitReason): keyof typeof LEVELS | undefined {
+  // One that traps exits may end of something else.
+  if (last?.type === "error" && isFailure(last.reason)) return last.reason;
+  const type = typeOf(reason);
+  return type !== undefined && isFailure(type) ? type : undefined;
+}
+
+function typeOf(reason: ExitReason): string | undefined {
+  const detail = reason.type === "shutdown" ? reason.detail : undefined;
+  if (typeof detail !== "object" || detail === null || !("type" in detail)) return undefined;
+  return typeof detail.type === "string" ? detail.type : undefined;
+}
+
+/** What else is known of the failure, such as a code. */
+function detailsOf(failure: string, reason: ExitReason): object {
+  if (typeOf(reason) !== failure || reason.type !== "shutdown") return {};
+  const { type: _kind, ...details } = reason.detail as { readonly type: string };
+  return details;
+}
