@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -77,14 +77,36 @@ test("actors and supervisors have no dependencies but each other", () => {
   expect(new Set(dependencies)).toEqual(new Set(["@espalier/actors", "xstate"]));
 });
 
-describe("links", () => {
-  const files = ["README.md", ...Object.keys(surfaces).map((name) => `packages/${name}/README.md`)];
+test("every test that shows a feature of the sockets is there, by its name", () => {
+  const place = join(root, "packages/sockets");
+  const [, section = ""] = readFileSync(join(place, "README.md"), "utf8").split("\n## What shows it\n");
+  const [table = ""] = section.split("\n## ");
+  const shown = [...table.matchAll(/\]\(([^)]+\.test\.ts)\): ((?:“[^”]+”(?:; )?)+)/gu)].flatMap(
+    ([, file = "", titles = ""]) => [...titles.matchAll(/“([^”]+)”/gu)].map(([, title = ""]) => ({ file, title })),
+  );
+  expect(shown.length).toBeGreaterThan(150);
+  const missing = shown.filter(({ file, title }) => !readFileSync(join(place, file), "utf8").includes(title));
+  expect(missing).toEqual([]);
+});
 
-  test.each(files)("those of %s lead to files of the repository", (file) => {
+describe("links", () => {
+  const pages = readdirSync(join(root, "packages/sockets/docs")).map((name) => `packages/sockets/docs/${name}`);
+  const files = ["README.md", ...Object.keys(surfaces).map((name) => `packages/${name}/README.md`), ...pages];
+
+  test.each(files)("those of %s lead to files of the repository, and to headings in them", (file) => {
     const text = readFileSync(join(root, file), "utf8");
-    const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)/gu)].map(([, target = ""]) =>
-      join(root, file, "..", target),
-    );
-    expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/gu)];
+    const dead = links.filter(([, target = "", heading = ""]) => {
+      const path = target === "" ? join(root, file) : join(root, file, "..", target);
+      return !existsSync(path) || (heading !== "" && !anchorsOf(path).has(heading));
+    });
+    expect(dead.map(([link]) => link)).toEqual([]);
   });
 });
+
+/** What the headings of a file, or of the README of a folder, are linked to by. */
+function anchorsOf(path: string): ReadonlySet<string> {
+  const text = readFileSync(path.endsWith(".md") ? path : join(path, "README.md"), "utf8");
+  const headings = [...text.matchAll(/^#+ (.+)$/gmu)].map(([, heading = ""]) => heading.toLowerCase());
+  return new Set(headings.map((heading) => heading.replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")));
+}

@@ -23,7 +23,7 @@ export default defineConfig({
       {
         extends: true,
         plugins: [doctest()],
-        test: { name: "docs", include: ["README.md", "packages/*/README.md"] },
+        test: { name: "docs", include: ["README.md", "packages/*/README.md", "packages/*/docs/*.md"] },
       },
     ],
   },

@@ -327,6 +327,19 @@ describe("certificates of clients", () => {
     expect(listener.shutdownCounts).toEqual({ tlsHandshakeFailed: 1 });
   });
 
+  test("that are revoked are refused, as soon as the list that says so is reloaded", async () => {
+    const context = new TlsContext({ ...server, requestCert: true, ca: authority.cert });
+    const listener = await world.open(curious, { tls: context });
+    expect(await ask(listener, device)).toBe("hello");
+    context.reload({ crl: authority.revoke(device.cert) });
+    expect(await refusalOf(listener, device)).toBeDefined();
+    await world.until(() => world.of("connectionFailed").length === 1);
+    expect(world.of("connectionFailed")[0]?.reason).toEqual(
+      shutdown({ type: "tlsHandshakeFailed", code: "CERT_REVOKED" }),
+    );
+    expect(await ask(listener, authority.issue("device-43", "DNS:d43.local"))).toBe("hello");
+  });
+
   test("that are no good may be let in, for the handler to judge", async () => {
     const listener = await open({ requestCert: true, rejectUnauthorized: false, ca: authority.cert });
     expect(await ask(listener, stranger.issue("device-42", "DNS:d42.local"))).toBe("hello");

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,8 @@ export interface Authority {
   issue(commonName: string, names: string): Pair;
   /** What says of a certificate that it is still good (DER). */
   vouchFor(cert: string): Buffer;
+  /** What says that a certificate is not good any more: a list with no other in it. */
+  revoke(cert: string): string;
 }
 
 /** Keys live as long as the test: none is kept in a file that outlives it. */
@@ -24,6 +27,7 @@ export function createAuthority(commonName = "Test CA"): Authority {
         root,
       ),
     vouchFor: (cert) => vouchFor(cert, root),
+    revoke: (cert) => revoke(cert, root),
   };
 }
 
@@ -68,11 +72,30 @@ function vouchFor(cert: string, root: Pair): Buffer {
   return inDirectory((directory) => {
     write(directory, root);
     writeFileSync(join(directory, "cert.pem"), cert);
-    const serial = execFileSync("openssl", ["x509", "-in", "cert.pem", "-noout", "-serial"], { cwd: directory });
-    const number = serial.toString().trim().replace("serial=", "");
-    writeFileSync(join(directory, "index"), `V\t351231235959Z\t\t${number}\tunknown\t/CN=server\n`);
+    writeFileSync(join(directory, "index"), `V\t351231235959Z\t\t${serialOf(cert)}\tunknown\t/CN=server\n`);
     const files = "-index index -rsigner ca.pem -rkey ca.key -CA ca.pem -issuer ca.pem -cert cert.pem";
     openssl(directory, ["ocsp", ...files.split(" "), "-respout", "response.der", "-ndays", "7"]);
     return readFileSync(join(directory, "response.der"));
   });
+}
+
+function revoke(cert: string, root: Pair): string {
+  return inDirectory((directory) => {
+    write(directory, root);
+    writeFileSync(
+      join(directory, "index"),
+      `R\t351231235959Z\t240101000000Z\t${serialOf(cert)}\tunknown\t/CN=revoked\n`,
+    );
+    writeFileSync(
+      join(directory, "ca.cnf"),
+      "[ca]\ndefault_ca = test\n[test]\ndatabase = index\ndefault_md = sha256\n",
+    );
+    const files = "-config ca.cnf -cert ca.pem -keyfile ca.key -out list.pem";
+    openssl(directory, ["ca", "-gencrl", ...files.split(" "), "-crldays", "7"]);
+    return readFileSync(join(directory, "list.pem"), "utf8");
+  });
+}
+
+function serialOf(cert: string): string {
+  return new X509Certificate(cert).serialNumber;
 }
