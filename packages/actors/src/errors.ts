@@ -10,6 +10,18 @@ export abstract class ActorsError extends Error {
   }
 }
 
+/** What an actor ends with whose end a simulator has decided on. */
+export class InjectedCrashError extends ActorsError {
+  readonly code = "ERR_INJECTED_CRASH";
+  /** The effect that it was about to have. */
+  readonly effect: string;
+
+  constructor(effect: string) {
+    super(`injected before ${effect}`);
+    this.effect = effect;
+  }
+}
+
 /** An option has a value that is not allowed. */
 export class InvalidOptionError extends ActorsError {
   readonly code = "ERR_INVALID_OPTION";

@@ -2,7 +2,7 @@
 export { createSystem, System, type SystemOptions } from "./system.ts";
 export { type Cancel, type ErrorAttribution, type Host } from "./host.ts";
 export { nodeHost } from "./node-host.ts";
-export { InjectedCrashError, type InjectedEnd, type Simulation } from "./simulation.ts";
+export { type InjectedEnd, type Simulation } from "./simulation.ts";
 export { type Logger, type LogLevel, silentLogger } from "./logger.ts";
 
 // Actors
@@ -54,6 +54,7 @@ export {
   fromMachine,
   type InfoEvent,
   type MachineInput,
+  machineOf,
   type MachineOptions,
   type MachineRef,
   type MachineState,
@@ -94,7 +95,7 @@ export {
 } from "./exit-reason.ts";
 
 // Inspection
-export { formatTree, type ProcessInfo, type SystemInfo } from "./inspect.ts";
+export { formatTree, type ProcessInfo, type ProcessView, type SystemFigures, type SystemInfo } from "./inspect.ts";
 export { type MermaidOptions, toMermaid } from "./mermaid.ts";
 export * as sys from "./sys.ts";
 export * from "./event.ts";
@@ -110,6 +111,7 @@ export {
   ChildEndedError,
   CodeChangeError,
   describeValue,
+  InjectedCrashError,
   InvalidOptionError,
   MailboxFullError,
   MissingCallbackError,

@@ -1,8 +1,10 @@
+import type { Definition } from "./behaviour.ts";
 import type { Kernel } from "./internal/kernel.ts";
 import type { Link } from "./internal/link.ts";
 import type { ActorProcess } from "./internal/process.ts";
 import { Watch } from "./internal/watch.ts";
 import type { Pid } from "./pid.ts";
+import type { Resource } from "./resource.ts";
 
 /** One actor as `inspect` shows it. */
 export interface ProcessInfo {
@@ -36,13 +38,29 @@ export interface ProcessInfo {
   readonly reductions: number;
 }
 
-/** A whole system at one moment. */
-export interface SystemInfo {
+/**
+ * One living actor as it is: a getter reads when it is asked, and makes nothing that is not asked for. For those who look
+ * at thousands and need little of each. Not to be kept: what it says after the end of its actor means nothing.
+ */
+export interface ProcessView extends Pick<
+  ProcessInfo,
+  "pid" | "path" | "incarnation" | "id" | "name" | "label" | "status" | "summary" | "mailboxLength" | "reductions"
+> {
+  /** Of one that was started from outside: a pid that belongs to no actor. */
+  readonly parentPid: Pid;
+  readonly definition: Definition<never>;
+  /** The state as the behaviour shows it. */
+  describe(): unknown;
+  /** Shows all that it owns, the latest first. */
+  visitResources(visit: (resource: Resource) => void): void;
+}
+
+/** A whole system at one moment, in figures. */
+export interface SystemFigures {
   readonly name: string;
   readonly now: number;
-  /** Every living actor, oldest first, so that a parent stands before its children. */
-  readonly processes: readonly ProcessInfo[];
-  readonly names: ReadonlyMap<string, Pid>;
+  /** Living actors. */
+  readonly processCount: number;
   /** Armed timers, those of calls included. */
   readonly timers: number;
   /** When the next timer is due; Infinity if none is armed. */
@@ -57,13 +75,28 @@ export interface SystemInfo {
   readonly crashes: number;
 }
 
+/** A whole system at one moment. */
+export interface SystemInfo extends SystemFigures {
+  /** Every living actor, oldest first, so that a parent stands before its children. */
+  readonly processes: readonly ProcessInfo[];
+  readonly names: ReadonlyMap<string, Pid>;
+}
+
 /** Reads a system without touching it. */
 export function inspectKernel(kernel: Kernel): SystemInfo {
   return {
-    name: kernel.name,
-    now: kernel.host.now(),
+    ...figuresOf(kernel),
     processes: [...kernel.processes()].map(inspectProcess),
     names: new Map([...kernel.names].map(([name, process]) => [name, process.pid])),
+  };
+}
+
+/** The same without its actors, of which there may be many. */
+export function figuresOf(kernel: Kernel): SystemFigures {
+  return {
+    name: kernel.name,
+    now: kernel.host.now(),
+    processCount: kernel.processCount,
     timers: kernel.timers.size,
     nextTimer: kernel.timers.nextDue,
     runQueue: kernel.queueLength,
@@ -78,10 +111,10 @@ export function inspectProcess(process: ActorProcess): ProcessInfo {
   const { pid, path, incarnation, id, name, label, definition, status, mailboxLength, reductions } = process;
   const monitors: Pid[] = [];
   const resources: Array<{ kind: string; description: string }> = [];
-  for (let resource = process.owned; resource !== null; resource = resource.nextOwned) {
+  process.visitResources((resource) => {
     resources.push({ kind: resource.kind, description: resource.describe() });
     if (resource instanceof Watch && resource.target !== null) monitors.push(resource.target.pid);
-  }
+  });
   return {
     pid,
     path,

@@ -117,11 +117,7 @@ export function fromMachine<StateMachine extends AnyStateMachine>(
 ): Definition<MachineInput<StateMachine>, MachineRef<StateMachine>> {
   const { name = machine.config.id ?? "machine", trapExit = false } = options;
   // From here on the types are those of the kernel: an actor gets only what its own ref let through.
-  const behaviour = new MachineBehaviour(
-    name,
-    programOf(machine),
-    options as unknown as AnyOptions,
-  );
+  const behaviour = new MachineBehaviour(name, programOf(machine), options as unknown as AnyOptions);
   return { name, trapExit, behaviour };
 }
 
@@ -137,6 +133,11 @@ export function actorOf<Event extends EventObject>(self: { readonly send: (event
   if (process === null) throw new ActorDeadError(self.pid.toString());
   // The process runs the machine whose events `self` takes.
   return process as unknown as Context<Event>;
+}
+
+/** The machine that actors of this definition run; undefined if they run none. What `fromMachine` was given, for inspection. */
+export function machineOf({ behaviour }: Definition<never>): AnyStateMachine | undefined {
+  return behaviour instanceof MachineBehaviour ? behaviour.machine : undefined;
 }
 
 /** XState lets a cycle of eventless transitions run for ever. */
@@ -206,6 +207,10 @@ class MachineBehaviour implements Behaviour<unknown> {
         (logger ?? process.logger).info(fields, label === undefined ? text : `${label}: ${text}`);
       },
     };
+  }
+
+  get machine(): AnyStateMachine {
+    return this.#program.machine as unknown as AnyStateMachine;
   }
 
   #interpreterFor(kernel: Kernel): Interpreter {

@@ -1,4 +1,3 @@
-import { ActorsError } from "./errors.ts";
 import type { Subject } from "./event.ts";
 import type { Pid } from "./pid.ts";
 
@@ -25,16 +24,6 @@ export interface Simulation {
   delays(from: Pid, to: Subject, arrive: () => void): boolean;
   /** A timer of this actor is due. So many milliseconds it is late; 0: not at all. */
   lateness(owner: Subject): number;
-}
-
-/** What an actor ends with whose end a simulator has decided on. */
-export class InjectedCrashError extends ActorsError {
-  readonly code = "ERR_INJECTED_CRASH";
-  /** The effect that it was about to have. */
-  readonly effect: string;
-
-  constructor(effect: string) {
-    super(`injected before ${effect}`);
-    this.effect = effect;
-  }
+  /** A step of this actor begins, and with null it is over: a simulator may watch over what is done meanwhile. */
+  onStep?(actor: Subject | null): void;
 }

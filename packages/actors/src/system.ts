@@ -5,7 +5,15 @@ import { InvalidOptionError, NoProcessError } from "./errors.ts";
 import type { TraceOptions, Tracer } from "./event.ts";
 import { type ExitReason, kill, noproc, shutdown, toExitReason } from "./exit-reason.ts";
 import type { Host } from "./host.ts";
-import { inspectKernel, type SystemInfo } from "./inspect.ts";
+import {
+  figuresOf,
+  inspectKernel,
+  inspectProcess,
+  type ProcessInfo,
+  type ProcessView,
+  type SystemFigures,
+  type SystemInfo,
+} from "./inspect.ts";
 import { Kernel } from "./internal/kernel.ts";
 import { checkTimeout, makeCall } from "./internal/pending-call.ts";
 import { ActorProcess, livingProcess, spawnProcess, startProcess } from "./internal/process.ts";
@@ -159,8 +167,35 @@ export class System implements Caller, Spawner {
   }
 
   /** A pure read of everything: actors, names, timers, queues, owners. No actor notices. */
-  inspect(): SystemInfo {
-    return inspectKernel(this.kernel);
+  inspect(): SystemInfo;
+  /** The same of one actor; undefined once it is dead. */
+  inspect(pid: Pid): ProcessInfo | undefined;
+  inspect(pid?: Pid): SystemInfo | ProcessInfo | undefined {
+    if (pid === undefined) return inspectKernel(this.kernel);
+    return pid.process === null ? undefined : inspectProcess(pid.process);
+  }
+
+  /** What `inspect` says of the whole, without its actors: it costs the same however many there are. */
+  figures(): SystemFigures {
+    return figuresOf(this.kernel);
+  }
+
+  /**
+   * The living, oldest first, for a pure read of thousands: only what is asked for is made. It must be over before anything
+   * else happens in the system.
+   */
+  processes(): Iterable<ProcessView> {
+    return this.kernel.processes();
+  }
+
+  /** The same view of one; undefined once it is dead. */
+  process(pid: Pid): ProcessView | undefined {
+    return pid.process ?? undefined;
+  }
+
+  /** Where time comes from; for tools, which may not have a clock of their own either. */
+  get host(): Host {
+    return this.kernel.host;
   }
 
   /** Lets a tracer see every event from now on, or only those of life; the answer takes it off again. */

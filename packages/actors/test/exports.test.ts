@@ -47,6 +47,7 @@ test("the public surface of the package is this", () => {
       "isExpected",
       "kill",
       "killed",
+      "machineOf",
       "nodeHost",
       "noproc",
       "noreply",

@@ -13,6 +13,7 @@ import {
   type From,
   fromMachine,
   kill,
+  machineOf,
   type MachineRef,
   normal,
   type Pid,
@@ -1115,4 +1116,11 @@ describe("inspection", () => {
       { kind: "timer", description: "xstate.after.10.m due at 10" },
     ]);
   });
+});
+
+test("machineOf has the states of the machine that a definition runs, and nothing of one that runs none", () => {
+  const { root } = machineOf(fromMachine(light)) ?? {};
+  expect(root?.id).toBe(light.root.id);
+  expect(Object.keys(root?.states ?? {})).toEqual(Object.keys(light.root.states));
+  expect(machineOf({ name: "none", behaviour: { kind: "none", start: () => {}, receive: () => {} } })).toBe(undefined);
 });

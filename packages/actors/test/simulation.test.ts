@@ -216,3 +216,18 @@ test("a timer can be late, once for each time that it is said to be", async () =
   await clock.advance(1);
   expect(probe.messages).toEqual(["due"]);
 });
+
+test("each step of an actor begins and ends for the simulator, also one that fails", async () => {
+  const steps: Array<string | null> = [];
+  const script: Simulation = Object.assign(new Script("worker send"), {
+    onStep: (actor: { readonly path: string } | null): void => void steps.push(actor === null ? null : actor.path),
+  });
+  const { system, clock } = world(script);
+  system.spawn(stubborn([]), undefined, { id: "worker" });
+  await clock.advance(0);
+  system.send(system.inspect().processes[0]?.pid as ActorRef<"work">, "work");
+  await clock.advance(0);
+  expect(steps.length).toBeGreaterThan(2);
+  expect(steps.filter((_, index) => index % 2 === 1)).toEqual(steps.flatMap((step) => (step === null ? [null] : [])));
+  expect(new Set(steps)).toEqual(new Set(["worker", "worker/other-1", null]));
+});

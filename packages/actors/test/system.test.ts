@@ -160,6 +160,51 @@ describe("idle", () => {
 });
 
 describe("inspect", () => {
+  test("processes, process, figures and inspect of one actor say what inspect says, until the actor is dead", async () => {
+    const { system } = createWorld();
+    const worker = system.spawn(puppet({ trapExit: true }), undefined, {
+      id: "worker",
+      name: "joe",
+      label: "10.0.0.1",
+    });
+    await tell(system, worker, (self) => {
+      self.sendAfter(self.ref, "later", 1000);
+      self.spawn(echo, undefined, { id: "child" });
+    });
+    const { processes, names: _names, ...figures } = system.inspect();
+    expect(system.figures()).toEqual(figures);
+    expect(figures.processCount).toBe(processes.length);
+    const views = [...system.processes()];
+    expect(views.map(({ pid }) => pid)).toEqual(processes.map(({ pid }) => pid));
+    for (const [index, view] of views.entries()) {
+      const info = processes[index];
+      const { pid, path, incarnation, id, name, label, status, summary, mailboxLength, reductions, definition } = view;
+      const { name: definitionName, behaviour } = definition;
+      expect(info).toMatchObject({
+        pid,
+        path,
+        incarnation,
+        id,
+        name,
+        label,
+        status,
+        summary,
+        mailboxLength,
+        reductions,
+      });
+      expect(info).toMatchObject({ definition: definitionName, behaviour: behaviour.kind, state: view.describe() });
+      const kinds: string[] = [];
+      view.visitResources(({ kind }) => kinds.push(kind));
+      expect(kinds).toEqual(info?.resources.map(({ kind }) => kind));
+      expect(views.find((other) => other.pid === view.parentPid)?.pid).toBe(info?.parent);
+      expect(system.process(pid)).toBe(view);
+      expect(system.inspect(pid)).toEqual(info);
+    }
+    system.kill(worker);
+    await system.idle();
+    expect([system.process(worker), system.inspect(worker)]).toEqual([undefined, undefined]);
+  });
+
   test("shows every actor, oldest first, with all that belongs to it", async () => {
     const { system } = createWorld();
     const probe = createProbe(system);

@@ -23,6 +23,19 @@ function causes(events: readonly TraceEvent[], last: TraceEvent | undefined): st
   return chain.toReversed();
 }
 
+/** The ids of ends in a run of which somebody sees events of these types. */
+async function idsOfExits(types?: ReadonlyArray<TraceEvent["type"]>): Promise<number[]> {
+  const { system } = createWorld();
+  const ids: number[] = [];
+  const see = ({ type, id }: TraceEvent): void => void (type === "exit" && ids.push(id));
+  system.trace(see, types === undefined ? {} : { types });
+  const ref = system.spawn(counter, 1);
+  await system.call(ref, { type: "get" });
+  system.kill(ref);
+  await system.idle();
+  return ids;
+}
+
 describe("a trace", () => {
   test("numbers its events, and each cause lies before its effect", async () => {
     const { system } = createWorld();
@@ -241,6 +254,30 @@ describe("a trace", () => {
     await system.idle();
     again.stop();
     expect(again.events.map(({ type }) => type)).toEqual(["send", "deliver"]);
+  });
+
+  test("has only events of the types that are asked for, with the ids that they have among all", async () => {
+    const { system } = createWorld();
+    const ref = system.spawn(counter, 1);
+    await system.idle();
+    const all = collectTrace(system);
+    const some: TraceEvent[] = [];
+    const stop = system.trace((event) => some.push(event), { types: ["deliver", "exit"] });
+    await system.call(ref, { type: "get" });
+    system.kill(ref);
+    await system.idle();
+    expect(some).toEqual(all.events.filter(({ type }) => type === "deliver" || type === "exit"));
+    expect(some.map(({ type }) => type)).toEqual(["deliver", "exit"]);
+    stop();
+    system.spawn(counter, 1);
+    await system.idle();
+    expect(some).toHaveLength(2);
+  });
+
+  test("that asks for types numbers its events as one that asks for all", async () => {
+    const ids = await idsOfExits();
+    expect(ids).toHaveLength(1);
+    expect(await idsOfExits(["exit"])).toEqual(ids);
   });
 });
 

@@ -22,9 +22,11 @@ class AcceptorBehaviour implements Behaviour<ListenerRecord> {
         accept: () => askForConnection(record, process.pid),
         handOff: (connection) => {
           const supervisor = record.connectionSupervisor;
-          // The supervisor owns the socket before it hears of it. If it is dead, its restart takes this actor along.
-          if (supervisor === undefined || !process.give(connection, supervisor)) return;
+          // If it is dead, its restart takes this actor along.
+          if (supervisor === undefined) return;
+          // It has the socket when it comes to read this. Should this actor die in between, the socket dies with it.
           process.send<StartConnection>(supervisor, new StartConnection(connection, process.pid));
+          process.give(connection, supervisor);
         },
         refuse: (connection) => {
           refusals.add(connection.peername, "closedSysLimit");

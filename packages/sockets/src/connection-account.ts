@@ -71,7 +71,10 @@ export class ConnectionAccount {
 
   /** The handler of an accepted connection is gone. */
   ended(pid: Pid, connection: Connection, hasStarted: boolean, reason: ExitReason): void {
-    this.#record.shutdownCounts.count(reason);
+    const { shutdownCounts, pastTraffic } = this.#record;
+    shutdownCounts.count(reason);
+    pastTraffic.bytesReceived += connection.bytesReceived;
+    pastTraffic.bytesSent += connection.bytesSent;
     if (hasStarted) this.#stopped(pid, connection, reason);
     else this.#failed(pid, connection, reason);
   }

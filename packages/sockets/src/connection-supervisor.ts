@@ -138,6 +138,7 @@ class ConnectionSupervisor {
     this.#burials = new Burials(process, record.system, () => record.config.sendTimeoutMs, "settling");
     process.own(new LastWill(() => this.#settle()));
     record.connectionOf = (pid) => this.#children.connectionOf(pid);
+    record.openConnections = () => this.#children.connections();
     record.limits.watchers.add(this.#recheckSoon);
     this.#publish();
     this.#recheck();
@@ -181,6 +182,8 @@ class ConnectionSupervisor {
   #start(request: StartConnection): void {
     const { connection, acceptor } = request;
     const { config, handler, transport } = this.#record;
+    // The acceptor has died before it could give it.
+    if (connection.ownerPid !== this.#process.pid) return;
     if (!transport.hasRoom) {
       const { id } = this.#record;
       this.#exhaustion.warn(`${id}: the file descriptors of this process are used up; refusing connections`);

@@ -37,6 +37,10 @@ export class ConnectionTable {
     return this.#children;
   }
 
+  *connections(): Generator<Connection> {
+    for (const { connection } of this.#children.values()) yield connection;
+  }
+
   get(pid: Pid): ConnectionChild | undefined {
     return this.#children.get(pid);
   }

@@ -31,16 +31,18 @@ export async function drainListener(
     const expected = 'milliseconds from 0, or "infinity"';
     throw new InvalidOptionError([{ option: "timeoutMs", value: timeoutMs, expected }]);
   }
-  const killedBefore = killedOf(record);
-  const { connections } = record;
+  const before = endsOf(record);
   record.config = { ...record.config, shutdown: timeoutMs };
   await close();
-  const killed = killedOf(record) - killedBefore;
-  return { ended: connections - killed, killed };
+  const after = endsOf(record);
+  return { ended: after.ended - before.ended, killed: after.killed - before.killed };
 }
 
-function killedOf({ shutdownCounts }: ListenerRecord): number {
-  return shutdownCounts.snapshot()["killed"] ?? 0;
+/** By their ends and not by their number: some may still come while the door is being closed. */
+function endsOf({ shutdownCounts }: ListenerRecord): Drained {
+  const counts = shutdownCounts.snapshot();
+  const killed = counts["killed"] ?? 0;
+  return { ended: Object.values(counts).reduce((sum, count) => sum + count, 0) - killed, killed };
 }
 
 /** Resolves as soon as the number of connections compares so. */

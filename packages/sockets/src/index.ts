@@ -1,7 +1,7 @@
 // Servers
 export { Sockets, type SocketsOptions, startSockets } from "./sockets.ts";
 export { type EmbeddedListener, type EmbeddedUdpListener, embedListener, embedUdpListener } from "./embed.ts";
-export { Listener, type ListenerInfo, type ListenerStatus } from "./listener-handle.ts";
+export { Listener, type ListenerInfo, type ListenerStatus, type ListenerTraffic } from "./listener-handle.ts";
 export {
   type Comparison,
   type Drained,
@@ -146,7 +146,8 @@ export {
   type TlsVersion,
 } from "./transports/tls-options.ts";
 export { type TlsMaterial } from "./start-tls.ts";
-export { SecureSocket } from "./transports/secure-socket.ts";
+export { type ServerTls } from "./transports/server-tls.ts";
+export { type Handshake, type HandshakeOutcome, SecureSocket } from "./transports/secure-socket.ts";
 export { type TlsFailure } from "./tls-handshake.ts";
 
 // Datagrams

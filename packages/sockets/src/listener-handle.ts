@@ -54,6 +54,15 @@ export interface ListenerInfo {
   readonly options: Required<Pick<ListenerOptions, CommonOption>> & Omit<ListenerOptions, CommonOption>;
 }
 
+/** What {@link Listener.traffic} answers. */
+export interface ListenerTraffic {
+  readonly bytesReceived: number;
+  /** Unsent bytes included. */
+  readonly bytesSent: number;
+  /** Bytes of open connections that are sent and not yet handed to the system. */
+  readonly unsentBytes: number;
+}
+
 /** An open listener, as `open` answers it and `listeners` lists it. Its getters read what its actors count. */
 export class Listener {
   /** Name and address as asked for, such as `echo:127.0.0.1:5000`. */
@@ -75,6 +84,11 @@ export class Listener {
   /** The root of its tree, as eSockd's `listener` answers; undefined before it is started for the first time. */
   get supervisor(): Pid | undefined {
     return this.#record.supervisor;
+  }
+
+  /** The parent of the handlers, in place of the one that has ended after a restart; undefined before it is started. */
+  get connectionSupervisor(): Pid | undefined {
+    return this.#record.connectionSupervisor;
   }
 
   /** Where it listens; for port 0 with the port that was found. */
@@ -115,6 +129,21 @@ export class Listener {
   /** How many connections there are. eSockd's `get_current_clients`. */
   get currentClients(): number {
     return this.#record.connections;
+  }
+
+  /**
+   * What has gone over its connections since it was opened, those that have ended included: it never becomes less. Adds up
+   * those that are open, so that it costs the more the more there are.
+   */
+  get traffic(): ListenerTraffic {
+    let { bytesReceived, bytesSent } = this.#record.pastTraffic;
+    let unsentBytes = 0;
+    for (const connection of this.#record.openConnections()) {
+      bytesReceived += connection.bytesReceived;
+      bytesSent += connection.bytesSent;
+      unsentBytes += connection.unsentBytes;
+    }
+    return { bytesReceived, bytesSent, unsentBytes };
   }
 
   /** The option, or as many as there can be if that is less. eSockd's `get_max_clients`. */

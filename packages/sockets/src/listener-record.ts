@@ -88,6 +88,10 @@ export interface ListenerRecord extends ListenerFacts {
   connections: number;
   /** By the connection supervisor: that of a handler, or of the actor to which its handler has given it. */
   connectionOf: (pid: Pid) => Connection | undefined;
+  /** By the connection supervisor: those of the handlers that live. */
+  openConnections: () => Iterable<Connection>;
+  /** By the connection supervisor: what has gone over connections whose handlers have ended. */
+  readonly pastTraffic: { bytesReceived: number; bytesSent: number };
   /** Told by the connection supervisor when that number changes. */
   readonly connectionWatchers: Set<() => void>;
 }
@@ -129,6 +133,8 @@ export function createListenerRecord(
     connectionSupervisor: undefined,
     connections: 0,
     connectionOf: () => undefined,
+    openConnections: () => [],
+    pastTraffic: { bytesReceived: 0, bytesSent: 0 },
     connectionWatchers: new Set(),
   };
 }

@@ -14,6 +14,7 @@ import {
 } from "./proxy-options.ts";
 import type { RateLimit } from "./token-bucket.ts";
 import type { Address } from "./transport.ts";
+import { isServerTls, type ServerTls } from "./transports/server-tls.ts";
 import { TlsContext } from "./transports/tls-context.ts";
 import { checkTlsOptions, type TlsOptions } from "./transports/tls-options.ts";
 
@@ -252,7 +253,7 @@ export interface ListenerOptions {
    *
    * @defaultValue false: plain bytes.
    */
-  readonly tls?: TlsOptions | TlsContext | false;
+  readonly tls?: TlsOptions | ServerTls | false;
 
   /**
    * Has connections begin in plain, and `tls` wait for the handler to call `connection.startTls` (STARTTLS).
@@ -311,7 +312,7 @@ export interface ConnectionOptions extends Pick<
 export interface ListenerConfig extends Required<Omit<ListenerOptions, "accessRules" | "proxyProtocol" | "tls">> {
   readonly accessRules: CompiledAccessRules;
   readonly proxyProtocol: false | ProxyProtocolConfig;
-  readonly tls: false | TlsContext;
+  readonly tls: false | ServerTls;
   /** What `postListen` has returned. */
   readonly listenData?: unknown;
 }
@@ -453,7 +454,7 @@ export function toListenerConfig(options: ListenerOptions = {}, faults: readonly
 }
 
 function checkTls(tls: ListenerOptions["tls"]): readonly OptionIssue[] {
-  return tls === undefined || tls === false || tls instanceof TlsContext ? [] : checkTlsOptions(tls);
+  return tls === undefined || tls === false || isServerTls(tls) ? [] : checkTlsOptions(tls);
 }
 
 function checkStartTls({ startTls, tls = false }: ListenerOptions): readonly OptionIssue[] {
@@ -461,8 +462,8 @@ function checkStartTls({ startTls, tls = false }: ListenerOptions): readonly Opt
   return [{ option: "startTls", value: startTls, expected: "false, unless there is tls" }];
 }
 
-function compileTls(tls: ListenerOptions["tls"] = false): false | TlsContext {
-  return tls === false || tls instanceof TlsContext ? tls : new TlsContext(tls);
+function compileTls(tls: ListenerOptions["tls"] = false): false | ServerTls {
+  return tls === false || isServerTls(tls) ? tls : new TlsContext(tls);
 }
 
 /** The options as they may be kept and printed: in place of keys stands what was made of them. */

@@ -3,11 +3,12 @@ import type { Address, TransportSocket } from "./transport.ts";
 import type { SecureSocket } from "./transports/secure-socket.ts";
 import { TlsClientContext } from "./transports/tls-client.ts";
 import type { TlsClientOptions } from "./transports/tls-client-options.ts";
+import { isServerTls, type ServerTls } from "./transports/server-tls.ts";
 import { TlsContext } from "./transports/tls-context.ts";
 import type { TlsOptions } from "./transports/tls-options.ts";
 
 /** What a connection may be secured by: a listener's one by the first two, a client's one by the others. */
-export type TlsMaterial = TlsContext | TlsOptions | TlsClientContext | TlsClientOptions;
+export type TlsMaterial = TlsContext | ServerTls | TlsOptions | TlsClientContext | TlsClientOptions;
 
 /** One end of TLS, to be put on a connection in the middle. */
 export interface TlsEnd {
@@ -22,7 +23,7 @@ export interface TlsEnd {
  * @param own - that of the listener
  * @throws InvalidOptionError (`ERR_INVALID_OPTION`)
  */
-export function serverEnd(material: TlsMaterial | undefined, own: TlsContext | false): TlsEnd {
+export function serverEnd(material: TlsMaterial | undefined, own: ServerTls | false): TlsEnd {
   const context = toContext(material, own);
   return { secure: (socket) => context.secure(socket), mayBegin: isHandshake };
 }
@@ -34,14 +35,14 @@ export function serverEnd(material: TlsMaterial | undefined, own: TlsContext | f
  * @throws InvalidOptionError (`ERR_INVALID_OPTION`)
  */
 export function clientEnd(material: TlsMaterial | undefined, to: Address): TlsEnd {
-  if (material instanceof TlsContext) throw misplaced("a TlsClientContext or options of one: this end is the client");
+  if (isServerTls(material)) throw misplaced("a TlsClientContext or options of one: this end is the client");
   const context = material instanceof TlsClientContext ? material : new TlsClientContext(material as TlsClientOptions);
   // It is the client that speaks first. What is there already, somebody has slipped in.
   return { secure: (socket) => context.secure(socket, to), mayBegin: () => false };
 }
 
-function toContext(material: TlsMaterial | undefined, own: TlsContext | false): TlsContext {
-  if (material instanceof TlsContext) return material;
+function toContext(material: TlsMaterial | undefined, own: ServerTls | false): ServerTls {
+  if (isServerTls(material)) return material;
   if (material instanceof TlsClientContext) throw misplaced("a TlsContext or options of one: this end is the server");
   if (material !== undefined) return new TlsContext(material as TlsOptions);
   if (own === false) throw misplaced("given, here or as an option of the listener");

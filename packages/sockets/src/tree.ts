@@ -44,7 +44,11 @@ export function socketServerTree(table: ListenerTable, root: string): Definition
  * others with it. The server process watches, so that it does not vanish without a word.
  */
 export function listenerChildSpec(record: ListenerRecord): ChildSpec {
-  return { id: listenerSupervisorId(record.id), start: child(listenerTree(record), undefined, { logger: listenerLogger(record) }), restart: "transient" };
+  return {
+    id: listenerSupervisorId(record.id),
+    start: child(listenerTree(record), undefined, { logger: listenerLogger(record) }),
+    restart: "transient",
+  };
 }
 
 /** The child id of a listener's supervisor. */

@@ -52,6 +52,29 @@ function reasons(): ExitReason[] {
 describe.each(transports)("%s", (transport) => {
   useWorld(transport);
 
+  test("its traffic is all that went over its connections, also those that have ended, and never becomes less", async () => {
+    const listener = await world.open(echo);
+    let total = 0;
+    for (const size of [10, 2000, 1, 333]) {
+      const client = await world.connect(listener);
+      client.write("x".repeat(size));
+      await client.bytes(size);
+      total += size;
+      expect(listener.traffic).toMatchObject({ bytesReceived: total, bytesSent: total });
+      const before = listener.currentClients;
+      if (size > 100) {
+        client.end();
+        await world.until(() => listener.currentClients < before);
+      }
+      expect(listener.traffic).toMatchObject({ bytesReceived: total, bytesSent: total });
+    }
+    world.system.kill(world.pidOf(listener, "connection_sup"));
+    await world.until(() => listener.currentClients === 0);
+    expect(listener.traffic).toEqual({ bytesReceived: total, bytesSent: total, unsentBytes: 0 });
+    await world.settle();
+    expect(world.logged.splice(0)).toEqual([expect.stringContaining("connection_sup")]);
+  });
+
   describe("maxClients", () => {
     test("refuses exactly those beyond, and counts each of them once", async () => {
       const listener = await world.open(echo, { maxClients: 3 });

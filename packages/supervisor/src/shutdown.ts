@@ -73,7 +73,7 @@ export interface ParallelEnd {
  * Ends many children at the same time, under one common time limit. Answers how each ended, when the last has; `onEnd`
  * is told of each at once.
  *
- * They are unlinked first: 100,000 exit messages in the mailbox would only have to be passed over, again and again.
+ * They are unlinked at once: 100,000 exit messages in the mailbox would only have to be passed over, again and again.
  */
 export function* shutdownAll(
   process: Process,
@@ -85,9 +85,12 @@ export function* shutdownAll(
   const waitingFor = new Map<unknown, Pid>();
   const waitingBefore = process.mailboxLength;
   for (const pid of pids) {
+    const wasAlive = process.isAlive(pid);
     waitingFor.set(process.monitor(pid), pid);
-    // One that is dead, or as good as dead, tells the true reason by its link.
-    if (process.isAlive(pid)) process.unlink(pid);
+    process.exit(pid, how === "brutalKill" ? kill : shutdown());
+    // Not before it is told: a supervisor that dies here would leave it behind. One that is dead, or as good as dead,
+    // tells the true reason by its link.
+    if (wasAlive) process.unlink(pid);
   }
   const earlier = new Map<Pid, ExitReason>();
   const stopping = new Set(pids);
@@ -100,7 +103,6 @@ export function* shutdownAll(
   takeEarlierEnds();
   // All else that this is about comes behind what waits already.
   const skip = waitingBefore - earlier.size;
-  for (const pid of pids) process.exit(pid, how === "brutalKill" ? kill : shutdown());
   const timeout = new ShutdownTimeout();
   const timer = typeof how === "number" ? process.sendAfter<ShutdownTimeout>(process.pid, timeout, how) : undefined;
   while (waitingFor.size > 0) {

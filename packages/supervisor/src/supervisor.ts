@@ -88,11 +88,12 @@ function complete(init: SupervisorInit): CompleteInit {
 /** A failed restart is tried again when the supervisor has served what came in meanwhile. */
 class TryAgain {
   readonly child: Child;
-  readonly incarnation: number;
+  /** For whom it was meant, if it comes after a pause. */
+  readonly incarnation: number | undefined;
 
-  constructor(child: Child) {
+  constructor(child: Child, incarnation?: number) {
     this.child = child;
-    this.incarnation = child.incarnation;
+    this.incarnation = incarnation;
   }
 }
 
@@ -258,7 +259,7 @@ class Supervisor {
 
   #restartLater(child: Child, afterMs: number): void {
     this.#children.setState(child, "restarting");
-    this.#process.sendAfter<TryAgain>(this.#process.pid, new TryAgain(child), afterMs);
+    this.#process.sendAfter<TryAgain>(this.#process.pid, new TryAgain(child, child.incarnation), afterMs);
   }
 
   *#restart(failed: Child): Waiting {
@@ -285,8 +286,9 @@ class Supervisor {
   }
 
   #tryAgain({ child, incarnation }: TryAgain): Progress {
-    // Whoever was terminated or started by hand meanwhile is not waiting for this any more.
-    const isWaiting = child.state === "restarting" && child.incarnation === incarnation;
+    // Whoever was terminated or started by hand meanwhile is not waiting for this any more. OTP: if a restart of the group
+    // has failed meanwhile, for the same child, there are two of these, and the first that is served tries again.
+    const isWaiting = child.state === "restarting" && (incarnation ?? child.incarnation) === child.incarnation;
     return isWaiting ? this.#restart(child) : undefined;
   }
 

@@ -8,7 +8,7 @@ import {
   whichChildren,
 } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { endsAsTold, slowToStart, startsAs, steady } from "./support/actors.ts";
+import { crashesAs, endsAsTold, slowToStart, startsAs, steady } from "./support/actors.ts";
 import { actorAt, childrenOf, keepJournal, startSupervisor, worker } from "./support/tree.ts";
 import { createWorld, type World } from "./support/world.ts";
 
@@ -227,5 +227,29 @@ describe("a restart of a group in which a sibling fails to start", () => {
     system.kill(actorAt(system, "sup/a"));
     await system.idle();
     await expect(childrenOf(system, sup)).resolves.toBe("a#3 b#3");
+  });
+
+  // OTP: handle_cast({try_again_restart, Id}) asks for nothing but whether the child is being restarted.
+  test("tries again at the first opportunity when a restart of the group has failed for the same child", async () => {
+    const { system } = createWorld();
+    const children = [worker("a", crashesAs(2)), worker("b", startsAs("ok", "fail", "fail"))];
+    const sup = await startSupervisor(system, { strategy: "restForOne", intensity: 3, children });
+    const journal = keepJournal(system);
+    // The second death waits before the next attempt, and that attempt before the death of the second a.
+    system.send(actorAt(system, "sup/b"), boom);
+    system.send(actorAt(system, "sup/a"), boom);
+    await system.idle();
+    expect(journal.take()).toEqual([
+      "stop sup/b#1 error: boom",
+      "stop sup/a#1 error: boom",
+      "fail sup/b#2 error: start 2 failed",
+      "start sup/a#2",
+      "stop sup/a#2 error: at once",
+      "fail sup/b#3 error: start 3 failed",
+      "start sup/b#4",
+      "stop sup/b#4 shutdown",
+      "stop sup#1 shutdown",
+    ]);
+    expect(system.isAlive(sup)).toBe(false);
   });
 });

@@ -170,16 +170,21 @@ export class Kernel {
     const process = this.#runQueue.shift();
     if (process === undefined) return false;
     this.steps += 1;
-    if (this.simulation !== null) this.#simulate(process);
+    if (this.simulation !== null) this.#simulate(this.simulation, process);
     else if (this.attribution === null) process.run();
     else this.attribution.run(process, () => process.run());
     return true;
   }
 
-  #simulate(process: ActorProcess): void {
+  #simulate(simulation: Simulation, process: ActorProcess): void {
     this.running = process;
-    process.run();
-    this.running = null;
+    simulation.onStep?.(process);
+    try {
+      process.run();
+    } finally {
+      this.running = null;
+      simulation.onStep?.(null);
+    }
   }
 
   /** Works within the budget; answers whether something is left. */

@@ -93,6 +93,11 @@ export abstract class Member extends Mailbox {
     return this.particulars?.name;
   }
 
+  /** Shows all that it owns, the latest first. */
+  visitResources(visit: (resource: Resource) => void): void {
+    for (let resource = this.owned; resource !== null; resource = resource.nextOwned) visit(resource);
+  }
+
   /** Messages that a full mailbox has refused so far. */
   get dropped(): number {
     return this.particulars?.bound?.dropped ?? 0;

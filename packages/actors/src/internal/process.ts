@@ -430,5 +430,6 @@ export function startProcess<Args, Ref extends Pid>(
 
 /** The actor, unless it is dead or as good as dead: signals that were sent before the question have arrived. */
 export function livingProcess({ process }: Pid): ActorProcess | null {
-  return process === null || process.isDoomed ? null : process;
+  // One that is giving back what it owned is dead, too.
+  return process === null || process.isDoomed || process.isDead ? null : process;
 }

@@ -1,3 +1,4 @@
+export { Crashes } from "./crashes.ts";
 export { ManualClock, type ManualClockOptions } from "./manual-clock.ts";
 export { createProbe, type Observed, Probe } from "./probe.ts";
 export { type Residue, residue } from "./residue.ts";

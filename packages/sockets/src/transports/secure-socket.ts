@@ -1,4 +1,4 @@
-import type { TLSSocket } from "node:tls";
+import type { Duplex } from "node:stream";
 import type { Address, SocketEvents, SocketOptions, TransportSocket } from "../transport.ts";
 import { codeOf } from "./net-socket.ts";
 import { SocketStream } from "./socket-stream.ts";
@@ -6,13 +6,14 @@ import type { TlsFacts } from "./tls-facts.ts";
 
 /** How a handshake ends, told once, from the event loop. */
 export interface HandshakeOutcome {
-  secured(socket: TLSSocket, facts: TlsFacts): void;
+  /** @param stream - what is encrypted goes in and out of it: a `TLSSocket`, or what stands in for it */
+  secured(stream: Duplex, facts: TlsFacts): void;
   /** `code` is Node's or OpenSSL's, such as `ERR_SSL_WRONG_VERSION_NUMBER`. */
   refused(code: string): void;
 }
 
-/** One end of a handshake: has Node's TLS stand on the stream. */
-export type Handshake = (stream: SocketStream, outcome: HandshakeOutcome) => void;
+/** One end of a handshake: has Node's TLS, or what stands in for it, stand on the stream. */
+export type Handshake = (stream: Duplex, outcome: HandshakeOutcome) => void;
 
 const NOBODY: SocketEvents = {
   connected() {},
@@ -45,7 +46,7 @@ export class SecureSocket implements TransportSocket {
   readonly #start: Handshake;
   #stream: SocketStream | undefined;
   /** There once the handshake is done. */
-  #tls: TLSSocket | undefined;
+  #tls: Duplex | undefined;
   #facts: TlsFacts | undefined;
   #waiter: Waiter | undefined;
   #events = NOBODY;
@@ -248,7 +249,7 @@ export class SecureSocket implements TransportSocket {
     else tls.destroy();
   }
 
-  #secured(tls: TLSSocket, facts: TlsFacts): void {
+  #secured(tls: Duplex, facts: TlsFacts): void {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     // Closed in the meantime.
@@ -286,7 +287,7 @@ export class SecureSocket implements TransportSocket {
     this.#events.data(bytes);
   }
 
-  #encrypt(tls: TLSSocket, bytes: Uint8Array): boolean {
+  #encrypt(tls: Duplex, bytes: Uint8Array): boolean {
     const isIdle = tls.writableLength === 0;
     const bytesOut = this.#stream?.bytesOut ?? 0;
     this.#writes += 1;

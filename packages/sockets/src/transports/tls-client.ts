@@ -1,10 +1,10 @@
 import { isIP } from "node:net";
+import type { Duplex } from "node:stream";
 import { checkServerIdentity, connect, type ConnectionOptions, createSecureContext, type TLSSocket } from "node:tls";
 import { InvalidOptionError } from "../errors.ts";
 import type { Address, ConnectOptions, SocketEvents, Transport, TransportSocket } from "../transport.ts";
 import { codeOf } from "./net-socket.ts";
 import { type Handshake, type HandshakeOutcome, SecureSocket } from "./secure-socket.ts";
-import type { SocketStream } from "./socket-stream.ts";
 import { checkTlsClientOptions, type TlsClientOptions } from "./tls-client-options.ts";
 import { readFacts } from "./tls-facts.ts";
 import { toNode, withOpenSsl } from "./tls-node.ts";
@@ -75,7 +75,7 @@ export class TlsClientContext {
     return "TLS";
   }
 
-  #shakeHands(stream: SocketStream, outcome: HandshakeOutcome, to: ConnectOptions): TLSSocket {
+  #shakeHands(stream: Duplex, outcome: HandshakeOutcome, to: ConnectOptions): TLSSocket {
     // A name is what servers choose their certificate by; an address is only checked against it.
     const servername = to.path !== undefined || isIP(to.host) > 0 ? "" : to.host;
     const tls = connect({ host: to.host, servername, ...this.#node, socket: stream });

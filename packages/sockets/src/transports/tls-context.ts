@@ -1,9 +1,10 @@
+import type { Duplex } from "node:stream";
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from "node:tls";
 import { InvalidOptionError } from "../errors.ts";
 import type { TransportSocket } from "../transport.ts";
 import { codeOf } from "./net-socket.ts";
 import { type HandshakeOutcome, SecureSocket } from "./secure-socket.ts";
-import type { SocketStream } from "./socket-stream.ts";
+import type { ServerTls } from "./server-tls.ts";
 import { readFacts } from "./tls-facts.ts";
 import { toNode, withOpenSsl } from "./tls-node.ts";
 import {
@@ -25,7 +26,7 @@ const OUTCOME = Symbol("outcome");
  * What new connections of a server need for TLS: the options, checked, and what OpenSSL has made of them. It holds keys, so
  * it has nothing to show, in whatever way it is printed.
  */
-export class TlsContext {
+export class TlsContext implements ServerTls {
   readonly #path: string;
   #options: TlsOptions;
   #server: Server;
@@ -71,7 +72,7 @@ export class TlsContext {
    * not which stream it stands on. So each connection has a server that inherits all from the one of the options, and
    * which tells, as the receiver of its own events, for whom they are.
    */
-  #accept(stream: SocketStream, outcome: HandshakeOutcome): void {
+  #accept(stream: Duplex, outcome: HandshakeOutcome): void {
     const own = Object.create(this.#server, { [OUTCOME]: { value: outcome } }) as OwnServer;
     own.emit("connection", stream);
   }

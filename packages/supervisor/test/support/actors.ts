@@ -61,6 +61,17 @@ function endAsTold(process: Process, message: unknown): void {
   process.exit(reason);
 }
 
+/** Ends as it is told, and its n-th incarnation crashes as soon as it has started. */
+export function crashesAs(nth: number): Definition<void, ActorRef<ExitReason>> {
+  return character("crashesAs", {
+    start(process) {
+      const reason: ExitReason = { type: "error", error: new Error("at once") };
+      if (process.incarnation === nth) process.send<unknown>(process.pid, reason);
+    },
+    receive: endAsTold,
+  });
+}
+
 /** Its init takes so long. */
 export function slowToStart(ms: number): Definition<void, ActorRef> {
   return character("slowToStart", { start: (process) => pass(process, ms) });
