@@ -8,6 +8,7 @@ const examples: Readonly<Record<string, string>> = {
   "udp-echo": "an actor for each peer of a UDP server",
   "client-pool": "clients that connect anew, in a pool",
   "hot-upgrade": "a server that changes its protocol under load",
+  "crash-test": "a search for the crash that nobody has thought of",
   counter: "an actor that crashes and is restarted",
   "crash-and-restart": "who is restarted with whom",
 };

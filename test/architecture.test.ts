@@ -14,7 +14,7 @@ interface TsConfig {
 }
 
 /** Lowest layer first. A package may depend only on the packages before it. */
-const layers = ["actors", "supervisor", "sockets"];
+const layers = ["actors", "supervisor", "sockets", "crash-testing", "inspector"];
 
 const scope = "@espalier/";
 const root = join(import.meta.dirname, "..");

@@ -81,6 +81,15 @@ test("a server changes its protocol under load and loses nothing; who cannot cha
   expect(process.exitCode).toBeUndefined();
 });
 
+test("a crash test finds the seat that is lost with a crash, and nothing once that is mended", async () => {
+  const [report = "", mended, ...rest] = await run("crash-test");
+  expect(report).toContain('✗ I8-probe: all is well again, and a new client receives "full\\n" instead of "seated\\n"');
+  expect(report).toMatch(/What was unusual {2}the knob seats is 1\n +connection_sup\/1 (?:throws|is killed) before /u);
+  expect(report).toMatch(/\n {2}CRASH_REPLAY=ct1\.\S+\n/u);
+  expect([mended, rest]).toEqual(["mended: nothing found", []]);
+  expect(process.exitCode).toBeUndefined();
+}, 60_000);
+
 test("a crashed actor is started again, with a state that is in order", async () => {
   expect(await run("counter")).toEqual(["counted to 42", "after the crash 0", "and on to 1"]);
 });

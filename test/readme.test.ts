@@ -4,12 +4,13 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as actors from "@espalier/actors";
+import * as crashTesting from "@espalier/crash-testing";
 import * as sockets from "@espalier/sockets";
 import * as supervisor from "@espalier/supervisor";
 
 const root = join(import.meta.dirname, "..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const surfaces: Readonly<Record<string, object>> = { actors, supervisor, sockets };
+const surfaces: Readonly<Record<string, object>> = { actors, supervisor, sockets, "crash-testing": crashTesting };
 
 /** The cells of the table under a heading, without its head; code is unquoted. */
 function tableUnder(heading: string): string[][] {

@@ -23,7 +23,12 @@ export default defineConfig({
       {
         extends: true,
         plugins: [doctest()],
-        test: { name: "docs", include: ["README.md", "packages/*/README.md", "packages/*/docs/*.md"] },
+        // A block loads what it imports within its test.
+        test: {
+          testTimeout: 30_000,
+          name: "docs",
+          include: ["README.md", "packages/*/README.md", "packages/*/docs/*.md"],
+        },
       },
     ],
   },

@@ -1,5 +1,6 @@
 import os from "node:os";
 import { parseArgs } from "node:util";
+import { crashFigures } from "./crash.ts";
 import { kernelFigures } from "./kernel.ts";
 import { machineCosts } from "./machines.ts";
 import { table } from "./measure.ts";
@@ -62,6 +63,23 @@ if (wants("machines")) {
     factor(reference?.bytes ?? Number.NaN, size),
   ]);
   print(table(["", "an event", "events/s", "faster", "a machine", "smaller"], rows));
+}
+
+if (wants("crash")) {
+  print(
+    "\nCrash tests: an echo server with a machine for each connection, crashed and delayed in all ways; of CPU time.\n",
+  );
+  const { rows, runs, bytesPerRun, injected, found } = await crashFigures();
+  const cells = rows.map(({ what, runsPerSecond, stepsPerSecond, choicesPerSecond, microsPerStep }) => [
+    what,
+    runsPerSecond?.toFixed(0) ?? "",
+    stepsPerSecond.toFixed(0),
+    choicesPerSecond?.toFixed(0) ?? "",
+    micros(microsPerStep),
+  ]);
+  print(table(["", "runs/s", "steps/s", "choices/s", "a step"], cells));
+  print(`\n${bytes(bytesPerRun)} of heap left behind by each of ${runs} runs; ${injected} crashes injected in all,`);
+  print(`false alarms: ${found.length}${found.length === 0 ? "" : ` (${found.join(", ")})`}`);
 }
 
 function wants(part: string): boolean {

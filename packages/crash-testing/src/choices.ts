@@ -1,0 +1,105 @@
+import { type Deviation, type Kind, topicOf } from "./deviation.ts";
+
+/** Decides what happens, where more than one thing could. */
+export interface Chooser {
+  /** About one kind of choice of one subject. Null: it is always the ordinary one, and need not be asked. */
+  about(kind: Kind, subject: string): Decide | null;
+}
+
+/** From 0, which is the ordinary outcome, to below `outcomes`. */
+export type Decide = (ordinal: number, outcomes: number) => number;
+
+/** The choices about one subject, one after the other. */
+export class Stream {
+  readonly kind: Kind;
+  readonly subject: string;
+  readonly #choices: Choices;
+  readonly #decide: Decide | null;
+  #ordinal = 0;
+  #outcomes = 0;
+
+  constructor(choices: Choices, kind: Kind, subject: string, decide: Decide | null) {
+    this.#choices = choices;
+    this.kind = kind;
+    this.subject = subject;
+    this.#decide = decide;
+  }
+
+  /** How often it has been asked. */
+  get asked(): number {
+    return this.#ordinal;
+  }
+
+  /** Of how many outcomes it was one, at most. */
+  get outcomes(): number {
+    return this.#outcomes;
+  }
+
+  /** What happens this time, of so many outcomes. */
+  next(outcomes: number): number {
+    const ordinal = this.#ordinal;
+    if (outcomes > this.#outcomes) this.#outcomes = outcomes;
+    this.#ordinal = ordinal + 1;
+    const choices = this.#choices;
+    choices.asked += 1;
+    if (this.#decide === null || choices.isHealed) return 0;
+    const value = this.#decide(ordinal, outcomes);
+    // A plan may stem from a run in which there were more.
+    if (value <= 0 || value >= outcomes) return 0;
+    choices.deviations.push({ kind: this.kind, subject: this.subject, ordinal, value });
+    return value;
+  }
+}
+
+/** All choices of one run, with a record of those that were out of the ordinary. */
+export class Choices {
+  /** In the order in which they happened. */
+  readonly deviations: Deviation[] = [];
+  /** How many choices there were. */
+  asked = 0;
+  /** From now on everything is ordinary. */
+  isHealed = false;
+  readonly #chooser: Chooser;
+  readonly #streams = new Map<Kind, Map<string, Stream>>();
+
+  constructor(chooser: Chooser) {
+    this.#chooser = chooser;
+  }
+
+  about(kind: Kind, subject: string): Stream {
+    let streams = this.#streams.get(kind);
+    if (streams === undefined) {
+      streams = new Map();
+      this.#streams.set(kind, streams);
+    }
+    let stream = streams.get(subject);
+    if (stream === undefined) {
+      stream = new Stream(this, kind, subject, this.#chooser.about(kind, subject));
+      streams.set(subject, stream);
+    }
+    return stream;
+  }
+
+  /** Everything that was asked, for those who try out each of it. */
+  get streams(): Iterable<Stream> {
+    const all: Stream[] = [];
+    for (const streams of this.#streams.values()) all.push(...streams.values());
+    return all;
+  }
+}
+
+/** Everything as in these deviations, and otherwise ordinary. */
+export function replaying(deviations: readonly Deviation[]): Chooser {
+  const topics = new Map<number, Map<number, number>>();
+  for (const { kind, subject, ordinal, value } of deviations) {
+    const topic = topicOf(kind, subject);
+    const values = topics.get(topic) ?? new Map<number, number>();
+    topics.set(topic, values.set(ordinal, value));
+  }
+  return {
+    about(kind, subject) {
+      const values = topics.get(topicOf(kind, subject));
+      return values === undefined ? null : (ordinal) => values.get(ordinal) ?? 0;
+    },
+  };
+}

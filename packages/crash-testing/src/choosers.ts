@@ -1,0 +1,74 @@
+import type { Chooser, Decide } from "./choices.ts";
+import { type Kind, KINDS } from "./deviation.ts";
+import type { Random } from "./random.ts";
+
+/** Each of these leaves out what would make a run end before it has begun, more often than not. */
+export const HEATS: Readonly<Record<Kind, number>> = {
+  delay: 6,
+  crash: 60,
+  timer: 8,
+  net: 6,
+  chunk: 3,
+  write: 4,
+  reset: 40,
+  accept: 8,
+  bind: 12,
+  connect: 8,
+  knob: 1.5,
+  tls: 8,
+};
+
+/** One of the extraordinary outcomes, the first ones more often: they are the milder ones. */
+export function extraordinary(random: Random, outcomes: number): number {
+  const most = outcomes - 1;
+  return 1 + (random.onceIn(2) ? random.below(most) : Math.min(random.below(most), random.below(most)));
+}
+
+function hot(random: Random, times: number): Decide {
+  return (_ordinal, outcomes) => (outcomes > 1 && random.onceIn(times) ? extraordinary(random, outcomes) : 0);
+}
+
+/** Swarm testing: each run draws which kinds are on, and how hot. What is off makes room for what it would hide. */
+export function swarm(random: Random): Chooser {
+  const isOn = new Map<Kind, Decide | null>();
+  for (const kind of KINDS) {
+    const times = HEATS[kind] * random.of([0.5, 1, 2, 6]);
+    isOn.set(kind, random.onceIn(2) || kind === "knob" ? hot(random, Math.max(times, 1.2)) : null);
+  }
+  return { about: (kind) => isOn.get(kind) ?? null };
+}
+
+/** As FoundationDB's: few of all subjects are on in a run, and those are hot. */
+export function focus(random: Random): Chooser {
+  const rarity = random.of([4, 10, 25]);
+  return {
+    about(kind) {
+      if (kind === "knob") return hot(random, 1.5);
+      if (!random.onceIn(rarity)) return null;
+      return hot(random, kind === "crash" ? 8 : 2);
+    },
+  };
+}
+
+/** A few deviations, anywhere: `asked` is how many choices a run of this kind has. */
+export function sprinkle(random: Random, asked: number): Chooser {
+  const places = new Set(Array.from({ length: 1 + random.below(4) }, () => random.below(Math.max(asked, 1))));
+  let place = 0;
+  const decide: Decide = (_ordinal, outcomes) => {
+    const isHere = places.has(place);
+    place += 1;
+    return isHere && outcomes > 1 ? extraordinary(random, outcomes) : 0;
+  };
+  return { about: (kind) => (kind === "knob" ? hot(random, 2) : decide) };
+}
+
+/** Everything as in one chooser, but for what another one has to say. */
+export function either(first: Chooser, second: Chooser): Chooser {
+  return {
+    about(kind, subject) {
+      const [one, other] = [first.about(kind, subject), second.about(kind, subject)];
+      if (one === null || other === null) return one ?? other;
+      return (ordinal, outcomes) => one(ordinal, outcomes) || other(ordinal, outcomes);
+    },
+  };
+}

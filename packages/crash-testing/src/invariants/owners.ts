@@ -1,0 +1,31 @@
+import type { Invariant, RunView } from "../invariant.ts";
+import { inspectAtEnd } from "./inspection.ts";
+
+const ID = "I9-owner";
+
+/** Every socket of the server has an owner who lives. */
+export function socketsAreOwned(): Invariant {
+  return {
+    id: ID,
+    says: "every open socket of the server belongs to a living actor",
+    watch: (run) => ({
+      after(phase) {
+        // Before that, some are still on their way to be accepted or closed.
+        if ((phase === "healed" || phase === "probe") && run.world.signalsInFlight === 0) check(run);
+      },
+    }),
+  };
+}
+
+function check(run: RunView): void {
+  const open = run.network.openSockets - clientsOf(run);
+  const owned = inspectAtEnd(run).processes.flatMap(({ resources }) =>
+    resources.filter(({ kind }) => kind === "socket"),
+  );
+  if (open > owned.length) run.violate(ID, `${open} sockets of the server are open, and ${owned.length} have an owner`);
+}
+
+/** Ends of connections that are the peers'. */
+function clientsOf({ peers }: RunView): number {
+  return peers.filter(({ state, closedAt }) => state !== "waiting" && closedAt === undefined).length;
+}

@@ -1,0 +1,1 @@
+export { replayOnSockets, type SocketsReplay, type SocketsReplayOptions } from "./replay-on-sockets.ts";

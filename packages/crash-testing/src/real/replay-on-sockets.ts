@@ -1,0 +1,275 @@
+import { createSystem, type System, type TraceEvent } from "@espalier/actors";
+import type { AnyStateMachine } from "xstate";
+import { Choices, replaying } from "../choices.ts";
+import { type Deviation, topicOf } from "../deviation.ts";
+import type { Invariant, Phase, RunView, Watch } from "../invariant.ts";
+import { standard } from "../invariants/standard.ts";
+import { Peer } from "../peer.ts";
+import type { PeerScript } from "../peer-script.ts";
+import type { Plan } from "../plan.ts";
+import type { Failure } from "../run.ts";
+import { knobsOf, portOf } from "../surroundings.ts";
+import type { Probe, Surroundings, Target } from "../target.ts";
+import { simTls } from "../tls/sim-tls.ts";
+import { ObservedTransport } from "./observed-transport.ts";
+import { Proxy } from "./proxy.ts";
+import { RealWorld } from "./real-world.ts";
+
+export interface SocketsReplayOptions {
+  /** What must be so. What they check at quiet points is not checked: there are none. @defaultValue `standard()` */
+  readonly invariants?: readonly Invariant[];
+  /** For how long a client whose script is over looks on, in milliseconds. @defaultValue 250 */
+  readonly restMs?: number;
+  /** How long the start, the work, the probe and the stop may take, each, in milliseconds. @defaultValue 10,000 */
+  readonly deadlineMs?: number;
+}
+
+/** What came of a plan on real sockets. */
+export interface SocketsReplay {
+  /** The first invariant that was broken. */
+  readonly failure: Failure | undefined;
+  /** Of the plan's deviations, those that have happened. */
+  readonly happened: readonly Deviation[];
+  /** Those that have not: there is no such thing on real sockets, or it did not come to that. */
+  readonly missed: readonly Deviation[];
+  /** The clients, and at last the probe. */
+  readonly peers: readonly Peer[];
+}
+
+const REST_MS = 250;
+const DEADLINE_MS = 10_000;
+
+/**
+ * Executes a plan that was found in simulation on the sockets of this machine and in real time, and tells which invariant is
+ * broken there. Between each client and the server there is a proxy, which does to the connection what the plan says.
+ *
+ * | kind | on sockets |
+ * | --- | --- |
+ * | `chunk` of a server's end | the proxy sends so many bytes, and the next when the server has read those |
+ * | `write` of a client's end | the proxy sends so many bytes by themselves |
+ * | `net` of a connection | the proxy passes on what comes so much later |
+ * | `reset`, `accept` | the proxy resets, closes or forgets the connection; what is to be reset before it is accepted may be accepted before |
+ * | `connect` | refused: nobody listens; an attempt without an answer cannot be had |
+ * | `crash`, `timer`, `knob`, `tls` | as in simulation |
+ * | `delay`, `bind`, `write` of a server's end | not at all |
+ *
+ * Places in a plan are counted in what happens on a simulated network, and a real one may do it in other steps; `missed` says
+ * what found no place. Waits of scripts take their time.
+ *
+ * @throws whatever the target's start throws, if no crash was injected
+ */
+export async function replayOnSockets<Handle, Knobs extends object>(
+  target: Target<Handle, Knobs>,
+  plan: Plan,
+  options: SocketsReplayOptions = {},
+): Promise<SocketsReplay> {
+  return new Replay(target, plan, options).perform();
+}
+
+class Replay<Handle, Knobs extends object> implements RunView {
+  readonly plan: Plan;
+  readonly world: RealWorld;
+  readonly system: System;
+  readonly network = new ObservedTransport(() => this.#look());
+  readonly peers: Peer[] = [];
+  phase: Phase = "boot";
+  handle: Handle | undefined;
+  isEnding = false;
+  readonly #target: Target<Handle, Knobs>;
+  readonly #options: SocketsReplayOptions;
+  readonly #surroundings: Surroundings<Knobs>;
+  readonly #watches: readonly Watch[];
+  readonly #proxies: Proxy[] = [];
+  #failure: Failure | undefined;
+  #awaited = 0;
+  /** Asked whenever something has happened. */
+  #look: () => void = () => {};
+
+  constructor(target: Target<Handle, Knobs>, plan: Plan, options: SocketsReplayOptions) {
+    this.#target = target;
+    this.#options = options;
+    this.plan = plan;
+    this.world = new RealWorld(new Choices(replaying(plan.deviations)), () => this.#look());
+    this.system = createSystem({ host: this.world });
+    this.#surroundings = {
+      system: this.system,
+      transport: this.network,
+      tls: simTls(this.world, this.network),
+      knobs: knobsOf(target, this.world.choices),
+      machine: target.machine as AnyStateMachine,
+    };
+    const { invariants = standard() } = options;
+    this.#watches = invariants.map((invariant) => invariant.watch(this));
+    this.#trace();
+  }
+
+  get probe(): Probe | undefined {
+    return this.#target.probe;
+  }
+
+  violate(invariant: string, message: string): void {
+    this.#failure ??= { invariant, message, phase: this.phase, time: this.world.now() };
+    this.#look();
+  }
+
+  async perform(): Promise<SocketsReplay> {
+    try {
+      await this.#boot();
+      if (this.handle !== undefined) {
+        await this.#work(this.handle);
+        await this.#heal();
+        await this.#probe(this.handle);
+      }
+    } finally {
+      await this.#stop();
+    }
+    const { deviations: happened } = this.world.choices;
+    const keys = new Set(happened.map(keyOf));
+    const missed = this.plan.deviations.filter((deviation) => !keys.has(keyOf(deviation)));
+    return { failure: this.#failure, happened, missed, peers: this.peers };
+  }
+
+  // — Phases —————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  async #boot(): Promise<void> {
+    try {
+      const started = Promise.resolve(this.#target.start(this.#surroundings)).then((handle) => (this.handle = handle));
+      if (!(await this.#inTime(started))) this.violate("boot", "the start did not come to an end");
+    } catch (error) {
+      if (this.world.choices.deviations.length === 0) throw error;
+    }
+  }
+
+  async #work(handle: Handle): Promise<void> {
+    this.#enter("workload");
+    const { plan, world } = this;
+    for (const script of plan.peers) await this.#send(script, handle);
+    let due = plan.operations.length;
+    const begin = world.now();
+    for (const { at, name } of plan.operations) {
+      world.at(begin + at, () => {
+        due -= 1;
+        this.#operate(name, handle);
+      });
+    }
+    await this.#until(() => due === 0 && this.#awaited === 0 && this.peers.every(({ isDone }) => isDone));
+  }
+
+  async #heal(): Promise<void> {
+    this.world.choices.isHealed = true;
+    this.#enter("healed");
+    for (const proxy of this.#proxies) proxy.heal();
+    await this.#dismiss();
+    // What laws say of this phase, they say of a server that has come to rest.
+    await this.#until(() => this.network.openSockets === 0);
+  }
+
+  async #probe(handle: Handle): Promise<void> {
+    if (this.isEnding) return;
+    this.#enter("probe");
+    if (this.#failure !== undefined) return;
+    const { ops = [], proxy, tls } = this.probe ?? {};
+    const beginning = { ...(proxy !== undefined && { proxy }), ...(tls !== undefined && { tls }) };
+    const peer = await this.#send({ at: 0, host: "10.255.255.254", ops, ...beginning }, handle);
+    await this.#until(() => peer.isDone);
+  }
+
+  async #stop(): Promise<void> {
+    this.world.choices.isHealed = true;
+    this.#enter("stopping");
+    this.isEnding = true;
+    if (!(await this.#inTime(this.system.shutdown()))) this.violate("stop", "the server did not come to its end");
+    await this.#dismiss();
+    await this.#until(() => this.network.openSockets === 0 && this.network.openListeners === 0);
+    this.#enter("stopped");
+    for (const watch of this.#watches) watch.after?.("stopped");
+    for (const proxy of this.#proxies) await proxy.close();
+  }
+
+  #enter(phase: Phase): void {
+    for (const watch of this.#watches) watch.after?.(this.phase);
+    this.phase = phase;
+  }
+
+  /** Clients that are still there go. */
+  async #dismiss(): Promise<void> {
+    for (const peer of this.peers) peer.leave();
+    await this.#until(() => this.peers.every(({ closedAt, hasLeft }) => closedAt !== undefined || hasLeft));
+  }
+
+  async #send(script: PeerScript, handle: Handle): Promise<Peer> {
+    const { world, network: server } = this;
+    const serverPort = this.network.portFor(portOf(this.#target, handle));
+    const onChange = (): void => this.#look();
+    const proxy = await Proxy.open({ world, server, serverPort, host: script.host, onChange });
+    this.#proxies.push(proxy);
+    const peer = new Peer(world, proxy.network, serverPort, script, this.#options.restMs ?? REST_MS);
+    this.peers.push(peer);
+    return peer;
+  }
+
+  // — Time ———————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  /** Resolves when it is so, or the deadline is over, or there is nothing more to be learnt. */
+  async #until(isSo: () => boolean): Promise<void> {
+    const { world } = this;
+    const { deadlineMs = DEADLINE_MS } = this.#options;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        cancel();
+        this.#look = () => {};
+        resolve();
+      };
+      const cancel = world.at(world.now() + deadlineMs, done);
+      this.#look = () => {
+        if (isSo() || (this.#failure !== undefined && !this.isEnding)) done();
+      };
+      this.#look();
+    });
+  }
+
+  /** False if it takes too long. */
+  async #inTime(promise: Promise<unknown>): Promise<boolean> {
+    let isSettled = false;
+    const settled = (): void => {
+      isSettled = true;
+      this.#look();
+    };
+    promise.then(settled, settled);
+    const { isEnding } = this;
+    await this.#until(() => isSettled || (this.#failure !== undefined && !isEnding));
+    if (isSettled) await promise;
+    return isSettled;
+  }
+
+  // — Inside —————————————————————————————————————————————————————————————————————————————————————————————————————
+
+  #operate(name: string, handle: Handle): void {
+    const operation = this.#target.operations?.[name];
+    if (operation === undefined) return;
+    this.#awaited += 1;
+    const settled = (): void => {
+      this.#awaited -= 1;
+      this.#look();
+    };
+    // That an operation fails under faults is for the invariants to judge.
+    Promise.resolve()
+      .then(() => operation(handle, this.#surroundings))
+      .then(settled, settled);
+  }
+
+  #trace(): void {
+    const handlers = this.#watches.flatMap(({ on = {} }) => Object.entries(on));
+    const see = (event: TraceEvent): void => {
+      for (const [type, handler] of handlers) if (type === event.type) (handler as (event: TraceEvent) => void)(event);
+    };
+    const types = new Set(handlers.map(([type]) => type)) as Iterable<TraceEvent["type"]>;
+    const detail = handlers.some(([type]) => type === "handled") ? "states" : "all";
+    this.system.trace(see, { detail, types });
+  }
+}
+
+/** By what a deviation of a plan is known. */
+function keyOf({ kind, subject, ordinal, value }: Deviation): string {
+  return `${topicOf(kind, subject)} ${ordinal} ${value}`;
+}

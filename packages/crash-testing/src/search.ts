@@ -1,0 +1,264 @@
+import * as fc from "fast-check";
+import { type Chooser, replaying } from "./choices.ts";
+import { either, focus, sprinkle, swarm } from "./choosers.ts";
+import { Coverage } from "./coverage.ts";
+import type { Deviation, Kind } from "./deviation.ts";
+import type { Invariant } from "./invariant.ts";
+import { singleFaults } from "./single-faults.ts";
+import type { PeerScript } from "./peer-script.ts";
+import type { Operation, Plan } from "./plan.ts";
+import { Random } from "./random.ts";
+import { type Failure, type Outcome, run } from "./run.ts";
+import { shrink } from "./shrink.ts";
+import type { Target } from "./target.ts";
+import { armTripwires } from "./tripwire.ts";
+import { elapsed } from "./wall-clock.ts";
+
+export interface SearchOptions<Handle = unknown, Knobs extends object = object> {
+  readonly target: Target<Handle, Knobs>;
+  readonly invariants: readonly Invariant[];
+  /** What clients do. */
+  readonly peers: fc.Arbitrary<readonly PeerScript[]>;
+  /** After so many runs it is enough. @defaultValue Infinity */
+  readonly runs?: number;
+  /** After so many milliseconds it is enough. @defaultValue 5000 */
+  readonly timeMs?: number;
+  /** What all that is random follows from. @defaultValue 1 */
+  readonly seed?: number;
+  /** Kinds of deviations that are not tried. @defaultValue none */
+  readonly without?: readonly Kind[];
+  /** Plans that are run first: those that have found something before. */
+  readonly corpus?: readonly Plan[];
+  /** So many runs may be spent on shrinking. @defaultValue 2000 */
+  readonly mostShrinkRuns?: number;
+}
+
+/** A failure, and the simplest plan that leads to it. */
+export interface Found {
+  readonly failure: Failure;
+  /** As it was found. */
+  readonly raw: Plan;
+  readonly plan: Plan;
+  /** Which of the ways to search has found it. */
+  readonly strategy: string;
+  /** How many runs it took to find it, and then to shrink it. */
+  readonly foundAfter: number;
+  readonly shrunkIn: number;
+  /** The same in milliseconds. */
+  readonly foundMs: number;
+  readonly shrinkMs: number;
+  /** Failures of other kinds that were met while it was shrunk. */
+  readonly others: ReadonlyMap<string, Plan>;
+}
+
+export interface SearchResult {
+  readonly found: Found | undefined;
+  readonly runs: number;
+  readonly steps: number;
+  /** Choices that there were. */
+  readonly asked: number;
+  readonly injected: number;
+  readonly ms: number;
+  readonly coverage: Coverage;
+}
+
+/** What is run next, and in which way it was come by. */
+interface Attempt {
+  readonly strategy: string;
+  readonly plan: Plan;
+  readonly chooser: Chooser;
+}
+
+/** So many plans that have led to something new are kept to start from. */
+const MOST_KEPT = 200;
+/** When something is done to the server: at once, soon, or when it has come to rest. */
+const OPERATION_TIMES: readonly number[] = [0, 1, 5, 20, 200];
+const MOST_OPERATIONS = 5;
+/** How many workloads every single deviation is tried on. */
+const ENUMERATED = 3;
+
+/** Looks for a plan that breaks an invariant, in several ways in turn: none of them finds everything. */
+export async function search<Handle, Knobs extends object>(
+  options: SearchOptions<Handle, Knobs>,
+): Promise<SearchResult> {
+  // Once for all the runs.
+  const disarm = armTripwires();
+  try {
+    return await new Search(options).perform();
+  } finally {
+    disarm();
+  }
+}
+
+class Search<Handle, Knobs extends object> {
+  readonly #options: SearchOptions<Handle, Knobs>;
+  readonly #coverage = new Coverage();
+  readonly #random: Random;
+  readonly #kept: Plan[] = [];
+  readonly #start = elapsed();
+  /** How many choices a run has, of late. */
+  #asked = 100;
+  #runs = 0;
+  #steps = 0;
+  #injected = 0;
+  #allAsked = 0;
+
+  constructor(options: SearchOptions<Handle, Knobs>) {
+    this.#options = options;
+    this.#random = new Random(options.seed ?? 1);
+  }
+
+  async perform(): Promise<SearchResult> {
+    let found: Found | undefined;
+    for await (const attempt of this.#attempts()) {
+      const outcome = await this.#run(attempt.plan, attempt.chooser);
+      this.#keep(attempt.plan, outcome);
+      if (outcome.failure !== undefined) {
+        found = await this.#found(attempt, outcome, outcome.failure);
+        break;
+      }
+      if (this.#runs >= (this.#options.runs ?? Infinity) || elapsed() - this.#start >= (this.#options.timeMs ?? 5000))
+        break;
+    }
+    const [runs, steps, asked] = [this.#runs, this.#steps, this.#allAsked];
+    const [injected, coverage] = [this.#injected, this.#coverage];
+    return { found, runs, steps, asked, injected, coverage, ms: elapsed() - this.#start };
+  }
+
+  async #run(plan: Plan, chooser: Chooser): Promise<Outcome> {
+    this.#runs += 1;
+    const { target, invariants, without = [] } = this.#options;
+    const coverage = this.#coverage;
+    const outcome = await run({
+      target,
+      plan,
+      chooser: without.length === 0 ? chooser : except(chooser, without),
+      invariants,
+      onEffect: (actor, effect) => coverage.effect(actor, effect),
+    });
+    for (const injection of outcome.injections) coverage.injection(injection);
+    this.#steps += outcome.steps;
+    this.#injected += outcome.injections.length;
+    this.#allAsked += outcome.choices.asked;
+    return outcome;
+  }
+
+  async *#attempts(): AsyncGenerator<Attempt> {
+    for (const plan of this.#options.corpus ?? []) {
+      yield { strategy: "corpus", plan, chooser: replaying(plan.deviations) };
+    }
+    const singles = this.#singles();
+    for (let turn = 0; ; turn += 1) {
+      const random = new Random(this.#random.below(2 ** 31));
+      // The exhaustive way first, and then every other turn until it is through.
+      if (turn < 20 || turn % 2 === 0) {
+        const single = await singles.next();
+        if (single.done !== true) {
+          yield single.value;
+          continue;
+        }
+      }
+      yield this.#drawn(turn, random);
+    }
+  }
+
+  /** Every deviation by itself, of a few workloads; of the first with ordinary settings, and of the others with rare ones. */
+  async *#singles(): AsyncGenerator<Attempt> {
+    for (let index = 0; index < ENUMERATED; index += 1) {
+      const random = new Random(this.#random.below(2 ** 31));
+      const plan = { ...this.#workload(random), operations: this.#someOperations(index) };
+      const chooser = index === 0 ? replaying([]) : only("knob", swarm(random));
+      const settings = (await this.#run(plan, chooser)).deviations;
+      yield { strategy: "ordinary", plan: { ...plan, deviations: settings }, chooser: replaying(settings) };
+      const { choices } = await this.#run(plan, replaying(settings));
+      for (const deviation of singleFaults(choices)) {
+        if (deviation.kind === "knob" && index > 0) continue;
+        const deviations = [...settings, deviation];
+        yield { strategy: "single faults", plan: { ...plan, deviations }, chooser: replaying(deviations) };
+      }
+    }
+  }
+
+  #drawn(turn: number, random: Random): Attempt {
+    const plan = this.#workload(random);
+    const kept = this.#kept.length > 0 && turn % 5 === 4 ? random.of(this.#kept) : undefined;
+    if (kept !== undefined) {
+      const chooser = either(replaying(kept.deviations), sprinkle(random, this.#asked));
+      return { strategy: "guided", plan: kept, chooser };
+    }
+    switch (turn % 3) {
+      case 0:
+        return { strategy: "swarm", plan, chooser: swarm(random) };
+      case 1:
+        return { strategy: "focus", plan, chooser: focus(random) };
+      default:
+        return { strategy: "sprinkle", plan, chooser: sprinkle(random, this.#asked) };
+    }
+  }
+
+  #workload(random: Random): Plan {
+    const { peers: arbitrary, target } = this.#options;
+    const [peers = []] = fc.sample(arbitrary, { seed: random.below(2 ** 31), numRuns: 1 });
+    const names = Object.keys(target.operations ?? {});
+    const operations: Operation[] = [];
+    while (names.length > 0 && !random.onceIn(3) && operations.length < MOST_OPERATIONS) {
+      operations.push({ at: random.of(OPERATION_TIMES), name: random.of(names) });
+    }
+    return { peers, operations, deviations: [] };
+  }
+
+  /** Some of what can be done to the server: in the workloads that are gone through, each of it if it can be. */
+  #someOperations(workload: number): Operation[] {
+    const names = Object.keys(this.#options.target.operations ?? {});
+    const share = Math.min(names.length, Math.max(2, Math.ceil(names.length / ENUMERATED)));
+    return Array.from({ length: share }, (_, index) => ({
+      at: [1, 20, 200, 300][index % 4] ?? 0,
+      name: names[(workload * share + index) % names.length] ?? "",
+    }));
+  }
+
+  /** Plans that have led to something new are worth to start from. */
+  #keep(plan: Plan, { deviations, choices }: Outcome): void {
+    this.#asked = choices.asked;
+    if (this.#coverage.takeNews() === 0 || deviations.length === 0) return;
+    const kept = { ...plan, deviations };
+    if (this.#kept.length < MOST_KEPT) this.#kept.push(kept);
+    else this.#kept[this.#random.below(MOST_KEPT)] = kept;
+  }
+
+  async #found({ plan, strategy }: Attempt, { deviations }: Outcome, failure: Failure): Promise<Found> {
+    const raw = { ...plan, deviations };
+    const foundAfter = this.#runs;
+    const foundMs = elapsed() - this.#start;
+    const { target, invariants } = this.#options;
+    const attempt = async (
+      candidate: Plan,
+    ): Promise<{ invariant: string | undefined; deviations: readonly Deviation[] }> => {
+      const outcome = await run({ target, plan: candidate, chooser: replaying(candidate.deviations), invariants });
+      return { invariant: outcome.failure?.invariant, deviations: outcome.deviations };
+    };
+    const shrunk = await shrink(raw, failure.invariant, attempt, this.#options.mostShrinkRuns);
+    const last = await run({ target, plan: shrunk.plan, chooser: replaying(shrunk.plan.deviations), invariants });
+    return {
+      failure: last.failure ?? failure,
+      raw,
+      plan: shrunk.plan,
+      strategy,
+      foundAfter,
+      shrunkIn: shrunk.runs,
+      foundMs,
+      shrinkMs: elapsed() - this.#start - foundMs,
+      others: shrunk.others,
+    };
+  }
+}
+
+/** All other kinds are always ordinary. */
+function only(kind: Kind, chooser: Chooser): Chooser {
+  return { about: (asked, subject) => (asked === kind ? chooser.about(asked, subject) : null) };
+}
+
+/** Some kinds are always ordinary. */
+function except(chooser: Chooser, without: readonly Kind[]): Chooser {
+  return { about: (kind, subject) => (without.includes(kind) ? null : chooser.about(kind, subject)) };
+}

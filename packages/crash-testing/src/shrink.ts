@@ -1,0 +1,159 @@
+import type { Deviation } from "./deviation.ts";
+import type { Plan } from "./plan.ts";
+import type { PeerProxy, PeerScript } from "./peer-script.ts";
+
+/** Lists with something left out: all of it, then halves, then ever smaller parts, down to single items. */
+export function* withoutParts<Item>(items: readonly Item[]): Generator<readonly Item[]> {
+  if (items.length === 0) return;
+  yield [];
+  for (
+    let size = Math.ceil(items.length / 2);
+    size >= 1 && items.length > 1;
+    size = size === 1 ? 0 : Math.ceil(size / 2)
+  ) {
+    for (let start = 0; start < items.length; start += size) {
+      yield [...items.slice(0, start), ...items.slice(start + size)];
+    }
+  }
+}
+
+/** A list in which one item at a time is replaced by something simpler. */
+function* withSimpler<Item>(
+  items: readonly Item[],
+  simpler: (item: Item) => Iterable<Item>,
+): Generator<readonly Item[]> {
+  for (const [index, item] of items.entries()) for (const other of simpler(item)) yield items.with(index, other);
+}
+
+/** Smaller numbers, the smallest first. */
+function* smaller(number: number, least: number): Generator<number> {
+  if (number <= least) return;
+  yield least;
+  for (let step = Math.floor((number - least) / 2); step >= 1; step = Math.floor(step / 2)) {
+    if (number - step !== least) yield number - step;
+  }
+}
+
+function* simplerDeviations(deviation: Deviation): Generator<Deviation> {
+  for (const value of smaller(deviation.value, 1)) yield { ...deviation, value };
+  for (const ordinal of smaller(deviation.ordinal, 0)) yield { ...deviation, ordinal };
+}
+
+function* simplerScripts(script: PeerScript): Generator<PeerScript> {
+  const { proxy, tls, ...plain } = script;
+  if (tls === true) yield { ...plain, ...(proxy !== undefined && { proxy }) };
+  if (proxy !== undefined) {
+    yield { ...plain, ...(tls !== undefined && { tls }) };
+    for (const simpler of simplerHeaders(proxy)) yield { ...script, proxy: simpler };
+  }
+  for (const ops of withoutParts(script.ops)) yield { ...script, ops };
+  for (const at of smaller(script.at, 0)) yield { ...script, at };
+  for (const ops of withSimpler(script.ops, simplerOps)) yield { ...script, ops };
+}
+
+function* simplerHeaders(proxy: PeerProxy): Generator<PeerProxy> {
+  const { isChecksummed, destination, ...rest } = proxy;
+  if (isChecksummed === true) yield { ...rest, ...(destination !== undefined && { destination }) };
+}
+
+type Op = PeerScript["ops"][number];
+
+const A = 0x61;
+
+function* simplerOps(op: Op): Generator<Op> {
+  if (op.type === "send") {
+    for (const length of smaller(op.bytes.length, 1)) yield { ...op, bytes: op.bytes.slice(0, length) };
+    // Letters are easier to read than what is above them.
+    if (op.bytes.some((byte) => byte > A)) yield { ...op, bytes: op.bytes.map((byte) => Math.min(byte, A)) };
+  }
+  if (op.type === "wait") for (const ms of smaller(op.ms, 0)) yield { ...op, ms };
+  if (op.type === "receive") {
+    for (const count of smaller(op.count, 0)) yield { ...op, count };
+    for (const withinMs of smaller(op.withinMs, 0)) yield { ...op, withinMs };
+  }
+}
+
+/**
+ * Plans that are simpler than this one, those from which the most is left out first. A plan is the simpler the fewer
+ * deviations it has; then by its clients, what they do, and how large its numbers are.
+ */
+export function* simplerPlans(plan: Plan): Generator<Plan> {
+  const { deviations, peers, operations } = plan;
+  for (const fewer of withoutParts(deviations)) yield { ...plan, deviations: fewer };
+  for (const fewer of withoutParts(peers)) {
+    yield { ...plan, peers: fewer };
+    const moved = movedUp(deviations, peers.length - fewer.length);
+    if (moved !== undefined) yield { ...plan, peers: fewer, deviations: moved };
+  }
+  for (const fewer of withoutParts(operations)) yield { ...plan, operations: fewer };
+  for (const simpler of withSimpler(peers, simplerScripts)) yield { ...plan, peers: simpler };
+  for (const simpler of withSimpler(deviations, simplerDeviations)) yield { ...plan, deviations: simpler };
+  for (const simpler of withSimpler(operations, earlier)) yield { ...plan, operations: simpler };
+}
+
+/** Children that are numbered as they come, such as connections. Those of acceptors are not. */
+const NUMBERED = /(?<!acceptor_sup)\/(\d+)(?=$|[~>/])/g;
+
+/**
+ * The same about those who come so many places earlier, since there are fewer before them; undefined where nobody has a
+ * place.
+ */
+function movedUp(deviations: readonly Deviation[], places: number): readonly Deviation[] | undefined {
+  const moved = deviations.map((deviation) => {
+    const subject = deviation.subject.replaceAll(NUMBERED, (_, number) => `/${Math.max(1, Number(number) - places)}`);
+    return subject === deviation.subject ? deviation : { ...deviation, subject };
+  });
+  return moved.some((deviation, index) => deviation !== deviations[index]) ? moved : undefined;
+}
+
+function* earlier(operation: Plan["operations"][number]): Generator<Plan["operations"][number]> {
+  for (const at of smaller(operation.at, 0)) yield { ...operation, at };
+}
+
+/** What a run of a plan has come to, as far as shrinking is concerned. */
+export interface Trial {
+  /** Which invariant was broken; undefined: none. */
+  readonly invariant: string | undefined;
+  readonly deviations: readonly Deviation[];
+}
+
+/** The simplest plan that could be found, and at what cost. */
+export interface Shrunk {
+  readonly plan: Plan;
+  /** How many runs it took. */
+  readonly runs: number;
+  /** Other invariants that were broken on the way, each with a plan. */
+  readonly others: ReadonlyMap<string, Plan>;
+}
+
+/**
+ * Shrinks a plan as long as the same invariant is broken, one simplification after the other. After each, only what has
+ * really happened is kept of its deviations.
+ */
+export async function shrink(
+  plan: Plan,
+  invariant: string,
+  attempt: (plan: Plan) => Promise<Trial>,
+  mostRuns = 2000,
+): Promise<Shrunk> {
+  const others = new Map<string, Plan>();
+  let best = plan;
+  let runs = 0;
+  for (let hasImproved = true; hasImproved;) {
+    hasImproved = false;
+    for (const candidate of simplerPlans(best)) {
+      if (runs >= mostRuns) return { plan: best, runs, others };
+      runs += 1;
+      const trial = await attempt(candidate);
+      if (trial.invariant === invariant) {
+        best = { ...candidate, deviations: trial.deviations };
+        hasImproved = true;
+        break;
+      }
+      if (trial.invariant !== undefined && !others.has(trial.invariant)) {
+        others.set(trial.invariant, { ...candidate, deviations: trial.deviations });
+      }
+    }
+  }
+  return { plan: best, runs, others };
+}

@@ -1,0 +1,110 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { parseCommandLine, UsageError } from "../src/cli/command-line.ts";
+import { VitestProject } from "./support/vitest-project.ts";
+
+const examples = join(import.meta.dirname, "../../../examples/crash-test");
+
+function example(name: string): string {
+  return readFileSync(join(examples, name), "utf8");
+}
+
+/** The example, with its fault or without it. */
+const project = new VitestProject({
+  "seats.ts": example("seats.ts"),
+  "target.ts": example("target.ts"),
+  "mended.test.ts": example("seats.test.ts"),
+  "faulty.test.ts": example("seats.test.ts").replace("watches: true", "watches: false"),
+  "other.test.ts": 'import { expect, test } from "vitest"; test("sums", () => expect(1 + 1).toBe(3));',
+});
+afterAll(() => project.remove());
+
+describe("crash soak", () => {
+  test("goes on until the time is over, with another seed each time", async () => {
+    const { code, output } = await project.crash("soak", "mended.test.ts", "--seed", "5", "--minutes", "0.02");
+    expect(output).toMatch(/^seed 5: nothing found in \d+ runs$/m);
+    expect(output).toMatch(/^seed 6: nothing found in \d+ runs$/m);
+    expect(output).toMatch(/^nothing found in \d+ runs with \d+ seeds\n$/m);
+    expect(code).toBe(0);
+  }, 120_000);
+
+  test("stops at the first find, and prints it", async () => {
+    const { code, output } = await project.crash("soak", "faulty.test.ts", "--workers", "1", "--minutes", "2");
+    expect(output).toContain("What was unusual  the knob seats is 1");
+    expect(output).toMatch(/\nseed \d+: found I8-probe\n$/);
+    expect(code).toBe(1);
+  }, 180_000);
+
+  test("tells a failure that is none of a crash test from a find", async () => {
+    const { code, output } = await project.crash("soak", "other.test.ts", "--workers", "1", "--minutes", "0.01");
+    expect(output).toContain("the tests fail, and no crash test has found anything");
+    expect(code).toBe(2);
+  }, 60_000);
+});
+
+describe("crash mutate", () => {
+  test("lists by name what no test would notice, but for what it need not", async () => {
+    const args = ["mutate", "mended.test.ts", "--runs", "20"];
+    const { code, output } = await project.crash(...args, "--except", "^asking ");
+    expect(output).toMatch(/^nobody loses a seat: \d+ of 20 changes are noticed, \d+ of the others by --except$/m);
+    // The probe sends nothing, and nobody asks what is echoed.
+    expect(output).toContain("\n  nothing fails when\n");
+    expect(output).toContain("\n    seated at data does not send\n");
+    expect(output).not.toContain("asking");
+    expect(output).not.toContain("seated on entry does not send");
+    expect(code).toBe(1);
+  }, 180_000);
+
+  test("needs a machine, and a test that passes", async () => {
+    const { code, output } = await project.crash("mutate", "other.test.ts");
+    expect(output).toContain("no crash test with a machine has run");
+    expect(code).toBe(2);
+  }, 60_000);
+});
+
+describe("the command line", () => {
+  test("says what there is", () => {
+    expect(parseCommandLine(["--help"])).toEqual({ command: "help" });
+    expect(parseCommandLine(["soak", "--help"])).toEqual({ command: "help" });
+  });
+
+  test("has defaults, and hands on to vitest what follows --", () => {
+    expect(parseCommandLine(["soak", "a.test.ts", "-t", "name", "--", "--config", "x.ts"])).toEqual({
+      command: "soak",
+      files: ["a.test.ts"],
+      ms: 600_000,
+      workers: 2,
+      seed: undefined,
+      rest: ["-t", "name", "--config", "x.ts"],
+    });
+    expect(parseCommandLine(["mutate", "a", "b", "--except", "^x"])).toEqual({
+      command: "mutate",
+      files: ["a", "b"],
+      runs: 300,
+      except: [/^x/],
+      rest: [],
+    });
+    expect(parseCommandLine(["soak", "a", "--hours", "2"])).toMatchObject({ ms: 7_200_000 });
+  });
+
+  test.each([
+    [["soka", "a"], 'there is no command "soka"; expected soak or mutate'],
+    [["soak"], "no file is given; expected at least one with crash tests"],
+    [["soak", "a", "--worker", "2"], "Unknown option '--worker'"],
+    [["soak", "a", "--workers", "0"], '--workers is "0"; expected a number of at least 1'],
+    [["soak", "a", "--workers", "1.5"], '--workers is "1.5"; expected an integer of at least 1'],
+    [["soak", "a", "--hours", "1", "--minutes", "1"], "--hours and --minutes are both given; expected one of them"],
+    [["mutate", "a", "--runs", "few"], '--runs is "few"; expected a number of at least 1'],
+    [["mutate", "a", "--except", "("], '--except is "("; expected a regular expression'],
+  ])("%j is refused", (args, message) => {
+    expect(() => parseCommandLine(args)).toThrow(UsageError);
+    expect(() => parseCommandLine(args)).toThrow(message);
+  });
+
+  test("what is wrong is said on stderr, with how it is used", async () => {
+    const { code, output } = await project.crash("mutate", "a", "--fast");
+    expect(code).toBe(2);
+    expect(output).toMatch(/^crash: Unknown option '--fast'\n\nUsage: crash COMMAND FILE/);
+  }, 60_000);
+});

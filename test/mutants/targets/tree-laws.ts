@@ -1,0 +1,223 @@
+import { type ExitReason, isExpected, type Pid, Timeout, type TimerRef } from "@espalier/actors";
+import type { Invariant, RunView, Watch } from "../kit.ts";
+import { SILENCE_MS } from "./workers.ts";
+
+/** Those that have no reason of their own to end as `normal`. */
+const LASTING = /\/(asker|teller|watcher|timekeeper|linker|laggard|phases|selector)$/;
+
+const nobodyEndsNormally: Invariant = {
+  id: "T5-normal",
+  says: "the normal end of one actor is no reason for another one to end",
+  watch: (run) => ({
+    on: {
+      exit: ({ subject, reason }) => {
+        if (reason.type !== "normal" || !LASTING.test(subject.path)) return;
+        run.violate("T5-normal", `${subject.path} ends as normal, and has nothing to end of`);
+      },
+    },
+  }),
+};
+
+const nobodyIsLeftBehind: Invariant = {
+  id: "T6-cleanup",
+  says: "a supervisor that ends in order has stopped its children before",
+  watch: (run) => {
+    const supervisors = new Set<Pid>();
+    const children = new Map<Pid, Set<Pid>>();
+    const parents = new Map<Pid, Pid>();
+    return {
+      on: {
+        spawn: ({ subject: { pid }, parent, behaviour }) => {
+          if (behaviour === "supervisor") supervisors.add(pid);
+          if (parent === undefined || !supervisors.has(parent)) return;
+          parents.set(pid, parent);
+          children.set(parent, (children.get(parent) ?? new Set()).add(pid));
+        },
+        exit: ({ subject: { pid, path }, reason }) => {
+          const parent = parents.get(pid);
+          if (parent !== undefined) children.get(parent)?.delete(pid);
+          const left = children.get(pid)?.size ?? 0;
+          if (left > 0 && isExpected(reason))
+            run.violate("T6-cleanup", `${path} ends as ${reason.type}, and ${left} of its children live`);
+        },
+      },
+    };
+  },
+};
+
+/** What is late, and by how much at most, is known: what was injected. */
+const timersAreInTime: Invariant = {
+  id: "T7-timers",
+  says: "a timer fires when it is due, later by no more than was injected, and what an actor owns of timers is armed",
+  watch: (run) => new TimersInTime(run),
+};
+
+class TimersInTime implements Watch {
+  readonly on: NonNullable<Watch["on"]>;
+  readonly #run: RunView;
+  readonly #due = new Map<TimerRef, { readonly owner: Pid; readonly at: number }>();
+
+  constructor(run: RunView) {
+    this.#run = run;
+    this.on = {
+      timerSet: ({ subject, time, dueIn, timer }) =>
+        void this.#due.set(timer, { owner: subject.pid, at: time + dueIn }),
+      timerCancelled: ({ timer }) => void this.#due.delete(timer),
+      timerFired: ({ timer, time }) => {
+        const due = this.#due.get(timer);
+        this.#due.delete(timer);
+        if (due !== undefined) this.#check(due.owner, due.at, time);
+      },
+      exit: ({ subject }) => {
+        for (const [timer, { owner }] of this.#due) if (owner === subject.pid) this.#due.delete(timer);
+      },
+    };
+  }
+
+  after(phase: string): void {
+    const { system, world } = this.#run;
+    for (const { owner, at } of this.#due.values()) this.#check(owner, at, world.now());
+    const { processes, timers } = system.inspect();
+    const owned = processes.flatMap(({ resources }) => resources.filter(({ kind }) => kind === "timer")).length;
+    // Those of calls are nobody's.
+    const calls = processes.flatMap(({ resources }) => resources.filter(({ kind }) => kind === "call")).length;
+    const isBetween = timers >= owned && (phase !== "healed" || timers <= owned + calls);
+    if (!isBetween)
+      this.#run.violate("T7-timers", `${owned} timers and ${calls} calls are owned, and ${timers} timers are armed`);
+  }
+
+  #check(owner: Pid, at: number, now: number): void {
+    if (now > at + this.#run.world.injectedMs + 1e-6) {
+      this.#run.violate("T7-timers", `a timer of ${owner.toString()} that is due at ${at} has not fired before ${now}`);
+    }
+  }
+}
+
+/** When each machine has come into its state. */
+const statesLastTheirTime: Invariant = {
+  id: "T8-phases",
+  says: "the timeout of a state comes when the machine has been in it for so long",
+  watch: (run) => {
+    const since = new Map<Pid, number>();
+    return {
+      on: {
+        handled: ({ subject, event, to, time }) => {
+          const type = typeof event === "object" && event !== null && "type" in event ? String(event.type) : "";
+          const [, delay, state] = /^xstate\.after\.(\d+)\.phases\.(\w+)$/.exec(type) ?? [];
+          const entered = since.get(subject.pid) ?? 0;
+          if (delay !== undefined && time + 1e-6 < entered + Number(delay) && to !== state) {
+            run.violate("T8-phases", `${subject.path} leaves ${state} after ${time - entered} ms`);
+          }
+          // Whatever it handles, it comes into a state anew, or has no timeout there.
+          since.set(subject.pid, time);
+        },
+      },
+    };
+  },
+};
+
+/** A server's timeout is for the time in which nothing comes. */
+const timeoutsAreSilence: Invariant = {
+  id: "T9-silence",
+  says: "a server hears of its timeout only if it has handled nothing for so long",
+  watch: (run) => {
+    const last = new Map<Pid, number>();
+    const limits = new Map<string, number>([["timekeeper", SILENCE_MS]]);
+    return {
+      on: {
+        deliver: ({ subject, message, time }) => {
+          const limit = limits.get(subject.path.slice(subject.path.lastIndexOf("/") + 1));
+          if (limit === undefined) return;
+          const before = last.get(subject.pid);
+          last.set(subject.pid, time);
+          if (!(message instanceof Timeout) || before === undefined || time - before > limit - 1e-6) return;
+          run.violate("T9-silence", `${subject.path} hears of a timeout ${time - before} ms after a message`);
+        },
+      },
+    };
+  },
+};
+
+const transientEndsInOrder: Invariant = {
+  id: "T10-transient",
+  says: "a transient child that has ended in order is not started again",
+  watch: (run) => {
+    const restarts = new Map<string, string>();
+    const reasons = new Map<string, ExitReason>();
+    let isChanged = false;
+    return {
+      on: {
+        report: ({ report }) => {
+          if (report.type === "progress" && report.started.id !== undefined) {
+            restarts.set(`${report.supervisor.path}/${report.started.id}`, report.started.restart);
+          }
+        },
+        exit: ({ subject, reason }) => void reasons.set(subject.path, reason),
+        deliver: ({ message }) => {
+          // Whoever is stopped and started by hand is not restarted.
+          if (typeof message === "object" && message !== null && "type" in message && message.type === "call")
+            isChanged = true;
+        },
+        spawn: ({ subject: { path, incarnation } }) => {
+          const reason = reasons.get(path);
+          if (incarnation < 2 || reason === undefined || restarts.get(path) !== "transient") return;
+          if (!path.startsWith("root/jobs/") && isChanged) return;
+          if (isExpected(reason) && path.startsWith("root/jobs/")) {
+            run.violate("T10-transient", `${path} has ended as ${reason.type}, and is started again`);
+          }
+        },
+      },
+    };
+  },
+};
+
+const pathsAreUnique: Invariant = {
+  id: "T11-strangers",
+  says: "no two actors live in the same place of the tree, and dynamic supervisors know the children that they have",
+  watch: (run) => ({
+    after(phase) {
+      if (phase === "stopped" || run.world.signalsInFlight > 0) return;
+      const { processes } = run.system.inspect();
+      const paths = new Set<string>();
+      for (const { path } of processes) {
+        // Some helpers are let go of, and nobody is left to kill a laggard whose supervisor has crashed.
+        if (path.includes("/helper-") || path.endsWith("/laggard")) continue;
+        if (paths.has(path)) run.violate("T11-strangers", `two actors are ${path}`);
+        paths.add(path);
+      }
+      const jobs = processes.find(({ path }) => path === "root/jobs");
+      if (phase !== "healed" || jobs?.status !== "waiting" || jobs.mailboxLength > 0) return;
+      const { children } = jobs.state as { children: number };
+      const living = processes.filter(({ parent }) => parent === jobs.pid).length;
+      const isWaiting = jobs.resources.some(({ kind }) => kind === "timer");
+      if (children !== living && !isWaiting)
+        run.violate("T12-children", `root/jobs knows ${children} children, and has ${living}`);
+    },
+  }),
+};
+
+const mailIsRead: Invariant = {
+  id: "T13-mail",
+  says: "once all is over, nothing lies in the mailbox of whoever takes everything",
+  watch: (run) => ({
+    after(phase) {
+      if (phase !== "healed" || run.world.signalsInFlight > 0) return;
+      for (const { path, status, mailboxLength } of run.system.inspect().processes) {
+        if (!LASTING.test(path) || mailboxLength === 0 || status === "terminating") continue;
+        run.violate("T13-mail", `${path} has ${mailboxLength} messages that it does not take`);
+      }
+    },
+  }),
+};
+
+/** What the workers of the tree rely on, beyond what is standard. */
+export const treeLaws: readonly Invariant[] = [
+  nobodyEndsNormally,
+  nobodyIsLeftBehind,
+  timersAreInTime,
+  statesLastTheirTime,
+  timeoutsAreSilence,
+  transientEndsInOrder,
+  pathsAreUnique,
+  mailIsRead,
+];
