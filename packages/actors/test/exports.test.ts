@@ -90,6 +90,7 @@ test("the public surface of sys is this", () => {
 test("the public surface of the testing entry point is this", () => {
   expect(Object.keys(testing).toSorted()).toMatchInlineSnapshot(`
     [
+      "Crashes",
       "ManualClock",
       "Probe",
       "collectTrace",

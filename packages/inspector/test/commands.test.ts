@@ -1,0 +1,154 @@
+import type { CommandAnswer, LogAnswer, ProcessAnswer, TraceAnswer } from "@espalier/inspector";
+import { sys } from "@espalier/actors";
+import { describe, expect, test } from "vitest";
+import { InspectedWorld, pair } from "./support/world.ts";
+
+async function withPair(options = {}) {
+  const world = await InspectedWorld.create(options);
+  await world.system.start(pair, undefined, { id: "pair", name: "pair" });
+  return world;
+}
+
+async function processOf(world: InspectedWorld, path: string): Promise<ProcessAnswer> {
+  return (await world.ask<ProcessAnswer>(`process?id=${encodeURIComponent(world.idOf(path))}`)).body;
+}
+
+async function traceOf(world: InspectedWorld, path: string, after = 0): Promise<TraceAnswer> {
+  const id = encodeURIComponent(world.idOf(path));
+  return (await world.ask<TraceAnswer>(`trace?id=${id}&after=${after}`)).body;
+}
+
+describe("commands to actors", () => {
+  test("suspend lets the mail wait, and resume has it handled", async () => {
+    const world = await withPair();
+    const id = world.idOf("pair/one");
+    expect((await world.tell("suspend", { id })).status).toBe(200);
+    world.system.send("one", { type: "keep", text: "later" });
+    await world.settle();
+    expect(await processOf(world, "pair/one")).toMatchObject({ status: "suspended", mailbox: 1 });
+    expect((await world.tell("resume", { id })).status).toBe(200);
+    expect(await processOf(world, "pair/one")).toMatchObject({ status: "waiting", mailbox: 0 });
+    expect(await sys.getState(world.system, "one")).toEqual(["first", "later"]);
+  });
+
+  test("restartChild starts a child anew in order, and leaves its siblings alone", async () => {
+    const world = await withPair();
+    const sibling = world.idOf("pair/two");
+    const before = world.idOf("pair/one");
+    const { body } = await world.tell<CommandAnswer>("restartChild", { id: world.idOf("pair"), child: "one" });
+    expect(body.id).toBe(world.idOf("pair/one"));
+    expect(body.id).not.toBe(before);
+    expect(world.idOf("pair/two")).toBe(sibling);
+    expect(world.system.inspect().crashes).toBe(0);
+  });
+
+  test("restartChild is refused for what is no child of a supervisor", async () => {
+    const world = await withPair();
+    const listener = await world.open({ acceptors: 1 });
+    await world.connect(listener);
+    const supervisor = world.idOf(`sockets/listener_sup:${listener.id}/connection_sup`);
+    const statuses = [
+      await world.tell("restartChild", { id: world.idOf("pair"), child: "three" }),
+      await world.tell("restartChild", { id: world.idOf("pair/one"), child: "one" }),
+      await world.tell("restartChild", { id: supervisor, child: "1" }),
+      await world.tell("restartChild", { id: "1.1.gone", child: "one" }),
+    ].map(({ status }) => status);
+    expect(statuses).toEqual([404, 409, 404, 404]);
+    expect(listener.currentClients).toBe(1);
+  });
+
+  test("trace shows the types of messages, numbered, until it is switched off", async () => {
+    const world = await withPair();
+    const id = world.idOf("pair/one");
+    await world.tell("trace", { id, on: true });
+    for (const text of ["a", "b", "c"]) world.system.send("one", { type: "keep", text });
+    await world.settle();
+    const { events, isTraced } = await traceOf(world, "pair/one");
+    expect(isTraced).toBe(true);
+    expect(events.map(({ number, direction, type }) => [number, direction, type])).toEqual([
+      [1, "in", "keep"],
+      [2, "in", "keep"],
+      [3, "in", "keep"],
+    ]);
+    expect((await traceOf(world, "pair/one", 2)).events.map(({ number }) => number)).toEqual([3]);
+    await world.tell("trace", { id, on: false });
+    world.system.send("one", { type: "keep", text: "d" });
+    await world.settle();
+    expect(await traceOf(world, "pair/one")).toMatchObject({ isTraced: false, events: [] });
+  });
+
+  test("trace ends by itself when an actor has had 10,000 messages", async () => {
+    const world = await withPair();
+    await world.tell("trace", { id: world.idOf("pair/one"), on: true });
+    for (let index = 0; index < 10_500; index += 1) world.system.send("one", { type: "keep", text: "" });
+    await world.settle();
+    await world.settle();
+    const { isTraced, events } = await traceOf(world, "pair/one");
+    expect([isTraced, events.at(-1)?.number, events.length]).toEqual([false, 10_000, 200]);
+    expect(await sys.getStatus(world.system, "one")).toMatchObject({ log: [] });
+  });
+
+  test("each command stands in the log", async () => {
+    const world = await withPair();
+    await world.tell("suspend", { id: world.idOf("pair/one") });
+    await world.tell("resume", { id: world.idOf("pair/one") });
+    await world.tell("kill", { id: world.idOf("pair/one") });
+    const { body } = await world.ask<LogAnswer>("log?kind=command");
+    expect(body.entries.map(({ path, text }) => [path, text.split(" ")[0]])).toEqual([
+      ["pair/one", "suspend"],
+      ["pair/one", "resume"],
+      ["pair/one", "kill"],
+    ]);
+  });
+});
+
+describe("commands to listeners", () => {
+  test("suspend, resume, limit and rules do what the listener's own functions do", async () => {
+    const world = await withPair();
+    const listener = await world.open();
+    const { id } = listener;
+    await world.tell("suspendListener", { listener: id });
+    expect(listener.status).toBe("suspended");
+    await world.tell("resumeListener", { listener: id });
+    expect(listener.status).toBe("running");
+    await world.tell("setMaxClients", { listener: id, maxClients: 2 });
+    expect(listener.maxClients).toBe(2);
+    await world.connect(listener, 5);
+    expect(listener.stats).toMatchObject({ accepted: 2, closedMaxLimit: 3 });
+    await world.tell("setMaxClients", { listener: id, maxClients: "infinity" });
+    await world.tell("deny", { listener: id, peers: "127.0.0.1" });
+    await world.connect(listener);
+    expect(listener.stats.closedForbidden).toBe(1);
+    await world.tell("allow", { listener: id, peers: "127.0.0.0/8" });
+    await world.connect(listener);
+    expect(listener.currentClients).toBe(3);
+    expect(listener.accessRules[0]).toEqual({ allow: "127.0.0.0/8" });
+  });
+
+  test("drain answers at once, and the log tells what came of it", async () => {
+    const world = await withPair();
+    const listener = await world.open();
+    await world.connect(listener, 3);
+    const { status } = await world.tell("drainListener", { listener: listener.id, timeoutMs: 1000 });
+    expect(status).toBe(200);
+    await world.clock.advance(5000);
+    expect(listener.status).toBe("down");
+    const { body } = await world.ask<LogAnswer>("log?kind=command");
+    expect(body.entries.at(-1)?.text).toMatch(/^drained: \d connections ended, \d were killed$/u);
+  });
+
+  test("are refused with what is wrong with them", async () => {
+    const world = await withPair();
+    const listener = (await world.open()).id;
+    const statuses = [
+      await world.tell("setMaxClients", { listener, maxClients: 0 }),
+      await world.tell("setMaxClients", { listener, maxClients: "many" }),
+      await world.tell("setMaxClients", { listener }),
+      await world.tell("deny", { listener, peers: "everybody" }),
+      await world.tell("deny", { listener }),
+      await world.tell("drainListener", { listener, timeoutMs: -1 }),
+      await world.tell("suspendListener", { listener: "nobody:1" }),
+    ].map(({ status }) => status);
+    expect(statuses).toEqual([400, 400, 400, 400, 400, 400, 404]);
+  });
+});

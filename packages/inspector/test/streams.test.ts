@@ -1,0 +1,156 @@
+import { residue } from "@espalier/actors/testing";
+import type { LogAnswer, StreamEvents, TreeAnswer } from "@espalier/inspector";
+import { describe, expect, test } from "vitest";
+import { InspectedWorld, pair } from "./support/world.ts";
+
+/** A client of a stream, who takes what has come when it is told to. */
+class Listening {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+
+  private constructor(body: ReadableStream<Uint8Array>) {
+    this.#reader = body.getReader();
+  }
+
+  static async to(world: InspectedWorld, query: string, headers: Record<string, string> = {}): Promise<Listening> {
+    const answer = await world.inspector.app.request(`/api/v1/events?${query}`, { headers });
+    const type = answer.headers.get("content-type");
+    if (type !== "text/event-stream; charset=utf-8") throw new Error(`no stream but ${type}`);
+    return new Listening(answer.body as ReadableStream<Uint8Array>);
+  }
+
+  /** The next tick's events; undefined at the end. */
+  async next(): Promise<ReadonlyArray<readonly [string, unknown]> | undefined> {
+    const { value } = await this.#reader.read();
+    if (value === undefined) return undefined;
+    const events = new TextDecoder().decode(value).split("\n\n").slice(0, -1);
+    return events.flatMap((event) => {
+      const [, name = "", data = ""] = /event: (\w+)\ndata: (.*)$/u.exec(event) ?? [];
+      return name === "" ? [] : [[name, JSON.parse(data) as unknown] as const];
+    });
+  }
+
+  cancel(): Promise<void> {
+    return this.#reader.cancel();
+  }
+}
+
+/** The numbers of the entries of the log that came with these events. */
+function numbers(events: ReadonlyArray<readonly [string, unknown]> = []): number[] {
+  return events.flatMap(([, answer]) => (answer as LogAnswer).entries.map(({ number }) => number));
+}
+
+async function withPair(options = {}) {
+  const world = await InspectedWorld.create(options);
+  await world.system.start(pair, undefined, { id: "pair" });
+  return world;
+}
+
+describe("a stream", () => {
+  test("begins with a tick, and sends one of each topic at each tick", async () => {
+    const world = await withPair();
+    const stream = await Listening.to(world, "topics=overview,tree,listeners,rates,log");
+    const names = ["overview", "tree", "listeners", "rates", "log"];
+    expect((await stream.next())?.map(([name]) => name)).toEqual(names);
+    await world.clock.advance(1000);
+    // There is nothing new in the log.
+    expect((await stream.next())?.map(([name]) => name)).toEqual(names.slice(0, -1));
+  });
+
+  test("sends what the questions answer", async () => {
+    const world = await withPair();
+    const stream = await Listening.to(world, "topics=tree");
+    const [[, tree] = []] = (await stream.next()) ?? [];
+    expect(tree).toEqual((await world.ask<TreeAnswer>("tree")).body);
+  });
+
+  test("sends each entry of the log once, also to a client that comes again", async () => {
+    const world = await withPair();
+    const crash = async () => {
+      world.system.send("one", { type: "crash", text: "" });
+      await world.clock.advance(1000);
+    };
+    const stream = await Listening.to(world, "topics=log");
+    const seen = numbers(await stream.next());
+    for (let round = 0; round < 3; round += 1) {
+      await crash();
+      seen.push(...numbers(await stream.next()));
+    }
+    await stream.cancel();
+    await crash();
+    const again = await Listening.to(world, "topics=log", { "last-event-id": String(seen.at(-1)) });
+    seen.push(...numbers(await again.next()));
+    const { body } = await world.ask<LogAnswer>("log?limit=500");
+    expect(seen).toEqual(body.entries.map(({ number }) => number));
+    expect(seen.length).toBeGreaterThanOrEqual(8);
+  });
+
+  test("follows one actor, and says once that it is gone", async () => {
+    const world = await withPair();
+    const id = world.idOf("pair/one");
+    const stream = await Listening.to(world, `topics=process,trace&id=${encodeURIComponent(id)}`);
+    expect((await stream.next())?.map(([name]) => name)).toEqual(["process", "trace"]);
+    await world.tell("kill", { id });
+    await world.clock.advance(1000);
+    expect(await stream.next()).toEqual([["gone", { id } satisfies StreamEvents["gone"]]]);
+    await world.clock.advance(1000);
+    expect(await stream.next()).toEqual([]);
+  });
+
+  test("passes over a client that takes nothing, and ends it in the end", async () => {
+    const world = await withPair();
+    const stream = await Listening.to(world, "topics=overview");
+    await world.clock.advance(29_000);
+    expect(world.inspector.streams).toBe(1);
+    await world.clock.advance(2000);
+    expect(world.inspector.streams).toBe(0);
+    expect((await stream.next())?.length).toBe(1);
+    expect(await stream.next()).toBeUndefined();
+  });
+
+  test("is refused beyond so many", async () => {
+    const world = await withPair({ maxStreams: 2 });
+    const [first] = [await Listening.to(world, "topics=log"), await Listening.to(world, "topics=log")];
+    expect((await world.ask("events?topics=log")).status).toBe(503);
+    await first?.cancel();
+    await (await Listening.to(world, "topics=log")).cancel();
+    expect(world.inspector.streams).toBe(1);
+  });
+});
+
+describe("no timer is armed", () => {
+  test("while nobody listens", async () => {
+    const world = await InspectedWorld.create();
+    const before = world.clock.timers;
+    await world.ask("rates");
+    await world.ask("tree");
+    expect(world.clock.timers).toBe(before);
+    const stream = await Listening.to(world, "topics=tree");
+    expect(world.clock.timers).toBe(before + 1);
+    await stream.cancel();
+    expect(world.clock.timers).toBe(before);
+  });
+});
+
+test("nothing is left in the system when the inspector is closed", async () => {
+  const world = await withPair();
+  const timers = world.clock.timers;
+  const before = residue(world.system);
+  const stream = await Listening.to(world, "topics=tree,log");
+  await world.tell("trace", { id: world.idOf("pair/one"), on: true });
+  const closed = world.inspector.close();
+  await world.settle();
+  await closed;
+  await stream.next();
+  expect(await stream.next()).toBeUndefined();
+  expect(residue(world.system)).toEqual(before);
+  expect(world.clock.timers).toBe(timers);
+  expect(world.inspector.streams).toBe(0);
+  expect((await world.ask("tree")).status).toBe(404);
+  // It hears of nothing any more, and nobody makes events for it.
+  const heard = world.inspector.readings.log().entries.length;
+  world.system.send("one", { type: "crash", text: "" });
+  world.system.send("two", { type: "crash", text: "" });
+  await world.settle();
+  expect(world.inspector.readings.log().entries.length).toBe(heard);
+  await world.inspector.close();
+});

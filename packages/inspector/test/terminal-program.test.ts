@@ -1,0 +1,214 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { createSystem, formatTree, silentLogger, type System } from "@espalier/actors";
+import { inspector, type ListeningInspector, type TreeAnswer } from "@espalier/inspector";
+import { type Listener, packetMachine, startSockets } from "@espalier/sockets";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { espalier, TerminalProgram } from "./support/terminal-program.ts";
+import { TOKEN } from "./support/world.ts";
+
+const echo = packetMachine({ onData: (connection, data) => void connection.send(data) });
+
+/** A real server with real connections: what is tried here is the program as a user starts it. */
+let system: System;
+let listener: Listener;
+let listening: ListeningInspector;
+const clients: Socket[] = [];
+
+async function client(): Promise<Socket> {
+  const socket = connect(listener.port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  clients.push(socket);
+  socket.write("hello");
+  await once(socket, "data");
+  return socket;
+}
+
+beforeAll(async () => {
+  system = createSystem({ name: "orchard", logger: silentLogger });
+  const sockets = await startSockets(system);
+  listener = await sockets.open("echo", "127.0.0.1:0", { acceptors: 2 }, echo);
+  listening = await inspector(system, { sockets, token: TOKEN }).listen({ port: 0 });
+  for (let count = 0; count < 3; count += 1) await client();
+});
+
+afterAll(async () => {
+  for (const socket of clients) socket.destroy();
+  await listening.close();
+  await system.shutdown();
+});
+
+function top(...args: readonly string[]): TerminalProgram {
+  const started = new TerminalProgram(["top", "--url", listening.url, "--interval", "0.2", ...args]);
+  onTestFinished(() => started.dispose());
+  return started;
+}
+
+/** The terminal is as it was before: the other screen, its cursor, and the modes of a shell. */
+function expectRestored({ screen, output }: TerminalProgram): void {
+  expect(screen.isAlternate).toBe(false);
+  expect(screen.isCursorShown).toBe(true);
+  expect(output).toMatch(/ icanon /u);
+  expect(output).toMatch(/ echo /u);
+}
+
+describe("espalier top", () => {
+  test("shows the overview, the actors, the tree, the listeners, one connection, and kills it", async () => {
+    const program = top("--token", TOKEN);
+    await program.shows(/received\/s +[\d.]+ +(?:[KM]i)?B/u);
+    await program.shows(/running +3/u);
+    expect(program.screen.lines[0]).toMatch(/^ orchard \[1 overview\]/u);
+
+    program.press("2");
+    await program.shows(/WAIT_FOR_DATA .*ion_sup\/1 127/u);
+    program.press("3");
+    await program.shows(/3 children: 3 WAIT_FOR_DATA/u);
+
+    program.press("4");
+    await program.shows(/running +3 .*echo:127/u);
+    program.press("\r");
+    await program.shows(/Children of connections of echo:\S+ +3 of 3/u);
+    const victim = clients[0];
+    program.press(`/127.0.0.1:${victim?.localPort}\r`);
+    await program.shows(/1 of 3 with/u);
+    program.press("\r");
+    await program.shows(/socket +127\.0\.0\.1:\d+ at /u);
+    program.press("k");
+    await program.shows(/Kill <0\.\d+>\? y\/n/u);
+    program.press("n");
+    await program.shows(/nothing was killed/u);
+    expect(victim?.destroyed).toBe(false);
+    const closed = victim && once(victim, "close");
+    program.press("ky");
+    await program.shows(/was killed/u);
+    await program.shows(/it has died/u);
+    await closed;
+    program.press("\u001b");
+    await program.shows(/0 of 2 with/u);
+
+    program.press("q");
+    await program.ended;
+    expect(program.code).toBe(0);
+    expectRestored(program);
+    expect(program.screen.unknown).toEqual([]);
+  }, 60_000);
+
+  test("kills nobody without a token", async () => {
+    const program = top();
+    program.press("2");
+    await program.shows(/connection_sup/u);
+    program.press("k");
+    await program.shows(/start with --token/u);
+    program.press("\u0003");
+    await program.ended;
+    expect(program.code).toBe(0);
+    expectRestored(program);
+  }, 60_000);
+
+  test("gives the terminal back while it is stopped", async () => {
+    const program = top();
+    await program.shows(/actors/u);
+    program.press("\u001a");
+    await program.until(() => !program.screen.isAlternate);
+    expect(program.screen.isCursorShown).toBe(true);
+    process.kill(program.pid, "SIGCONT");
+    await program.until(() => program.screen.isAlternate);
+    await program.shows(/actors/u);
+    program.press("q");
+    await program.ended;
+    expect(program.code).toBe(0);
+    expectRestored(program);
+  }, 60_000);
+
+  test("restores the terminal when it is ended from outside", async () => {
+    const program = top();
+    await program.shows(/actors/u);
+    process.kill(program.pid, "SIGTERM");
+    await program.ended;
+    expect(program.code).toBe(143);
+    expectRestored(program);
+  }, 60_000);
+
+  test("needs a terminal, and an inspector", async () => {
+    expect(await espalier(["top", "--url", listening.url]).ended).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "espalier: top needs a terminal; espalier tree prints into files\n",
+    });
+    const program = new TerminalProgram(["top", "--url", "http://127.0.0.1:9"]);
+    onTestFinished(() => program.dispose());
+    await program.ended;
+    expect(program.code).toBe(1);
+    expect(program.output).not.toContain("\u001b[?1049h");
+  }, 60_000);
+});
+
+describe("espalier tree", () => {
+  test("prints the tree as the actors themselves would", async () => {
+    const { code, stdout, stderr } = await espalier(["tree", "--all", "--url", listening.url]).ended;
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe(`${formatTree(system.inspect())}\n`);
+  }, 30_000);
+
+  test("prints JSON", async () => {
+    const { code, stdout } = await espalier(["tree", "--json", "--url", `${listening.url}/`]).ended;
+    const { roots } = JSON.parse(stdout) as TreeAnswer;
+    expect([code, roots.map(({ key }) => key)]).toEqual([0, ["sockets"]]);
+  }, 30_000);
+
+  test("says in one line why it cannot", async () => {
+    const own = await inspector(system, { token: TOKEN, protectReads: true }).listen({ port: 0 });
+    const wrong = await espalier(["tree", "--url", own.url], { ESPALIER_TOKEN: "wrong-horse-battery" }).ended;
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toBe("espalier: the token is missing or wrong; give it by --token or in ESPALIER_TOKEN\n");
+    expect((await espalier(["tree", "--url", own.url], { ESPALIER_TOKEN: TOKEN }).ended).code).toBe(0);
+    await own.close();
+    const refused = await espalier(["tree", "--url", own.url]).ended;
+    expect(refused).toEqual({ code: 1, stdout: "", stderr: `espalier: cannot reach ${own.url}: connection refused\n` });
+  }, 60_000);
+
+  test("names what it does not understand", async () => {
+    const { code, stderr } = await espalier(["tree", "--ulr", "x"]).ended;
+    expect(code).toBe(2);
+    expect(stderr).toBe("espalier: there is no flag --ulr; did you mean --url? (espalier --help tells more)\n");
+  }, 30_000);
+});
+
+describe("espalier trace", () => {
+  test("prints what one actor hears, and lets go of it", async () => {
+    const socket = await client();
+    const sought = system.inspect().processes.find(({ label }) => label?.endsWith(`:${socket.localPort}`));
+    const pid = String(sought?.pid.id);
+    const tracing = espalier(["trace", pid, "--url", listening.url], { ESPALIER_TOKEN: TOKEN });
+    // It has to be traced before there is something to be seen: what is sent until then is echoed, and forgotten.
+    const again = (): void => void socket.write("again");
+    socket.on("data", again);
+    again();
+    await tracing.printed(/^ +0\.000 in {2}data$/mu);
+    socket.off("data", again);
+    tracing.kill("SIGINT");
+    expect((await tracing.ended).code).toBe(130);
+    const own = await fetch(`${listening.url}/api/v1/trace?id=${pid}.1.${encodeURIComponent(sought?.path ?? "")}`);
+    expect(await own.json()).toMatchObject({ isTraced: false });
+  }, 30_000);
+
+  test("ends with its actor", async () => {
+    const socket = await client();
+    const sought = system.inspect().processes.find(({ label }) => label?.endsWith(`:${socket.localPort}`));
+    const again = (): void => void socket.write("again");
+    socket.on("data", again);
+    again();
+    const tracing = espalier(["trace", String(sought?.pid), "--json", "--url", listening.url, "--token", TOKEN]);
+    await tracing.printed(/"direction":"in"/u);
+    socket.destroy();
+    const { code, stderr } = await tracing.ended;
+    expect([code, stderr]).toEqual([0, "espalier: the actor has died\n"]);
+  }, 30_000);
+
+  test("needs a living actor, and a token", async () => {
+    const nobody = espalier(["trace", "999999", "--url", listening.url], { ESPALIER_TOKEN: TOKEN });
+    expect(await nobody.ended).toMatchObject({ code: 1, stderr: "espalier: no living actor is 999999\n" });
+    const untrusted = await espalier(["trace", "1", "--url", listening.url]).ended;
+    expect(untrusted.code).toBe(1);
+  }, 30_000);
+});

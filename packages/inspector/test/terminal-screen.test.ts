@@ -1,0 +1,203 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Key } from "../src/terminal/keys.ts";
+import { initialModel, type Model, type Size } from "../src/terminal/model.ts";
+import { paint } from "../src/terminal/painter.ts";
+import { bytesOf, processRows } from "../src/terminal/rows.ts";
+import { screenLines } from "../src/terminal/screen.ts";
+import { widthOf } from "../src/terminal/text.ts";
+import { press, receive, resize, SORTS } from "../src/terminal/update.ts";
+import { anyFacts, anyText, processRow } from "./support/answers.ts";
+import { VirtualScreen } from "./support/virtual-screen.ts";
+
+const characters = Array.from("12345optle?h/IkcyZr<>+-MPTBRSNA ");
+const named = [
+  "up",
+  "down",
+  "left",
+  "right",
+  "pageUp",
+  "pageDown",
+  "home",
+  "end",
+  "enter",
+  "escape",
+  "backspace",
+  "tab",
+];
+const anyKey = fc.oneof(
+  fc.constantFrom(...characters).map((character): Key => ({ type: "character", character })),
+  fc.constantFrom(...named).map((type) => ({ type }) as Key),
+);
+const anySize: fc.Arbitrary<Size> = fc.oneof(
+  fc.constantFrom({ columns: 80, rows: 24 }, { columns: 40, rows: 24 }),
+  fc.record({ columns: fc.nat(200), rows: fc.nat(60) }),
+);
+
+/** What happens to the program, one after the other. */
+const anyDeed: fc.Arbitrary<(model: Model) => Model> = fc.oneof(
+  { weight: 3, arbitrary: anyKey.map((key) => (model: Model) => press(model, key).model) },
+  { weight: 1, arbitrary: anyFacts.map((facts) => (model: Model) => receive(model, facts)) },
+  { weight: 1, arbitrary: anyText.map((trouble) => (model: Model) => ({ ...model, trouble })) },
+);
+
+describe("a screen", () => {
+  test("is as large as the terminal, whatever is shown and pressed, and has no control character", () => {
+    fc.assert(
+      fc.property(anySize, fc.boolean(), fc.array(anyDeed, { maxLength: 12 }), (size, hasToken, deeds) => {
+        let model = initialModel(size, hasToken);
+        for (const deed of deeds) {
+          model = deed(model);
+          const lines = screenLines(model);
+          expect(lines.length).toBe(size.rows);
+          for (const line of lines) {
+            expect(line.reduce((sum, { text }) => sum + widthOf(text), 0)).toBe(size.columns);
+            for (const { text } of line) expect(text).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("is on the terminal after each step, though only what has changed is written", () => {
+    const size = { columns: 60, rows: 12 };
+    fc.assert(
+      fc.property(fc.boolean(), fc.array(anyDeed, { maxLength: 12 }), (isColoured, deeds) => {
+        const screen = new VirtualScreen(size.columns, size.rows);
+        let model = initialModel(size, true);
+        let shown: ReturnType<typeof screenLines> | undefined;
+        for (const deed of deeds) {
+          model = deed(model);
+          const lines = screenLines(model);
+          screen.write(paint(shown, lines, isColoured));
+          shown = lines;
+          const texts = lines.map((line) =>
+            line
+              .map(({ text }) => text)
+              .join("")
+              .trimEnd(),
+          );
+          expect(screen.lines).toEqual(texts);
+          expect(screen.unknown).toEqual([]);
+          expect(paint(shown, lines, isColoured)).toBe("");
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("has no colour where none is wanted", () => {
+    fc.assert(
+      fc.property(fc.array(anyDeed, { maxLength: 8 }), (deeds) => {
+        const model = deeds.reduce((last, deed) => deed(last), initialModel({ columns: 80, rows: 24 }, true));
+        // Bold and reversed are none.
+        expect(paint(undefined, screenLines(model), false).split("\u001b[").slice(1)).toSatisfy(
+          (sequences: readonly string[]) => sequences.every((sequence) => /^(?:[017]?m|2J|\d+;\d+H)/u.test(sequence)),
+        );
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe("the list of actors", () => {
+  const list = fc.array(processRow, { maxLength: 40 }).map((rows) => ({ at: 1, scope: undefined, rows, total: 40 }));
+  const anySort = fc.constantFrom(...SORTS);
+
+  test("is sorted by what is asked for, both ways, and loses nobody", () => {
+    fc.assert(
+      fc.property(list, anySort, fc.boolean(), (facts, sort, isDescending) => {
+        const base = initialModel({ columns: 80, rows: 24 }, true);
+        const rows = processRows({ ...receive(base, { list: facts }), sort, isDescending });
+        expect(rows.length).toBe(facts.rows.length);
+        const keys = rows.map((row) => {
+          if (sort === "mailbox") return row.mailbox;
+          if (sort === "messages") return row.reductions;
+          if (sort === "bytes") return bytesOf(row);
+          return sort === "restarts" ? row.incarnation : 0;
+        });
+        expect(keys).toEqual(keys.toSorted((left, right) => (isDescending ? right - left : left - right)));
+      }),
+    );
+  });
+
+  test("has those alone that the filter lets through", () => {
+    fc.assert(
+      fc.property(list, fc.string({ minLength: 1, maxLength: 2 }), (facts, filter) => {
+        const base = initialModel({ columns: 80, rows: 24 }, true);
+        const rows = processRows({ ...receive(base, { list: facts }), filter });
+        for (const row of facts.rows) {
+          const texts = [row.path, row.name, row.label, row.definition, row.pid, row.state ?? row.status];
+          const isSought = texts.some((text) => text?.toLowerCase().includes(filter.toLowerCase()));
+          expect(rows.includes(row)).toBe(isSought);
+        }
+      }),
+    );
+  });
+
+  test("keeps the cursor on whom it was moved to, wherever that one goes", () => {
+    fc.assert(
+      fc.property(list, anySort, fc.nat(30), (facts, sort, steps) => {
+        const unique = facts.rows.filter(({ id }, index) => facts.rows.findIndex((row) => row.id === id) === index);
+        fc.pre(unique.length > 0);
+        let model = receive(initialModel({ columns: 80, rows: 24 }, true), { list: { ...facts, rows: unique } });
+        model = press(model, { type: "character", character: "2" }).model;
+        for (let step = 0; step <= steps; step += 1) model = press(model, { type: "down" }).model;
+        const before = press(model, { type: "enter" }).model.detail?.id;
+        const after = press({ ...model, sort }, { type: "enter" }).model.detail?.id;
+        expect(before).toBeDefined();
+        expect(after).toBe(before);
+      }),
+    );
+  });
+});
+
+describe("a kill", () => {
+  const child = { id: "7.1.a/b", pid: "<0.7>", path: "a/b" };
+
+  function asked(): Model {
+    const [row] = fc.sample(processRow, { numRuns: 1, seed: 1 });
+    if (row === undefined) throw new Error("there is a row");
+    const list = { at: 1, scope: undefined, rows: [{ ...row, ...child }], total: 1 };
+    const model = receive(initialModel({ columns: 80, rows: 24 }, true), { list });
+    return press(press(model, { type: "character", character: "2" }).model, { type: "character", character: "k" })
+      .model;
+  }
+
+  test("is done after a yes, and after nothing else", () => {
+    fc.assert(
+      fc.property(anyKey, (key) => {
+        const { model, effect } = press(asked(), key);
+        const isYes = key.type === "character" && key.character === "y";
+        expect(effect).toEqual(isYes ? { type: "kill", id: child.id } : { type: "none" });
+        expect(model.prompt).toBeUndefined();
+      }),
+    );
+  });
+
+  test("is of the one that was asked about, whoever stands there meanwhile", () => {
+    fc.assert(
+      fc.property(anyFacts, (facts) => {
+        const { effect } = press(receive(asked(), facts), { type: "character", character: "y" });
+        expect(effect).toEqual({ type: "kill", id: child.id });
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+test("a terminal that was resized is written anew", () => {
+  const model = initialModel({ columns: 80, rows: 24 }, true);
+  const small = screenLines(resize(model, { columns: 40, rows: 10 }));
+  const screen = new VirtualScreen(40, 10);
+  screen.write(paint(screenLines(model), small, true));
+  expect(screen.lines).toEqual(
+    small.map((line) =>
+      line
+        .map(({ text }) => text)
+        .join("")
+        .trimEnd(),
+    ),
+  );
+});

@@ -1,0 +1,202 @@
+import { defineServer, ok, type System } from "@espalier/actors";
+import type { ChildrenAnswer, OverviewAnswer, ProcessAnswer, TreeAnswer, TreeNode } from "@espalier/inspector";
+import { child, defineDynamicSupervisor, startDynamicChild } from "@espalier/supervisor";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { InspectedWorld, keeper, pair } from "./support/world.ts";
+
+function nodesOf(nodes: readonly TreeNode[]): TreeNode[] {
+  return nodes.flatMap((node) => [node, ...nodesOf(node.children)]);
+}
+
+/** Actors that the answer stands for: each node, and the children of aggregates with all below them. */
+function countOf(nodes: readonly TreeNode[]): number {
+  return nodes.reduce((sum, node) => {
+    return sum + 1 + (node.aggregate === undefined ? countOf(node.children) : node.below.processes);
+  }, 0);
+}
+
+async function treeOf(world: InspectedWorld, query = ""): Promise<TreeAnswer> {
+  const { body } = await world.ask<TreeAnswer>(`tree${query}`);
+  return body;
+}
+
+function livingPaths(system: System): string[] {
+  return system.inspect().processes.map(({ path }) => path);
+}
+
+describe("the tree", () => {
+  test("stands for exactly the actors that inspect lists, each once", async () => {
+    const world = await InspectedWorld.create();
+    const listener = await world.open({ acceptors: 3 });
+    await world.connect(listener, 30);
+    await world.system.start(pair, undefined, { id: "pair" });
+    const { roots, omitted } = await treeOf(world);
+    expect(countOf(roots) + omitted).toBe(world.system.inspect().processes.length);
+    expect(omitted).toBe(0);
+    const ids = nodesOf(roots).map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test("lists no connection, and says how many are in which state", async () => {
+    const world = await InspectedWorld.create();
+    const listener = await world.open();
+    await world.connect(listener, 30);
+    const { roots } = await treeOf(world);
+    const supervisor = nodesOf(roots).find(({ key }) => key === "connection_sup");
+    expect(supervisor?.children).toEqual([]);
+    expect(supervisor?.aggregate?.count).toBe(30);
+    expect(Object.values(supervisor?.aggregate?.states ?? {}).reduce((sum, count) => sum + count, 0)).toBe(30);
+  });
+
+  test("has a size that does not grow with the number of connections", async () => {
+    const world = await InspectedWorld.create();
+    const listener = await world.open();
+    await world.connect(listener, 20);
+    const few = (await world.ask("tree")).text.length;
+    await world.connect(listener, 1980);
+    expect((await world.ask("tree")).text.length).toBeLessThan(few + 50);
+  });
+
+  test("says what is below each actor", async () => {
+    const world = await InspectedWorld.create();
+    const listener = await world.open();
+    const [client] = await world.connect(listener, 5);
+    await world.send(client, "hello");
+    const { roots } = await treeOf(world);
+    for (const node of nodesOf(roots)) {
+      const path = world.system.inspect().processes.find(({ pid }) => pid.toString() === node.pid)?.path ?? "";
+      const below = livingPaths(world.system).filter((other) => other.startsWith(`${path}/`));
+      expect([node.key, node.below.processes]).toEqual([node.key, below.length]);
+    }
+    expect(roots[0]?.below).toMatchObject({ bytesReceived: 5, bytesSent: 5 });
+  });
+
+  test("is bounded for a static tree of any shape", async () => {
+    const world = await InspectedWorld.create();
+    const worker = defineServer({ name: "worker", init: () => ok(undefined) });
+    for (let index = 0; index < 1500; index += 1) world.system.spawn(worker);
+    await world.settle();
+    const { roots, omitted } = await treeOf(world);
+    expect(countOf(roots) + omitted).toBe(world.system.inspect().processes.length);
+    expect(nodesOf(roots).length).toBeLessThanOrEqual(1000);
+  });
+
+  test("lists as deep as is asked for", async () => {
+    const world = await InspectedWorld.create();
+    await world.system.start(pair, undefined, { id: "pair" });
+    const whole = await treeOf(world, `?root=${encodeURIComponent(world.idOf("pair"))}`);
+    expect(whole.roots[0]?.children.map(({ key }) => key)).toEqual(["one", "two"]);
+    const top = await treeOf(world, `?depth=0&root=${encodeURIComponent(world.idOf("pair"))}`);
+    expect(top.roots[0]).toMatchObject({ children: [], aggregate: { count: 2, definitions: { keeper: 2 } } });
+  });
+
+  test("no more shows an actor that was killed, and still shows its siblings", async () => {
+    const world = await InspectedWorld.create();
+    const many = defineDynamicSupervisor<string>({
+      child: { start: (text) => child(keeper, text), restart: "temporary" },
+    });
+    const started = await world.system.start(many, undefined, { id: "many", name: "many" });
+    if (!started.ok) throw new Error("many did not start");
+    for (let index = 0; index < 5; index += 1) await startDynamicChild(world.system, started.ref, "", `k${index}`);
+    await world.tell("kill", { id: world.idOf("many/k2") });
+    const page = await world.ask<ChildrenAnswer>(`children?id=${encodeURIComponent(world.idOf("many"))}`);
+    expect(page.body.items.map(({ key }) => key)).toEqual(["k0", "k1", "k3", "k4"]);
+  });
+});
+
+async function withConnections(count: number) {
+  const world = await InspectedWorld.create();
+  const listener = await world.open();
+  const clients = await world.connect(listener, count);
+  const parent = encodeURIComponent(world.idOf(`sockets/listener_sup:${listener.id}/connection_sup`));
+  const page = async (query: string) => (await world.ask<ChildrenAnswer>(`children?id=${parent}&${query}`)).body;
+  return { world, clients, page };
+}
+
+describe("a page of children", () => {
+  test("pages of any size together are all children, each once, in order", async () => {
+    const { page } = await withConnections(57);
+    const all = await page("limit=200");
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 60 }), async (limit) => {
+        const rows = [];
+        for (let offset = 0; offset < 57; offset += limit) {
+          rows.push(...(await page(`limit=${limit}&offset=${offset}`)).items);
+        }
+        expect(rows).toEqual(all.items);
+      }),
+      { numRuns: 10 },
+    );
+    expect(all.total).toBe(57);
+  });
+
+  test("is sorted and filtered before it is cut", async () => {
+    const { world, clients, page } = await withConnections(20);
+    await world.send(clients[7], "x".repeat(700));
+    await world.send(clients[3], "x".repeat(300));
+    const sorted = await page("sort=bytesReceived&order=desc&limit=3");
+    expect(sorted.items.map(({ bytesReceived }) => bytesReceived)).toEqual([700, 300, 0]);
+    const [busiest] = sorted.items;
+    const filtered = await page(`filter=${encodeURIComponent(busiest?.label ?? "")}`);
+    expect(filtered).toMatchObject({ total: 20, matching: 1, items: [{ id: busiest?.id }] });
+    const state = encodeURIComponent(busiest?.state ?? "");
+    expect((await page(`state=${state}`)).matching).toBe(20);
+    expect((await page("state=elsewhere")).matching).toBe(0);
+  });
+});
+
+describe("one process", () => {
+  test("says of a connection what its socket and its machine say", async () => {
+    const world = await InspectedWorld.create();
+    const listener = await world.open();
+    const [client] = await world.connect(listener);
+    await world.send(client, "hello");
+    const id = world.idOf(`sockets/listener_sup:${listener.id}/connection_sup/1`);
+    const { body } = await world.ask<ProcessAnswer>(`process?id=${encodeURIComponent(id)}`);
+    const info = world.system.inspect().processes.find(({ path }) => path === body.path);
+    expect(body).toMatchObject({
+      id,
+      label: info?.label,
+      reductions: info?.reductions,
+      state: info?.summary,
+      hasStatechart: true,
+      restarts: 0,
+      sockets: [{ peer: info?.label, bytesReceived: 5, bytesSent: 5, packetsReceived: 1, packetsSent: 1 }],
+    });
+    expect(body.links.map(({ path }) => path)).toContain(`sockets/listener_sup:${listener.id}/connection_sup`);
+    expect(body).not.toHaveProperty("detail");
+  });
+
+  test("shows the state when that was asked for", async () => {
+    const world = await InspectedWorld.create({ show: { states: true } });
+    await world.system.start(pair, undefined, { id: "pair" });
+    const { body } = await world.ask<ProcessAnswer>(`process?id=${encodeURIComponent(world.idOf("pair/one"))}`);
+    expect(body.detail).toEqual(["first"]);
+  });
+
+  test("is not found under the id of one that was there before it", async () => {
+    const world = await InspectedWorld.create();
+    await world.system.start(pair, undefined, { id: "pair" });
+    const before = world.idOf("pair/one");
+    await world.tell("kill", { id: before });
+    expect((await world.ask(`process?id=${encodeURIComponent(before)}`)).status).toBe(404);
+    const after = world.idOf("pair/one");
+    const { body } = await world.ask<ProcessAnswer>(`process?id=${encodeURIComponent(after)}`);
+    expect(body).toMatchObject({ incarnation: 2, restarts: 1 });
+  });
+});
+
+test("the overview has the figures of inspect", async () => {
+  const world = await InspectedWorld.create();
+  await world.connect(await world.open(), 7);
+  const { body } = await world.ask<OverviewAnswer>("overview");
+  const info = world.system.inspect();
+  expect(body).toMatchObject({
+    processes: info.processes.length,
+    mailboxes: info.processes.reduce((sum, { mailboxLength }) => sum + mailboxLength, 0),
+    timers: info.timers,
+    listeners: 1,
+    counters: { steps: info.steps, crashes: info.crashes, accepted: 7, refused: 0 },
+  });
+});
