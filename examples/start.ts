@@ -10,6 +10,7 @@ import {
 import { formatAddress, SocketsError, startSockets } from "@espalier/sockets";
 import { connection } from "./start/connection.ts";
 import { readOptions, type StartOptions, usage, UsageError } from "./start/options.ts";
+import { openPage } from "./start/page.ts";
 import { startShell } from "./start/shell.ts";
 
 // An echo server to play with: `npx -y pnpm@12 start --help`.
@@ -31,7 +32,7 @@ function printEvent(event: TraceEvent): void {
   }
 }
 
-async function serve({ listenOn, listener: options }: StartOptions): Promise<void> {
+async function serve({ listenOn, listener: options, pagePort }: StartOptions): Promise<void> {
   const host = nodeHost();
   // Reports on stderr, but not of a start that fails: that is told in one line.
   let logger: Logger = silentLogger;
@@ -46,6 +47,7 @@ async function serve({ listenOn, listener: options }: StartOptions): Promise<voi
   const sockets = await startSockets(system);
   const listener = await sockets.open("echo", listenOn, { ...options, shutdown: SHUTDOWN_SECONDS * 1000 }, connection);
   logger = host.logger;
+  const page = pagePort === undefined ? undefined : await openPage(system, sockets, pagePort);
   system.trace(printEvent, { detail: "life" });
 
   // Only an orderly stop is a success.
@@ -64,6 +66,7 @@ async function serve({ listenOn, listener: options }: StartOptions): Promise<voi
   async function shutDown(): Promise<void> {
     // Children stop in reverse start order: first the listening socket closes, then the connections get their time.
     await system.shutdown("infinity");
+    await page?.close();
     process.exitCode = 0;
     closeShell();
   }
@@ -71,8 +74,9 @@ async function serve({ listenOn, listener: options }: StartOptions): Promise<voi
   // Whoever read the output has left. The clients have not.
   process.stdout.on("error", () => undefined);
 
-  console.log(`listening on ${formatAddress(listener.address)}\n`);
-  console.log(formatTree(system.inspect()));
+  console.log(`listening on ${formatAddress(listener.address)}`);
+  if (page !== undefined) console.log(`the living tree: ${page.url} (token for commands: ${page.token})`);
+  console.log(`\n${formatTree(system.inspect())}`);
 }
 
 try {

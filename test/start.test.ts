@@ -8,7 +8,8 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 
 const root = join(import.meta.dirname, "..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: { start: string } };
-const [command = "", ...commandArgs] = manifest.scripts.start.split(" ");
+// What stands before it builds the page.
+const [command = "", ...commandArgs] = manifest.scripts.start.split(" && ").at(-1)?.split(" ") ?? [];
 
 /** Somebody who waits for a text to be printed. */
 interface Waiter {
@@ -108,7 +109,7 @@ async function resultOf({ ended, stdout, stderr }: Program): Promise<object> {
 
 /** Starts the server on a free port. */
 async function startServer(...args: string[]): Promise<{ server: Program; port: number }> {
-  const server = new Program("--port", "0", ...args);
+  const server = new Program("--port", "0", "--page", "0", ...args);
   const [, port] = await server.stdout.until(/^listening on 127\.0\.0\.1:(\d+)$/mu);
   // The tree follows; its last line is the last acceptor.
   await server.stdout.until(/└─ \d+ <0\.\d+> machine \(accepting\)\n/u);
@@ -132,9 +133,9 @@ async function say(client: Socket, text: string): Promise<string> {
 /** What a client meets that is not let in: before it is connected, while it waits, or when it sends. */
 const reset = /ECONNREFUSED|ECONNRESET|EPIPE/u;
 
-/** Ports are what differs between two sessions. */
+/** Ports and the token are what differs between two sessions. */
 function withoutPorts(text: string): string {
-  return text.replaceAll(/127\.0\.0\.1:\d+/gu, "127.0.0.1:PORT");
+  return text.replaceAll(/127\.0\.0\.1:\d+/gu, "127.0.0.1:PORT").replaceAll(/(?<=token for commands: )\w+/gu, "TOKEN");
 }
 
 // Compiling and starting takes a second on an idle machine; the limit is for one that is broken.
@@ -259,7 +260,7 @@ describe("flags", () => {
   test("--help lists them, also behind a lone --", async () => {
     const program = new Program("--", "--help");
     expect(await program.ended).toBe(0);
-    for (const flag of ["host", "port", "packet", "acceptors", "max-clients", "idle-timeout", "help"]) {
+    for (const flag of ["host", "port", "packet", "acceptors", "max-clients", "idle-timeout", "page", "help"]) {
       expect(program.stdout.text).toMatch(new RegExp(`^  --${flag}\\b`, "mu"));
     }
   });
@@ -269,6 +270,7 @@ describe("flags", () => {
     { args: ["--port"], fault: /^.*'--port <value>'.*\n$/u },
     { args: ["--port", "70000"], fault: /^--port must be .*, got "70000"\n$/u },
     { args: ["--host", "300.0.0.1"], fault: /^.*host must be .*, got "300.0.0.1"\n$/u },
+    { args: ["--page", "on"], fault: /^--page must be .*, or "off", got "on"\n$/u },
     { args: ["5000"], fault: /^.*'5000'.*\n$/u },
   ])("$args are refused in one line", async ({ args, fault }) => {
     expect(await resultOf(new Program(...args))).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(fault) });
@@ -276,7 +278,7 @@ describe("flags", () => {
 
   test("a port in use is told in one line", async () => {
     const { port } = await startServer("--acceptors", "1");
-    expect(await resultOf(new Program("--port", String(port)))).toEqual({
+    expect(await resultOf(new Program("--port", String(port), "--page", "off"))).toEqual({
       code: 1,
       stdout: "",
       stderr: `cannot listen on 127.0.0.1:${port}: address already in use (EADDRINUSE)\n`,

@@ -8,6 +8,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["espalier-source", "module", "node", "development|production"] } },
   test: {
     pool: "forks",
+    // Vitest would leave one processor alone, which is half of two.
+    maxWorkers: "100%",
     silent: "passed-only",
     reporters: ["default", summary()],
     projects: [

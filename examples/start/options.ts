@@ -4,6 +4,8 @@ import type { Framing, ListenAddress, ListenerOptions } from "@espalier/sockets"
 export interface StartOptions {
   readonly listenOn: ListenAddress;
   readonly listener: ListenerOptions;
+  /** Where the page is that shows the living tree; undefined: there is none. */
+  readonly pagePort: number | undefined;
 }
 
 /** The command line is wrong. The message is one line, and says what would be right. */
@@ -19,6 +21,7 @@ export const usage = `Opens an echo server, and reads commands from the standard
   --acceptors NUMBER        how many acceptors there are (16)
   --max-clients NUMBER      connections at once, or "infinity" (1024)
   --idle-timeout SECONDS    how long a client may say nothing, or "infinity" (120)
+  --page PORT               where the page is that shows the living tree; 0 finds a free one; or "off" (5001)
   --help                    prints this`;
 
 const framings: readonly Framing[] = ["raw", 1, 2, 4, "line"];
@@ -33,13 +36,14 @@ const LONGEST_SECONDS = 2_147_483;
  * @throws UsageError
  */
 export function readOptions(args: readonly string[]): StartOptions | undefined {
-  const { help, host = "127.0.0.1", port = "5000", packet = "raw", ...limits } = parse(args);
+  const { help, host = "127.0.0.1", port = "5000", packet = "raw", page = "5001", ...limits } = parse(args);
   if (help === true) return undefined;
   const framing = framings.find((known) => String(known) === packet);
   if (framing === undefined) throw wrong("packet", "raw, 1, 2, 4 or line", packet);
   const { acceptors, "max-clients": maxClients, "idle-timeout": idleTimeout } = limits;
   return {
     listenOn: { host, port: toNumber("port", port, 0, 65_535) },
+    pagePort: page === "off" ? undefined : toNumber("page", page, 0, 65_535, ', or "off"'),
     // What is not given is left to the defaults of the library.
     listener: {
       packet: framing,
@@ -60,6 +64,7 @@ function parse(args: readonly string[]) {
         host: { type: "string" },
         port: { type: "string" },
         packet: { type: "string" },
+        page: { type: "string" },
         acceptors: { type: "string" },
         "max-clients": { type: "string" },
         "idle-timeout": { type: "string" },
