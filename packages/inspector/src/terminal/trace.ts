@@ -38,7 +38,10 @@ export async function trace(
         left -= 1;
         if (left <= 0) return;
       }
-      if (!event.data.isTraced) return output.remark("the inspector traces it no more");
+      if (event.data.isTraced) continue;
+      // Nothing is kept of the dead either, and which of the two is told first is a matter of when one looks.
+      const isAlive = (await findProcess(client.ask, pid)) === id;
+      return output.remark(isAlive ? "the inspector traces it no more" : "the actor has died");
     }
     throw new RemoteError("the inspector has ended the stream");
   } finally {
