@@ -10,6 +10,8 @@ export default defineConfig({
     pool: "forks",
     // Vitest would leave one processor alone, which is half of two.
     maxWorkers: "100%",
+    // No test waits for time to pass; on a busy machine a good one may still be slow.
+    testTimeout: 30_000,
     silent: "passed-only",
     reporters: ["default", summary()],
     projects: [
