@@ -29,7 +29,6 @@ export default defineConfig({
         plugins: [doctest()],
         // A block loads what it imports within its test.
         test: {
-          testTimeout: 30_000,
           name: "docs",
           include: ["README.md", "packages/*/README.md", "packages/*/docs/*.md"],
         },
