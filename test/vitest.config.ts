@@ -27,7 +27,6 @@ export default defineConfig({
       {
         extends: true,
         plugins: [doctest()],
-        // A block loads what it imports within its test.
         test: {
           name: "docs",
           include: ["README.md", "packages/*/README.md", "packages/*/docs/*.md"],
