@@ -139,6 +139,11 @@ export function createListenerRecord(
   };
 }
 
+/** The child id of a listener's supervisor. */
+export function listenerSupervisorId(listenerId: string): string {
+  return `listener_sup:${listenerId}`;
+}
+
 /** The name under which the acceptor supervisor of a listener is registered. */
 export function acceptorSupervisorName({ id, root }: ListenerFacts): string {
   const name = `acceptor_sup:${id}`;

@@ -14,7 +14,7 @@ import {
 } from "@espalier/actors";
 import { whichChildren } from "@espalier/supervisor";
 import { listenerLogger } from "./listener-logger.ts";
-import type { ListenerRecord } from "./listener-record.ts";
+import { type ListenerRecord, listenerSupervisorId } from "./listener-record.ts";
 
 /** What the server process is started with. */
 export interface ServerArgs {
@@ -77,7 +77,10 @@ export const server: Definition<ServerArgs, ServerRef<ServerTypes>> = defineServ
 
 async function alarm(record: ListenerRecord, reason: ExitReason, state: ServerArgs, self: Context<ListenerStarted>) {
   // A root that is ending has ended this listener itself. It does not answer any more, and ends this process next.
-  await whichChildren(self, state.root);
+  const children = await whichChildren(self, state.root);
+  // That of a listener that failed to start while it was started anew ends like this, too: the root tries again.
+  if (children.some(({ id, child }) => id === listenerSupervisorId(record.id) && child !== undefined))
+    return noreply(state);
   const text = `listener ${record.id} is down (${formatReason(reason)}); it takes no connections any more`;
   listenerLogger(record).error({}, text);
   return noreply(state);

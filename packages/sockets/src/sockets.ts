@@ -6,14 +6,21 @@ import { ListenerExistsError, UnknownListenerError } from "./errors.ts";
 import { type ConnectionDefinition, type ConnectionMachine, toConnectionDefinition } from "./handler.ts";
 import { Listener } from "./listener-handle.ts";
 import { type ListenAddress, type ListenOn, parseListenOn } from "./listen-on.ts";
-import { createListenerRecord, DEFAULT_ROOT, listenerId, type ListenerRecord, serverName } from "./listener-record.ts";
+import {
+  createListenerRecord,
+  DEFAULT_ROOT,
+  listenerId,
+  listenerSupervisorId,
+  type ListenerRecord,
+  serverName,
+} from "./listener-record.ts";
 import type { ListenerOptions } from "./options.ts";
 import type { ListenerTable, ServerCalls } from "./server.ts";
 import type { Transport } from "./transport.ts";
 import { tcpTransport } from "./transports/tcp.ts";
 import { udpTransport } from "./transports/udp.ts";
 import { unixTransport } from "./transports/unix.ts";
-import { listenerChildSpec, listenerSupervisorId, socketServerTree } from "./tree.ts";
+import { listenerChildSpec, socketServerTree } from "./tree.ts";
 import type { DatagramTransport } from "./udp/datagram-transport.ts";
 import { createUdpRecord, isUdpRecord, UdpListener } from "./udp/udp-listener.ts";
 import type { UdpOptions } from "./udp/udp-options.ts";

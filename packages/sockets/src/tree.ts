@@ -10,7 +10,7 @@ import { acceptor } from "./acceptor.ts";
 import { connectionSupervisor } from "./connection-supervisor.ts";
 import { listener } from "./listener.ts";
 import { listenerLogger } from "./listener-logger.ts";
-import { acceptorSupervisorName, type ListenerRecord, serverName } from "./listener-record.ts";
+import { acceptorSupervisorName, type ListenerRecord, listenerSupervisorId, serverName } from "./listener-record.ts";
 import { type ListenerTable, server } from "./server.ts";
 import { starter } from "./starter.ts";
 
@@ -49,11 +49,6 @@ export function listenerChildSpec(record: ListenerRecord): ChildSpec {
     start: child(listenerTree(record), undefined, { logger: listenerLogger(record) }),
     restart: "transient",
   };
-}
-
-/** The child id of a listener's supervisor. */
-export function listenerSupervisorId(listenerId: string): string {
-  return `listener_sup:${listenerId}`;
 }
 
 /** What the supervisor of each listener is, whatever it listens on: eSockd's limits, ten restarts in an hour. */

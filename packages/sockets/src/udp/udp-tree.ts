@@ -2,7 +2,8 @@ import type { Behaviour, Definition, ExitReason, Process, Progress } from "@espa
 import { child, type ChildSpec, defineSupervisor, type SupervisorRef } from "@espalier/supervisor";
 import { listener } from "../listener.ts";
 import { listenerLogger } from "../listener-logger.ts";
-import { connectionSupervisorSpec, listenerFlags, listenerSupervisorId } from "../tree.ts";
+import { listenerSupervisorId } from "../listener-record.ts";
+import { connectionSupervisorSpec, listenerFlags } from "../tree.ts";
 import type { UdpRecord } from "./udp-record.ts";
 
 /*
