@@ -464,6 +464,20 @@ describe("a listener that cannot be healed", () => {
     world.logged.length = 0;
   });
 
+  test("is not called down when a try to start it anew has failed, and the next one has not", async () => {
+    const listener = await world.open(echo, { on: 6000 });
+    const first = world.pidOf(listener, "listener");
+    world.system.kill(world.pidOf(listener, "listener_sup"));
+    // Its listener is there, and does not listen yet.
+    while (world.pidOf(listener, "listener") === first) await Promise.resolve();
+    world.system.kill(world.pidOf(listener, "listener"));
+    await world.settle();
+    const said = world.logged.splice(0);
+    expect(said.filter((line) => line.includes("startError"))).toHaveLength(2);
+    expect(said.filter((line) => line.includes("is down"))).toEqual([]);
+    expect(await echoes(await world.connect(listener))).toBe(true);
+  });
+
   test("can be opened again without being closed first", async () => {
     const listener = await world.open(echo, { on: 6000 });
     await wearOut(listener);
