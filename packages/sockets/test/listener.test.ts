@@ -472,10 +472,10 @@ describe("a listener that cannot be healed", () => {
     while (world.pidOf(listener, "listener") === first) await Promise.resolve();
     world.system.kill(world.pidOf(listener, "listener"));
     await world.settle();
+    expect(await echoes(await world.connect(listener))).toBe(true);
     const said = world.logged.splice(0);
     expect(said.filter((line) => line.includes("startError"))).toHaveLength(2);
     expect(said.filter((line) => line.includes("is down"))).toEqual([]);
-    expect(await echoes(await world.connect(listener))).toBe(true);
   });
 
   test("can be opened again without being closed first", async () => {
