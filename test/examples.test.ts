@@ -64,6 +64,20 @@ test("a pool goes on with one server while the other one is down, and has it bac
   ]);
 });
 
+test("a server is looked at over HTTP, and one connection is killed through it; the others do not notice", async () => {
+  const [page, ...rest] = await run("inspect");
+  expect(page).toMatch(/^the page is at http:\/\/127\.0\.0\.1:\d+\/$/u);
+  expect(rest).toEqual([
+    "a connection in WAIT_FOR_DATA has sent 8 bytes",
+    "a connection in WAIT_FOR_DATA has sent 2 bytes",
+    "a connection in WAIT_FOR_DATA has sent 2 bytes",
+    "a kill is answered true",
+    "bob is gone, 2 are left",
+    "a sibling says hello, and hears hello",
+    "a sibling says hello, and hears hello",
+  ]);
+});
+
 test("a server changes its protocol under load and loses nothing; who cannot change stays as he was", async () => {
   const [upgraded, stayed, answers = "", losses, ...rest] = await run("hot-upgrade");
   expect([upgraded, losses, rest]).toEqual([

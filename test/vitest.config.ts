@@ -19,7 +19,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          setupFiles: ["test/property-seed.ts"],
+          setupFiles: [`${import.meta.dirname}/property-seed.ts`],
           include: ["test/**/*.test.ts", "packages/*/test/**/*.test.ts"],
           exclude: ["test/bench/**", "**/node_modules/**"],
           expect: { requireAssertions: true },

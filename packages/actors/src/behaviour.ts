@@ -92,10 +92,10 @@ export interface Process extends Context<never> {
    */
   startChild<Args, Ref extends Pid>(definition: Definition<Args, Ref>, args: Args, options?: SpawnOptions): Ref;
   /**
-   * Becomes the parent of a running actor, which gets this id in the tree, and links to it. False: it is dead. Whoever
-   * was its parent is not told.
+   * Becomes the parent of a running actor, which gets this id in the tree, and links to it. Whoever was its parent is not
+   * told. Nothing has changed when it is dead, or stands above this actor: nobody can be below himself.
    */
-  adopt(pid: Pid, id: string): boolean;
+  adopt(pid: Pid, id: string): Adoption;
   /**
    * A timer of this actor that is armed again and again. `run` is called by the kernel and not as a step of the actor,
    * so it must be code of a resource or of the behaviour, never a user's.
@@ -138,6 +138,9 @@ export interface Definition<Args = void, Ref extends Pid = Pid> {
   readonly trapExit?: boolean;
   readonly [produces]?: () => Ref;
 }
+
+/** What came of an `adopt`: the actor is dead, or it stands above the one that would be its parent. */
+export type Adoption = "adopted" | "noProcess" | "isAncestor";
 
 /** How a start ended. */
 export type StartResult<Ref extends Pid = Pid> =

@@ -12,9 +12,21 @@ export type InjectedEnd = "throw" | "kill";
  */
 export interface Simulation {
   /**
-   * An actor is about to have an effect: to handle a message, send, spawn, set a timer, write to its socket, take the next
-   * action of its machine. It may end there, as any line of code may fail. Whoever catches the error goes no further: the
-   * next effect throws it again, and the actor ends with the step.
+   * Whether an actor ends here, and how. Asked in a step of that actor, right before
+   *
+   * - its start, and each message that it takes;
+   * - each call of its context that has an effect: `send`, `call`, `spawn`, `link`, `monitor`, `register`, `sendAfter`,
+   *   `task`, `exit` and the like;
+   * - each action of its machine;
+   * - each call by which it sends, lets in, asks for bytes, begins TLS or ends on a connection of its own.
+   *
+   * What stands before has happened, and what stands behind never does. Whoever catches the error of a throw goes no further:
+   * the next of these throws it again, and the actor ends with the step.
+   *
+   * Nowhere else: not between two lines of code that do none of this, not in an asynchronous function behind an `await` on
+   * a promise (it goes on outside all steps; the next message or start counts again), not in callbacks of resources, and
+   * not for what others do to the actor. What the kernel does in one go, such as to release all that the dead have owned,
+   * is never cut in two.
    */
   crashAt(actor: Subject, effect: string): InjectedEnd | undefined;
   /**

@@ -34,14 +34,31 @@ export function replaceState(
   return ask(asker, target, { type: "replaceState", replace }, options);
 }
 
-/** The actor handles nothing but system messages and its parent's end until it is resumed; its mail waits. */
-export async function suspend(asker: Asker, target: Destination, options?: CallOptions): Promise<void> {
-  await ask(asker, target, { type: "suspend" }, options);
+/** What `suspend` and `resume` take. */
+export interface SuspendOptions extends CallOptions {
+  /**
+   * Who suspends, so that they can end their own suspension and nobody else's. @defaultValue nobody in particular, as in
+   * OTP
+   */
+  readonly by?: symbol;
 }
 
-/** Ends a `suspend`. */
-export async function resume(asker: Asker, target: Destination, options?: CallOptions): Promise<void> {
-  await ask(asker, target, { type: "resume" }, options);
+/**
+ * The actor handles nothing but system messages and its parent's end until it is resumed; its mail waits. Once more by the
+ * same changes nothing.
+ */
+export async function suspend(asker: Asker, target: Destination, options: SuspendOptions = {}): Promise<void> {
+  const { by } = options;
+  await ask(asker, target, { type: "suspend", ...(by !== undefined && { by }) }, options);
+}
+
+/**
+ * Ends every `suspend`, whoever has called it: OTP's `sys:resume`. With `by` it ends the one of that caller alone: the actor
+ * stays suspended as long as somebody else has suspended it too.
+ */
+export async function resume(asker: Asker, target: Destination, options: SuspendOptions = {}): Promise<void> {
+  const { by } = options;
+  await ask(asker, target, { type: "resume", ...(by !== undefined && { by }) }, options);
 }
 
 /** Everything there is to know of one actor. OTP's `sys:get_status`. */
@@ -84,6 +101,11 @@ export async function trace(
   handler: ((event: DebugEvent) => void) | undefined,
 ): Promise<void> {
   await ask(asker, target, { type: "trace", handler: handler ?? null }, undefined);
+}
+
+/** Ends a `trace` with this handler. Where another one has taken its place, that one stays. */
+export async function untrace(asker: Asker, target: Destination, handler: (event: DebugEvent) => void): Promise<void> {
+  await ask(asker, target, { type: "untrace", handler }, undefined);
 }
 
 /**

@@ -83,6 +83,7 @@ test("the public surface of sys is this", () => {
       "swapCode",
       "trace",
       "traceTransitions",
+      "untrace",
     ]
   `);
 });

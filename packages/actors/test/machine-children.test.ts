@@ -841,22 +841,64 @@ describe.each(ways)("children of a machine that is run %s", (_way, exact) => {
       expect(told.error).toMatchObject({ message: "Actor with system ID 'same' already exists." });
     });
 
-    test("a child whose name was given to another before it began has failed", async () => {
-      const make = makes((say) =>
-        assembled({
-          initial: "a",
-          states: { a: {} },
+    test("to start a child whose name another has got meanwhile is a crash", async () => {
+      // What is done as soon as it is made has no name until it starts.
+      const invoke = [
+        { id: "brief", systemId: "same", src: assembled({ initial: "end", states: { end: { type: "final" } } }) },
+        { id: "other", systemId: "same", src: fromCallback(() => undefined) },
+      ];
+      const taken = expect.objectContaining({ message: "Actor with system ID 'same' already exists." }) as unknown;
+      // Nobody can handle a failure of his own.
+      const on = { "*": { actions: () => undefined } };
+      const atStart = await tellOf(() => assembled({ invoke, on }));
+      expect(atStart.error).toEqual(taken);
+      const config = { on, initial: "a", states: { a: { on: { go: "b" } }, b: { invoke } } };
+      const later = await tellOf(() => assembled(config), [{ type: "go" }]);
+      expect(later.error).toEqual(taken);
+      const errors: unknown[] = [];
+      const onError = { actions: ({ event }: Given) => errors.push(event["error"]) };
+      const below = await tellOf(() => assembled({ invoke: { src: assembled({ invoke, on }), onError } }));
+      expect(below.status).toBe("active");
+      expect(errors).toEqual([taken, taken]);
+    });
+
+    test("children that are done as soon as they are made have a name one after the other", async () => {
+      const make = makes((say) => {
+        const brief = assembled({
+          initial: "end",
+          states: { end: { type: "final" } },
+          entry: ({ self, system }: Given) => say(`named ${system.get("same") === self}`),
+        });
+        return assembled({
           invoke: [
-            // What is done as soon as it is made has no name until it begins.
-            { id: "brief", systemId: "same", src: assembled({ initial: "end", states: { end: { type: "final" } } }) },
-            { id: "other", systemId: "same", src: lodger(say) },
+            { id: "one", systemId: "same", src: brief },
+            { id: "two", systemId: "same", src: brief, onDone: { actions: () => say("both are done") } },
           ],
-        }),
-      );
-      const told = await byXState(make, []);
-      const story = await byKernel(exact, make, []);
-      expect(story.error).toEqual(told.error);
-      expect(String(story.error)).toBe("Error: Actor with system ID 'same' already exists.");
+        });
+      });
+      const story = await tellOf(make);
+      expect(story).toMatchObject({ status: "active", lines: ["named true", "named true", "both are done"] });
+    });
+
+    test("a name is free when its child has ended, and not when a message is on its way that will end it", async () => {
+      const mortal = assembled({ entry: sendParent({ type: "begun" }), on: { crash: { actions: fail } } });
+      const heirWhen = (type: string): AnyStateMachine =>
+        assembled({
+          invoke: { id: "mortal", systemId: "same", src: mortal },
+          initial: "a",
+          states: {
+            a: { entry: sendTo("mortal", { type: "crash" }), on: { [type]: "b" } },
+            b: { invoke: { id: "heir", systemId: "same", src: fromCallback(() => undefined) } },
+          },
+          on: { "*": { actions: () => undefined } },
+        });
+      const story = await tellOf(() => heirWhen("xstate.error.actor.mortal"));
+      expect(story).toMatchObject({ value: "b", children: ["heir"] });
+      // In XState the child has failed by then. Here each has a mailbox.
+      const told = await byXState(() => heirWhen("begun"), []);
+      const early = await byKernel(exact, () => heirWhen("begun"), []);
+      expect(told).toMatchObject({ value: "b", children: ["heir"] });
+      expect(early.error).toMatchObject({ message: "Actor with system ID 'same' already exists." });
     });
 
     test("a name of the kernel is found from children too", async () => {

@@ -492,6 +492,27 @@ describe.each(changes)("a change of a machine's code, by %s,", (_way, to) => {
         undefined,
         boom,
       ],
+      [
+        "a child that is done as soon as it is made, and whose name another has",
+        {
+          ...next,
+          states: {
+            ...next.states,
+            a: {
+              invoke: [
+                {
+                  id: "brief",
+                  systemId: "same",
+                  src: assembled({ initial: "end", states: { end: { type: "final" } } }),
+                },
+                { id: "other", systemId: "same", src: noisy(seen, "other") },
+              ],
+            },
+          },
+        },
+        undefined,
+        { message: "Actor with system ID 'same' already exists." },
+      ],
     ])("%s", async (_what, code, extra, error) => {
       seen.length = 0;
       const machine = run(old);

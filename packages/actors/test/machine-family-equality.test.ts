@@ -10,8 +10,6 @@ import { createWorld, leavesNothing } from "./support/world.ts";
 
 /** A family is many machines. */
 const RUNS = Math.max(200, Number(process.env.MACHINE_RUNS ?? 0) / 10);
-/** Which families these are: the same ones each time, or others by `MACHINE_SEED`. */
-const SEED = Number(process.env.MACHINE_SEED ?? 1);
 
 /** Everything of a family that can be seen from outside. */
 interface Picture {
@@ -109,6 +107,10 @@ class Watch {
   hadStaleNews = false;
   /** Messages of different senders were under way to the same actor. */
   hadRace = false;
+  /** Names whose owners have ended by themselves in this step. */
+  #freed = new Set<string>();
+  /** Those of them that were given to others in the same step. */
+  inherited = new Set<string>();
   /** By the news of a child that the parent has not handled yet, or has failed over: whose they are. */
   readonly #sources = new Map<object, unknown>();
   #children: readonly unknown[] = [];
@@ -117,6 +119,8 @@ class Watch {
 
   beginStep(): void {
     this.#senders = new Map();
+    this.#freed = new Set();
+    this.inherited = new Set();
   }
 
   /** There is no snapshot of a parent that fails over an event. */
@@ -126,8 +130,13 @@ class Watch {
   }
 
   see({ actorRef, ...seen }: InspectionEvent): void {
-    if (seen.type === "@xstate.event") {
+    if (seen.type === "@xstate.actor") {
+      const name = nameOf(actorRef);
+      if (name !== undefined && this.#freed.has(name)) this.inherited.add(name);
+    } else if (seen.type === "@xstate.event") {
       this.#sent(seen.sourceRef, actorRef);
+      const freed = /^xstate\.(?:done|error)\.actor\./u.test(seen.event.type) ? nameOf(seen.sourceRef) : undefined;
+      if (freed !== undefined) this.#freed.add(freed);
       const isNews = actorRef === this.root && /^xstate\.(?:done|error|snapshot)\./u.test(seen.event.type);
       if (isNews) this.#sources.set(seen.event, seen.sourceRef);
     } else if (seen.type === "@xstate.snapshot") {
@@ -150,6 +159,24 @@ class Watch {
     this.hadStaleNews ||= source !== undefined && !this.#children.includes(source);
     this.#children = Object.values(children);
   }
+}
+
+/** Its `systemId`, also while it is being made. */
+function nameOf(actor: object | undefined): string | undefined {
+  const { options }: { readonly options?: { readonly systemId?: string } } = actor ?? {};
+  return options?.systemId;
+}
+
+/** The name that the machine has given to a second child, which it has failed over. */
+function wantedName({ error }: Picture): string | undefined {
+  return /^Actor with system ID '(?<name>.+)' already exists\.$/u.exec(error ?? "")?.groups?.["name"];
+}
+
+/** Whether one has failed where the other goes on, and did nothing else until then. */
+function breaksOff(one: Picture, other: Picture): boolean {
+  const { root: said = [] } = one.lines;
+  const { root: saidByOther = [] } = other.lines;
+  return one.error !== other.error && isDeepStrictEqual(said, saidByOther.slice(0, said.length));
 }
 
 type Way = "compiled" | "exact" | "mixed";
@@ -213,7 +240,10 @@ function count(fact: string): void {
  *   tie     when two timers were due together;
  *   stale   when the parent has handled, in XState, the news of a child that it had stopped before: a child that is
  *           stopped may have told of its end in the same breath, and the kernel takes that back;
- *   race    when it differs after an actor was sent something by two others, or by another and itself, in one step.
+ *   race    when it differs after an actor was sent something by two others, or by another and itself, in one step;
+ *   name    when the parent does the same and then fails in the kernel over a `systemId` that is not free yet, whose
+ *           owner has ended in XState, of itself and in this very step: what it ends over still waits in its mailbox
+ *           when the parent, which had mail as well, gives the name to another.
  *
  * What the kernel does otherwise on purpose is left out of the pictures. XState leaves the children of a machine that
  * has failed running, so of a failed parent only its own log counts, and no child that has children fails. It leaves a
@@ -239,7 +269,14 @@ async function compare(family: Family, steps: readonly Step[]): Promise<void> {
         count("race");
         return;
       }
-      for (const other of pictures) expect(other).toEqual(picture);
+      const isTooEarly = (other: Picture): boolean =>
+        watch.inherited.has(wantedName(other) ?? "") && breaksOff(other, picture);
+      const others = pictures.filter((other) => !isTooEarly(other));
+      for (const other of others) expect(other).toEqual(picture);
+      if (others.length < pictures.length) {
+        count("name");
+        return;
+      }
       if (picture.status !== "active") break;
     }
     const { status, children, dues, lines } = xstate.picture();
@@ -262,13 +299,12 @@ async function take(runner: Runner, step: Step | undefined): Promise<void> {
 test("a machine with children does in the kernel exactly what it does in XState", { timeout: 0 }, async () => {
   await fc.assert(fc.asyncProperty(anyFamily, fc.array(anyStep, { maxLength: 12, size: "max" }), compare), {
     numRuns: RUNS,
-    seed: SEED,
     interruptAfterTimeLimit: 30_000 + 100 * RUNS,
     markInterruptAsFailure: true,
   });
   const facts = ["active", "done", "error", "children", "pending", "many"];
   expect(facts.filter((fact) => (seen.get(fact) ?? 0) < Math.floor(RUNS / 500))).toEqual([]);
   // What is let go must stay an exception.
-  const letGo = ["tie", "stale", "race"].map((fact) => seen.get(fact) ?? 0);
+  const letGo = ["tie", "stale", "race", "name"].map((fact) => seen.get(fact) ?? 0);
   expect(letGo.reduce((sum, runs) => sum + runs, 0)).toBeLessThan(RUNS / 10);
 });

@@ -82,6 +82,10 @@ describe("log", () => {
   });
 });
 
+function isText(message: unknown): boolean {
+  return typeof message === "string";
+}
+
 describe("trace", () => {
   test("shows every message of this one actor until it is switched off", async () => {
     const { system } = createWorld();
@@ -100,6 +104,26 @@ describe("trace", () => {
     system.send(ref, "c");
     await system.idle();
     expect(seen).toEqual(["in a", "out a"]);
+  });
+
+  test("that another one has taken the place of is not ended by untrace", async () => {
+    const { system } = createWorld();
+    createProbe(system).self.register("sink");
+    const ref = system.spawn(forwarder("sink"));
+    const first: unknown[] = [];
+    const second: unknown[] = [];
+    const see = ({ message }: { message: unknown }) => void first.push(message);
+    const seeToo = ({ message }: { message: unknown }) => void second.push(message);
+    await sys.trace(system, ref, see);
+    await sys.trace(system, ref, seeToo);
+    await sys.untrace(system, ref, see);
+    system.send(ref, "a");
+    await sys.untrace(system, ref, seeToo);
+    system.send(ref, "b");
+    await system.idle();
+    expect(first.filter(isText)).toEqual([]);
+    // In and out.
+    expect(second.filter(isText)).toEqual(["a", "a"]);
   });
 });
 

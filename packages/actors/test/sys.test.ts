@@ -13,6 +13,7 @@ import {
   sys,
 } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { counter, crashOn, puppet } from "./support/actors.ts";
 import { defer, errorOf } from "./support/promises.ts";
@@ -181,6 +182,26 @@ describe("a suspended actor", () => {
     await sys.resume(system, ref);
     await sys.resume(system, ref);
     await expect(system.call(ref, { type: "get" })).resolves.toBe(1);
+  });
+
+  test("goes on when the last of those who have suspended it resumes it, or somebody does for all", async () => {
+    const [one, other] = [Symbol("one"), Symbol("other")];
+    const whoever = fc.constantFrom(one, other, undefined);
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(fc.boolean(), whoever), { maxLength: 12 }), async (deeds) => {
+        const { system } = createWorld();
+        const ref = system.spawn(puppet());
+        const holding = new Set<symbol | undefined>();
+        for (const [isSuspending, by] of deeds) {
+          const options = by === undefined ? {} : { by };
+          await (isSuspending ? sys.suspend(system, ref, options) : sys.resume(system, ref, options));
+          if (isSuspending) holding.add(by);
+          else if (by === undefined) holding.clear();
+          else holding.delete(by);
+          expect(system.inspect(ref)?.status).toBe(holding.size > 0 ? "suspended" : "waiting");
+        }
+      }),
+    );
   });
 });
 

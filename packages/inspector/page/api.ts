@@ -5,6 +5,7 @@ import type {
   CommandName,
   Commands,
   HeatMapAnswer,
+  ListenersAnswer,
   ProcessAnswer,
   RatesAnswer,
   StatechartAnswer,
@@ -41,6 +42,7 @@ export type Parameters = Readonly<Record<string, string | number | undefined>>;
 export interface Answers {
   readonly children: ChildrenAnswer;
   readonly heatMap: HeatMapAnswer;
+  readonly listeners: ListenersAnswer;
   readonly process: ProcessAnswer;
   readonly rates: RatesAnswer;
   readonly statechart: StatechartAnswer;

@@ -46,27 +46,35 @@ export async function confirm(title: string, text: string, verb: string): Promis
   return isYes;
 }
 
-/** Gives a command, and asks for the token as often as it takes. Whether it was carried out. */
-export async function give<Name extends CommandName>(name: Name, body: Commands[Name]): Promise<boolean> {
-  if (token.value === "" && !(await askForToken())) return false;
+/** What has become of a command. It is `cancelled` by whoever does not give the token. */
+type Outcome =
+  | { readonly type: "done" }
+  | { readonly type: "refused"; readonly message: string }
+  | { readonly type: "cancelled" };
+
+/** Gives a command, and asks for the token as often as it takes. What was done is said; a refusal is the caller's to show. */
+export async function attempt<Name extends CommandName>(name: Name, body: Commands[Name]): Promise<Outcome> {
+  notice.value = undefined;
+  if (token.value === "" && !(await askForToken())) return { type: "cancelled" };
   for (;;) {
     try {
       const { text } = await command(name, body);
       say(text);
-      return true;
+      return { type: "done" };
     } catch (error) {
-      if (!(error instanceof RefusedError)) {
-        say("The inspector cannot be reached.", true);
-        return false;
-      }
-      if (error.status !== 401) {
-        say(error.message, true);
-        return false;
-      }
+      if (!(error instanceof RefusedError)) return { type: "refused", message: "The inspector cannot be reached." };
+      if (error.status !== 401) return { type: "refused", message: error.message };
       keepToken("");
-      if (!(await askForToken(true))) return false;
+      if (!(await askForToken(true))) return { type: "cancelled" };
     }
   }
+}
+
+/** Gives a command, and says what has become of it. Whether it was carried out. */
+export async function give<Name extends CommandName>(name: Name, body: Commands[Name]): Promise<boolean> {
+  const outcome = await attempt(name, body);
+  if (outcome.type === "refused") say(outcome.message, true);
+  return outcome.type === "done";
 }
 
 /** Kills an actor once it is sure that this is meant. */

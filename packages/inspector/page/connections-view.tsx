@@ -6,7 +6,8 @@ import { formatBytes, formatCount } from "./format.ts";
 import { HeatMap } from "./heat-map.tsx";
 import { StateHistogram, statesOf } from "./histogram.tsx";
 import { RowPages } from "./row-pages.ts";
-import { go } from "./route.ts";
+import { useKeptScroll } from "./kept-scroll.ts";
+import { addressOf, go, look, route } from "./route.ts";
 import { countOf, families, type Place, places } from "./store.ts";
 
 /** One height for all rows; the style sheet has the same. */
@@ -55,17 +56,18 @@ export function ConnectionsView({ about }: { readonly about: string }): JSX.Elem
 }
 
 function Children({ place, others }: { readonly place: Place; readonly others: readonly Place[] }): JSX.Element {
-  const [filter, setFilter] = useState("");
-  const [state, setState] = useState("");
-  const [sort, setSort] = useState<ChildSort>("age");
-  const [order, setOrder] = useState<SortOrder>("asc");
+  const { filter = "", state = "", sort: column, order: asked } = route.value.manner;
+  const sort = COLUMNS.find((known) => known.sort === column)?.sort ?? "age";
+  const order: SortOrder = asked === "desc" ? asked : "asc";
   const { aggregate, id, below } = place.node;
+  const states = (aggregate ? statesOf(aggregate) : []).filter(([name]) => name !== "other");
+  // Also when nobody is in it for the moment.
+  if (state !== "" && !states.some(([name]) => name === state)) states.push([state, 0]);
   const count = countOf(place.node);
   const choose = (next: ChildSort): void => {
     const isSame = next === sort;
-    const isNumber = COLUMNS.some((column) => column.sort === next && column.isNumber === true);
-    setOrder(isSame ? (order === "asc" ? "desc" : "asc") : isNumber ? "desc" : "asc");
-    setSort(next);
+    const isNumber = COLUMNS.some((known) => known.sort === next && known.isNumber === true);
+    look({ sort: next, order: isSame ? (order === "asc" ? "desc" : "asc") : isNumber ? "desc" : "asc" });
   };
   return (
     <section class="connections">
@@ -88,23 +90,23 @@ function Children({ place, others }: { readonly place: Place; readonly others: r
           aria-label="Filter"
           value={filter}
           maxLength={200}
-          onInput={(event) => setFilter(event.currentTarget.value)}
+          onInput={(event) => look({ filter: event.currentTarget.value })}
         />
-        <select aria-label="State" value={state} onChange={(event) => setState(event.currentTarget.value)}>
+        <select aria-label="State" value={state} onChange={(event) => look({ state: event.currentTarget.value })}>
           <option value="">every state</option>
-          {aggregate &&
-            statesOf(aggregate)
-              .filter(([name]) => name !== "other")
-              .map(([name, number]) => (
-                <option key={name} value={name}>
-                  {name} ({formatCount(number)})
-                </option>
-              ))}
+          {states.map(([name, number]) => (
+            <option key={name} value={name}>
+              {name} ({formatCount(number)})
+            </option>
+          ))}
         </select>
       </div>
       {aggregate && count > 0 && (
         <div class="summary">
-          <StateHistogram aggregate={aggregate} />
+          <StateHistogram
+            aggregate={aggregate}
+            hrefOf={(name) => addressOf("connections", place.path, { ...route.value.manner, state: name })}
+          />
           <HeatMap id={id} count={count} height={96} />
         </div>
       )}
@@ -131,10 +133,14 @@ function Rows({ id, filter, state, sort, order, onSort }: RowsProps): JSX.Elemen
   const frame = useRef<HTMLDivElement>(null);
   const [, redraw] = useState(0);
   const [focused, setFocused] = useState(0);
+  // Its height is there with the first answer; another order begins at the top.
+  const isThere = useRef(false);
   const pages = useMemo(
     () => new RowPages({ id, filter, state, sort, order }, () => redraw((count) => count + 1)),
     [id, filter, state, sort, order],
   );
+  isThere.current ||= pages.matching !== undefined;
+  useKeptScroll(frame, "rows", isThere.current ? id : undefined);
   const element = frame.current;
   const top = element?.scrollTop ?? 0;
   const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - 4);

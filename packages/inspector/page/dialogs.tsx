@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { type Asked, asked, notice } from "./commands.ts";
 
 /** Whatever is asked, and what has become of the last command. */
@@ -18,7 +18,12 @@ export function Dialogs(): JSX.Element {
 function Dialog({ question }: { readonly question: Asked }): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    // Closed while it is still there, it gives the focus back to where it was.
+    return () => element?.close();
+  }, []);
   const cancel = (): void => (question.type === "token" ? question.answered(undefined) : question.answered(false));
   const submit = (event: Event): void => {
     event.preventDefault();

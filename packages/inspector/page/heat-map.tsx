@@ -1,10 +1,10 @@
 import type { HeatMapAnswer, HeatMeasure, ProcessId } from "@espalier/inspector/api-types";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { ask } from "./api.ts";
 import { colourOf, onThemeChange, resolveColour } from "./colours.ts";
 import { formatCount } from "./format.ts";
-import { go } from "./route.ts";
+import { go, look, route } from "./route.ts";
 import { usePolled } from "./polled.ts";
 
 const MEASURES: Readonly<Record<HeatMeasure, string>> = {
@@ -29,7 +29,8 @@ export function HeatMap({
   readonly count: number;
   readonly height?: number;
 }): JSX.Element {
-  const [by, setBy] = useState<HeatMeasure>("state");
+  const { by: asked = "" } = route.value.manner;
+  const by = isMeasure(asked) ? asked : "state";
   const canvas = useRef<HTMLCanvasElement>(null);
   const grid = useRef<Grid>({ columns: 1, cell: 1, count: 0 });
   const map = usePolled("heatMap", { id, by }, REFRESH_MS);
@@ -63,7 +64,7 @@ export function HeatMap({
       <figcaption>
         <label>
           One cell each, by{" "}
-          <select value={by} onChange={(event) => setBy(event.currentTarget.value as HeatMeasure)}>
+          <select value={by} onChange={(event) => look({ by: event.currentTarget.value })}>
             {Object.entries(MEASURES).map(([name, text]) => (
               <option key={name} value={name}>
                 {text}
@@ -84,6 +85,10 @@ export function HeatMap({
       />
     </figure>
   );
+}
+
+function isMeasure(name: string): name is HeatMeasure {
+  return Object.hasOwn(MEASURES, name);
 }
 
 interface Grid {

@@ -25,7 +25,8 @@ export function StateHistogram({
   hrefOf,
 }: {
   readonly aggregate: Aggregate;
-  readonly hrefOf?: (state: string) => string;
+  /** Where those of one state are listed. */
+  readonly hrefOf: (state: string) => string;
 }): JSX.Element {
   const states = statesOf(aggregate);
   const most = states[0]?.[1] ?? 1;
@@ -33,7 +34,7 @@ export function StateHistogram({
     <ul class="histogram">
       {states.map(([state, count]) => (
         <li key={state}>
-          <span class="name">{hrefOf ? <a href={hrefOf(state)}>{state}</a> : state}</span>
+          <span class="name">{state === "other" ? state : <a href={hrefOf(state)}>{state}</a>}</span>
           <span class="bar">
             <i style={{ width: `${(100 * count) / most}%`, background: colourOf(state) }} />
           </span>

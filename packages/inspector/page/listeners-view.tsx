@@ -2,6 +2,7 @@ import type { ListenerFact } from "@espalier/inspector/api-types";
 import type { JSX } from "preact";
 import { confirm, give } from "./commands.ts";
 import { formatBytes, formatCount } from "./format.ts";
+import { AccessRules, MaxClients, NewRule } from "./listener-settings.tsx";
 import { addressOf } from "./route.ts";
 import { listeners, overview, places } from "./store.ts";
 
@@ -22,6 +23,7 @@ export function ListenersView(): JSX.Element {
 function Card({ listener }: { readonly listener: ListenerFact }): JSX.Element {
   const { id, connections, maxClients, status, connectionSupervisor } = listener;
   const path = [...places.value.values()].find(({ node }) => node.id === connectionSupervisor)?.path;
+  const takesCommands = overview.value?.takesCommands === true;
   const isBounded = maxClients !== "infinity";
   return (
     <section class="card">
@@ -40,13 +42,19 @@ function Card({ listener }: { readonly listener: ListenerFact }): JSX.Element {
         </a>
       </p>
       {isBounded && <meter min={0} max={maxClients} high={maxClients * 0.85} value={connections} />}
-      {overview.value?.takesCommands === true && <Actions listener={listener} />}
+      {takesCommands && (
+        <>
+          <Actions listener={listener} />
+          <MaxClients listener={listener} />
+        </>
+      )}
       <dl class="facts">
         <Fact name="received" value={formatBytes(listener.bytesReceived)} />
         <Fact name="sent" value={formatBytes(listener.bytesSent)} />
         <Fact name="unsent" value={formatBytes(listener.unsentBytes)} />
-        {listener.accessRules.length > 0 && <Fact name="rules" value={listener.accessRules.join(", ")} />}
       </dl>
+      <AccessRules rules={listener.accessRules} />
+      {takesCommands && <NewRule listener={listener} />}
       <Counts title="Accepted sockets" counts={listener.stats} />
       <Counts title="Ends of connections" counts={listener.shutdowns} />
       <Counts title="Errors of accepting" counts={listener.acceptErrors} />

@@ -2,7 +2,7 @@ import type { LogEntry, LogKind } from "@espalier/inspector/api-types";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { formatCount, formatTime } from "./format.ts";
-import { addressOf } from "./route.ts";
+import { addressOf, look, route } from "./route.ts";
 import { entries, logCounts, places } from "./store.ts";
 
 const KINDS: readonly LogKind[] = ["crash", "restart", "supervisor", "alarm", "command"];
@@ -11,8 +11,8 @@ const MOST_SHOWN = 200;
 
 /** What went wrong, and what was done about it; the newest first. */
 export function LogView(): JSX.Element {
-  const [kind, setKind] = useState<LogKind>();
-  const [filter, setFilter] = useState("");
+  const { filter = "", kind: asked } = route.value.manner;
+  const kind = KINDS.find((name) => name === asked);
   const [limit, setLimit] = useState(MOST_SHOWN);
   const sought = filter.toLowerCase();
   const found = entries.value
@@ -23,11 +23,11 @@ export function LogView(): JSX.Element {
     <section class="log">
       <div class="bar">
         <div class="choices" role="group" aria-label="Kinds">
-          <button aria-pressed={kind === undefined} onClick={() => setKind(undefined)}>
+          <button aria-pressed={kind === undefined} onClick={() => look({ kind: "" })}>
             all
           </button>
           {KINDS.map((name) => (
-            <button key={name} aria-pressed={kind === name} onClick={() => setKind(name)}>
+            <button key={name} aria-pressed={kind === name} onClick={() => look({ kind: name })}>
               {name} <span class="number">{formatCount(logCounts.value?.[name] ?? 0)}</span>
             </button>
           ))}
@@ -37,7 +37,7 @@ export function LogView(): JSX.Element {
           placeholder="Filter by path or text"
           aria-label="Filter"
           value={filter}
-          onInput={(event) => setFilter(event.currentTarget.value)}
+          onInput={(event) => look({ filter: event.currentTarget.value })}
         />
       </div>
       {found.length === 0 ? (

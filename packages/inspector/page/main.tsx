@@ -6,6 +6,7 @@ import { LogView } from "./log-view.tsx";
 import { ProcessView } from "./process-view.tsx";
 import { route } from "./route.ts";
 import { Shell } from "./shell.tsx";
+import { places } from "./store.ts";
 import { TreeView } from "./tree-view.tsx";
 
 function Page(): JSX.Element {
@@ -16,7 +17,7 @@ function Page(): JSX.Element {
     case "connections":
       return <ConnectionsView about={about} />;
     case "process":
-      return <ProcessView key={about} id={about} />;
+      return <Process named={about} />;
     case "listeners":
       return <ListenersView />;
     case "charts":
@@ -24,6 +25,12 @@ function Page(): JSX.Element {
     case "log":
       return <LogView />;
   }
+}
+
+/** Named by its id, or by its path: then it is whoever stands there. */
+function Process({ named }: { readonly named: string }): JSX.Element {
+  const id = places.value.get(named)?.node.id ?? named;
+  return <ProcessView key={id} id={id} />;
 }
 
 const app = document.querySelector("#app");

@@ -86,7 +86,7 @@ export function ProcessPanel({ place, onClose, onKill }: PanelProps): JSX.Elemen
           <h3>
             <a href={addressOf("connections", path)}>{formatCount(aggregate.count)} children</a>
           </h3>
-          <StateHistogram aggregate={aggregate} />
+          <StateHistogram aggregate={aggregate} hrefOf={(state) => addressOf("connections", path, { state })} />
           <HeatMap id={node.id} count={aggregate.count} />
         </>
       )}

@@ -113,7 +113,7 @@ function Head({ process, isGone }: { readonly process: ProcessAnswer; readonly i
   return (
     <div class="process-head">
       <div>
-        <p class="path">{parent?.id && <a href={addressOf("process", parent.id)}>↑ {parent.path}</a>}</p>
+        <p class="path">{parent?.id && <a href={addressOf("process", parent.id)}>{`↑\u00A0${parent.path}`}</a>}</p>
         <h1>{label ?? name ?? path.split("/").at(-1)}</h1>
         <p>
           <span class={`chip ${isGone ? "dead" : status}`}>{isGone ? "ended" : status}</span>
@@ -178,7 +178,10 @@ function Facts({ process }: { readonly process: ProcessAnswer }): JSX.Element {
     ["restarts so far", supervisor?.restarts === undefined ? undefined : formatCount(supervisor.restarts)],
     ["max clients", supervisor?.maxClients],
     ["owns", resources.length > 0 ? resources.join(", ") : undefined],
-    ...process.timers.map(({ kind, description }): readonly [string, string] => [kind, description]),
+    ...process.timers.map(({ kind, description }): readonly [string, string] => [
+      kind,
+      sayWhen(description, process.at),
+    ]),
   ];
   return (
     <dl class="facts">
@@ -193,6 +196,11 @@ function Facts({ process }: { readonly process: ProcessAnswer }): JSX.Element {
       )}
     </dl>
   );
+}
+
+/** How long it takes until then: by itself, a time by the clock of the system says little. */
+function sayWhen(description: string, at: number): string {
+  return description.replace(/due at ([\d.]+)$/u, (_, due) => `in ${formatDuration(Math.max(0, Number(due) - at))}`);
 }
 
 function Sockets({ process }: { readonly process: ProcessAnswer }): JSX.Element {

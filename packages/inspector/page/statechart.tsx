@@ -16,6 +16,11 @@ interface StatechartProps {
   readonly received: readonly TracedEvent[];
 }
 
+function middleOf(element: Element): number {
+  const { left, width } = element.getBoundingClientRect();
+  return left + width / 2;
+}
+
 /** A machine, with the states lit up in which it is; transitions flash as they are taken. */
 export function Statechart({ chart, active, received }: StatechartProps): JSX.Element {
   const drawing = useMemo(() => drawStatechart(chart, measureText()), [chart.id]);
@@ -31,6 +36,12 @@ export function Statechart({ chart, active, received }: StatechartProps): JSX.El
     const timers = taken.map((id, index) => setTimeout(() => flash(svg, id), index * STAGGER_MS));
     return () => timers.forEach(clearTimeout);
   }, [active.join(" "), received]);
+  useEffect(() => {
+    // Where the chart is wider than the screen, one looks first at the state in which it is.
+    const state = root.current?.querySelector(".lit:not(.frame)");
+    const frame = root.current?.parentElement;
+    if (state && frame) frame.scrollLeft += middleOf(state) - middleOf(frame);
+  }, [chart.id]);
   return (
     <svg
       ref={root}

@@ -141,6 +141,12 @@ export const main: Stream = new Stream(
   },
 );
 
+/** What a command has changed need not wait for the next tick. If it cannot be had, the tick brings it. */
+export async function refreshListeners(): Promise<void> {
+  const answer = await ask("listeners", {}).catch(() => undefined);
+  if (answer) listeners.value = answer;
+}
+
 /** What went by before, or while nobody was listening. If it cannot be had, the stream tells why. */
 async function catchUp(): Promise<void> {
   const answer = await ask("rates", {}).catch(() => undefined);

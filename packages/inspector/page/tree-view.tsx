@@ -1,18 +1,21 @@
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { kill } from "./commands.ts";
 import { StateBar, statesOf } from "./histogram.tsx";
 import { formatCount, formatShort, formatStrategy } from "./format.ts";
 import { ProcessPanel } from "./process-panel.tsx";
-import { addressOf, go } from "./route.ts";
+import { addressOf, go, step } from "./route.ts";
 import { doomed, isFresh, overview, type Place, places, tree } from "./store.ts";
 import { drawTree, NODE_WIDTH, type Spot } from "./tree-layout.ts";
 
+/** Whoever comes back finds them folded. */
+const foldedPaths = signal<ReadonlySet<string>>(new Set());
 const narrow = matchMedia("(max-width: 700px)");
 
 /** The living tree, and the actor of it that was chosen by its path. */
 export function TreeView({ selected }: { readonly selected: string }): JSX.Element {
-  const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
+  const folded = foldedPaths.value;
   const isNarrow = useMatch(narrow);
   const all = places.value;
   const drawing = useMemo(() => drawTree(all, folded, isNarrow), [all, folded, isNarrow]);
@@ -23,10 +26,10 @@ export function TreeView({ selected }: { readonly selected: string }): JSX.Eleme
     const next = new Set(folded);
     if (isFolded) next.add(path);
     else next.delete(path);
-    setFolded(next);
+    foldedPaths.value = next;
   };
-  const choose = (path: string): void => {
-    go("tree", path);
+  const choose = (path: string, lead = go): void => {
+    lead("tree", path);
     forest.current?.querySelector<HTMLElement>(`[data-path="${CSS.escape(path)}"]`)?.focus();
   };
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -40,7 +43,7 @@ export function TreeView({ selected }: { readonly selected: string }): JSX.Eleme
     else if (here && event.key === "ArrowLeft" && here.node.children.length > 0 && !folded.has(here.path)) {
       fold(here.path, true);
     } else if (here && event.key === "ArrowRight" && folded.has(here.path)) fold(here.path, false);
-    else if (target && event.key.startsWith("Arrow")) choose(target.path);
+    else if (target && event.key.startsWith("Arrow")) choose(target.path, step);
   };
   useEffect(() => {
     // On a phone the panel covers what lies below.
@@ -73,7 +76,7 @@ export function TreeView({ selected }: { readonly selected: string }): JSX.Eleme
               isTabStop={place === undefined ? index === 0 : spot.place === place}
               isFolded={folded.has(spot.place.path)}
               onFold={fold}
-              onChoose={choose}
+              onChoose={(path) => choose(path)}
             />
           ))}
         </div>

@@ -26,7 +26,10 @@ const SORTS: readonly ChildSort[] = [
   "reductions",
   "bytesReceived",
   "bytesSent",
+  "bytes",
   "unsentBytes",
+  "restarts",
+  "rate",
   "state",
   "key",
 ];
@@ -93,7 +96,12 @@ export function createApi(parts: ApiParts): Hono {
         state: query.text("state"),
       }),
     heatMap: (query) => readings.heatMap(query.needText("id"), query.oneOf("by", MEASURES)),
-    process: (query) => readings.process(query.needText("id")),
+    process: (query) => {
+      const id = query.text("id");
+      const pid = query.pid("pid");
+      if ((id === undefined) === (pid === undefined)) throw new Refusal("badRequest", "either id or pid is needed");
+      return id === undefined ? readings.processOf(pid ?? 0) : readings.process(id);
+    },
     statechart: (query) => readings.statechart(query.needText("id")),
     listeners: () => readings.listeners(),
     rates: () => readings.rates(),

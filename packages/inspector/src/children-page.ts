@@ -1,5 +1,6 @@
 import type { ProcessView, System } from "@espalier/actors";
 import type { ChildRow, ChildrenAnswer, ChildSort, SortOrder } from "./api-types.ts";
+import type { Pace, Rate } from "./pace.ts";
 import { formatProcessId } from "./process-id.ts";
 import { Sums } from "./totals.ts";
 
@@ -16,8 +17,10 @@ export interface PageQuery {
 }
 
 /** A page of the children of one actor. They are all looked at, and those of the page are written out. */
-export function childrenAnswer(system: System, parent: ProcessView, query: PageQuery): ChildrenAnswer {
+export function childrenAnswer(system: System, parent: ProcessView, query: PageQuery, pace: Pace): ChildrenAnswer {
   const { offset, limit, sort, order } = query;
+  // Looking for it costs a walk over all actors: nobody else pays for it.
+  const rate = sort === "rate" ? pace.read() : undefined;
   const found: ProcessView[] = [];
   let total = 0;
   for (const process of system.processes()) {
@@ -25,14 +28,14 @@ export function childrenAnswer(system: System, parent: ProcessView, query: PageQ
     total += 1;
     if (matches(process, query)) found.push(process);
   }
-  const sorted = sort === "age" ? inOrder(found, order) : sortBy(found, keys[sort], order);
+  const sorted = sort === "age" ? inOrder(found, order) : sortBy(found, keyOf(sort, rate), order);
   return {
     at: system.now(),
     parent: formatProcessId(parent),
     total,
     matching: found.length,
     offset,
-    items: sorted.slice(offset, offset + limit).map(toRow),
+    items: sorted.slice(offset, offset + limit).map((process) => toRow(process, rate)),
   };
 }
 
@@ -45,25 +48,35 @@ function matches({ id, name, label, definition, summary, status }: ProcessView, 
 
 type Key = (process: ProcessView) => number | string;
 
-const keys: Readonly<Record<Exclude<ChildSort, "age">, Key>> = {
+const keys: Readonly<Record<Exclude<ChildSort, "age" | "rate">, Key>> = {
   mailbox: ({ mailboxLength }) => mailboxLength,
   reductions: ({ reductions }) => reductions,
   bytesReceived: (process) => sumsOf(process).bytesReceived,
   bytesSent: (process) => sumsOf(process).bytesSent,
+  bytes: (process) => {
+    const { bytesReceived, bytesSent } = sumsOf(process);
+    return bytesReceived + bytesSent;
+  },
   unsentBytes: (process) => sumsOf(process).unsentBytes,
+  restarts: ({ incarnation }) => incarnation - 1,
   state: ({ summary, status }) => summary ?? status,
   key: ({ id }) => id,
 };
+
+/** By rate all are the same as long as it is not known. */
+function keyOf(sort: Exclude<ChildSort, "age">, rate: Rate | undefined): Key {
+  return sort === "rate" ? (rate ?? (() => 0)) : keys[sort];
+}
 
 function inOrder(found: readonly ProcessView[], order: SortOrder): readonly ProcessView[] {
   return order === "asc" ? found : found.toReversed();
 }
 
 /** Each key is read once: sockets are asked for their counters. */
-function sortBy(found: readonly ProcessView[], keyOf: Key, order: SortOrder): readonly ProcessView[] {
+function sortBy(found: readonly ProcessView[], key: Key, order: SortOrder): readonly ProcessView[] {
   const sign = order === "asc" ? 1 : -1;
   return found
-    .map((process) => ({ process, key: keyOf(process) }))
+    .map((process) => ({ process, key: key(process) }))
     .toSorted((left, right) => (left.key < right.key ? -sign : left.key > right.key ? sign : 0))
     .map(({ process }) => process);
 }
@@ -74,7 +87,7 @@ function sumsOf(process: ProcessView): Sums {
   return sums;
 }
 
-function toRow(process: ProcessView): ChildRow {
+function toRow(process: ProcessView, rate: Rate | undefined): ChildRow {
   const { pid, id, name, label, definition, status, summary, incarnation, reductions } = process;
   const { mailbox, bytesReceived, bytesSent, unsentBytes } = sumsOf(process);
   return {
@@ -92,5 +105,6 @@ function toRow(process: ProcessView): ChildRow {
     bytesReceived,
     bytesSent,
     unsentBytes,
+    rate: rate?.(process),
   };
 }

@@ -1,4 +1,4 @@
-import { CallExitError, CallTimeoutError, type ProcessView, sys, type System } from "@espalier/actors";
+import { CallExitError, CallTimeoutError, type ProcessView, type System } from "@espalier/actors";
 import {
   InvalidOptionError as SocketsOptionError,
   type Listener,
@@ -13,6 +13,7 @@ import type { InspectorConfig } from "./options.ts";
 import { findProcess, formatProcessId } from "./process-id.ts";
 import type { Query } from "./query.ts";
 import { Refusal } from "./refusal.ts";
+import type { Suspensions } from "./suspensions.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** How long an actor may take to do what it is told. */
@@ -28,6 +29,7 @@ export class Commander {
   readonly #config: InspectorConfig;
   readonly #journal: Journal;
   readonly #tracing: Tracing;
+  readonly #suspensions: Suspensions;
   readonly #commands: Readonly<Record<CommandName, Run>> = {
     kill: (query) => this.#kill(this.#onlyProcessOf(query)),
     suspend: (query) => this.#suspend(this.#onlyProcessOf(query)),
@@ -42,11 +44,12 @@ export class Commander {
     deny: (query) => this.#rule(query, "deny"),
   };
 
-  constructor(system: System, config: InspectorConfig, journal: Journal, tracing: Tracing) {
+  constructor(system: System, config: InspectorConfig, journal: Journal, tracing: Tracing, suspensions: Suspensions) {
     this.#system = system;
     this.#config = config;
     this.#journal = journal;
     this.#tracing = tracing;
+    this.#suspensions = suspensions;
   }
 
   /** @throws Refusal */
@@ -86,13 +89,13 @@ export class Commander {
 
   async #suspend({ path, pid }: ProcessView): Promise<CommandAnswer> {
     this.#note(path, `suspend ${pid.toString()}`);
-    await sys.suspend(this.#system, pid, patience);
+    await this.#suspensions.suspend(pid);
     return done(`${path} is suspended`);
   }
 
   async #resume({ path, pid }: ProcessView): Promise<CommandAnswer> {
     this.#note(path, `resume ${pid.toString()}`);
-    await sys.resume(this.#system, pid, patience);
+    await this.#suspensions.resume(pid);
     return done(`${path} goes on`);
   }
 

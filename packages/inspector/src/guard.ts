@@ -15,6 +15,8 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "referrer-policy": "no-referrer",
   "cache-control": "no-store",
   "cross-origin-resource-policy": "same-origin",
+  // A site that has opened the page keeps no hold of its window.
+  "cross-origin-opener-policy": "same-origin",
 };
 
 /**
@@ -39,9 +41,22 @@ export function checkSource(request: Request, config: InspectorConfig): void {
   if (origin !== null && !isOwn(origin, hosts)) throw new Refusal("originRefused", "this page may not ask");
   // Only browsers send it, also with requests that have no origin; `same-site` is another port of the same host.
   const site = request.headers.get("sec-fetch-site");
-  if (site !== null && site !== "same-origin" && site !== "none") {
+  if (site !== null && site !== "same-origin" && site !== "none" && !isVisit(request)) {
     throw new Refusal("originRefused", "a page of another site may not ask");
   }
+}
+
+/**
+ * Somebody has followed a link of another site to the page, which is the one address that ends in a slash: the browser shows
+ * it in a tab of its own, and that site sees nothing of it. Whatever the API answers is not visited.
+ */
+function isVisit({ method, headers, url }: Request): boolean {
+  return (
+    method === "GET" &&
+    headers.get("sec-fetch-mode") === "navigate" &&
+    headers.get("sec-fetch-dest") === "document" &&
+    new URL(url).pathname.endsWith("/")
+  );
 }
 
 /** The origin to name in the answer, if it is another site's that may ask. */

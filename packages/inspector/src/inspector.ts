@@ -3,12 +3,13 @@ import type { Hono } from "hono";
 import { createApi } from "./api.ts";
 import { Commander } from "./commands.ts";
 import { InspectorClosedError, InvalidOptionError } from "./errors.ts";
+import type { EventLoopDelay } from "./event-loop-delay.ts";
 import { Journal } from "./journal.ts";
-import type { EventLoopWatch } from "./node.ts";
 import { type InspectorConfig, type InspectorOptions, toInspectorConfig } from "./options.ts";
 import { Readings } from "./readings.ts";
 import { Sampler } from "./sampler.ts";
 import { Streams } from "./streams.ts";
+import { Suspensions } from "./suspensions.ts";
 import { Tracing } from "./tracing.ts";
 
 export interface ListenOptions {
@@ -53,10 +54,11 @@ export class Inspector {
   readonly #config: InspectorConfig;
   readonly #journal: Journal;
   readonly #tracing: Tracing;
+  readonly #suspensions: Suspensions;
   readonly #streams: Streams;
   readonly #sampler: Sampler;
   readonly #listening = new Set<ListeningInspector>();
-  #watch: EventLoopWatch | undefined;
+  #watch: EventLoopDelay | undefined;
   #isClosed = false;
 
   /** @internal */
@@ -68,6 +70,7 @@ export class Inspector {
     const tracing = new Tracing(system, config.show);
     this.#journal = journal;
     this.#tracing = tracing;
+    this.#suspensions = new Suspensions(system);
     this.#sampler = sampler;
     this.readings = new Readings(system, config, journal, sampler, tracing);
     this.#streams = new Streams(system, this.readings, config);
@@ -76,7 +79,7 @@ export class Inspector {
     this.app = createApi({
       config,
       readings: this.readings,
-      commander: new Commander(system, config, journal, tracing),
+      commander: new Commander(system, config, journal, tracing, this.#suspensions),
       streams: this.#streams,
       isClosed: () => this.#isClosed,
       failed: (err) => system.logger.error({ err }, "inspector: a request has failed"),
@@ -106,9 +109,9 @@ export class Inspector {
     }
     this.#checkOpen();
     // Only those who listen need Node.
-    const { EventLoopWatch, serve } = await import("./node.ts");
+    const [{ serve }, { EventLoopDelay }] = await Promise.all([import("./node.ts"), import("./event-loop-delay.ts")]);
     const server = await serve(this.fetch, host, port);
-    const watch = (this.#watch ??= new EventLoopWatch());
+    const watch = (this.#watch ??= new EventLoopDelay());
     this.#sampler.readEventLoopDelay = () => watch.read();
     const listening: ListeningInspector = {
       port: server.port,
@@ -126,15 +129,18 @@ export class Inspector {
   }
 
   /**
-   * Takes it off the system: it listens no more, its streams end, nothing is traced for it. Actors that it has suspended
-   * stay so. Closing twice changes nothing.
+   * Takes it off the system: it listens no more, its streams end, nothing is traced for it, and the actors that were
+   * suspended through it go on. Who is traced or suspended by somebody else too stays so. What listeners were told stands.
+   * Closing twice changes nothing.
    */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#journal.close();
     this.#streams.close();
-    await Promise.all([this.#tracing.close(), ...[...this.#listening].map((listening) => listening.close())]);
+    this.readings.close();
+    const letGo = [this.#tracing.close(), this.#suspensions.close()];
+    await Promise.all([...letGo, ...[...this.#listening].map((listening) => listening.close())]);
   }
 
   #stopWatch(): void {

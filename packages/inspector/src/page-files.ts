@@ -1,4 +1,4 @@
-// Beside `node.ts` the only file that knows Node: the page lies on its disk. It is loaded when somebody asks for the page.
+// One of the files that know Node, as `node.ts` does: the page lies on its disk. It is loaded when somebody asks for the page.
 import { readdir, readFile } from "node:fs/promises";
 
 /** A file of the page, as a browser gets it. */

@@ -16,10 +16,13 @@ export function formatProcessId({ pid, path, incarnation }: Named): ProcessId {
 export function findProcess(system: System, id: ProcessId): ProcessView | undefined {
   const [, digits] = /^(\d{1,15})\.\d{1,15}\./u.exec(id) ?? [];
   if (digits === undefined) return undefined;
-  const pid = Number(digits);
-  for (const process of system.processes()) {
-    if (process.pid.id === pid) return formatProcessId(process) === id ? process : undefined;
-  }
+  const process = findByPid(system, Number(digits));
+  return process !== undefined && formatProcessId(process) === id ? process : undefined;
+}
+
+/** The living actor of this pid, such as 84. For people, who read it: after a start of the program it is somebody else's. */
+export function findByPid(system: System, pid: number): ProcessView | undefined {
+  for (const process of system.processes()) if (process.pid.id === pid) return process;
   return undefined;
 }
 

@@ -54,6 +54,15 @@ export class Query {
     throw new Refusal("badRequest", `${name} must be an integer from ${least} to ${most}`);
   }
 
+  /** The number in a pid: of `<0.84>`, `0.84` and `84` it is 84. */
+  pid(name: string): number | undefined {
+    const value = this.#take(name);
+    if (value === undefined) return undefined;
+    const [, digits] = (typeof value === "string" && /^<?(?:0\.)?(\d{1,15})>?$/u.exec(value)) || [];
+    if (digits !== undefined) return Number(digits);
+    throw new Refusal("badRequest", `${name} must be a pid such as <0.84>, or its number`);
+  }
+
   oneOf<const Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
     const value = this.#take(name);
     if (value === undefined) return undefined;

@@ -20,8 +20,9 @@ import type { Journal } from "./journal.ts";
 import { toListenerFact } from "./listener-facts.ts";
 import { Moment } from "./moment.ts";
 import type { InspectorConfig } from "./options.ts";
+import { Pace } from "./pace.ts";
 import { processAnswer } from "./process-answer.ts";
-import { findProcess, formatProcessId } from "./process-id.ts";
+import { findByPid, findProcess, formatProcessId } from "./process-id.ts";
 import type { Sampler } from "./sampler.ts";
 import { statechartAnswer } from "./statechart.ts";
 import type { Tracing } from "./tracing.ts";
@@ -40,6 +41,7 @@ export class Readings {
   readonly #journal: Journal;
   readonly #sampler: Sampler;
   readonly #tracing: Tracing;
+  readonly #pace: Pace;
   readonly #attachedAt: number;
 
   /** @internal */
@@ -49,6 +51,7 @@ export class Readings {
     this.#journal = journal;
     this.#sampler = sampler;
     this.#tracing = tracing;
+    this.#pace = new Pace(system);
     this.#attachedAt = system.now();
   }
 
@@ -90,7 +93,8 @@ export class Readings {
   children(id: ProcessId, query: Partial<PageQuery> = {}): ChildrenAnswer | undefined {
     const { offset = 0, limit = 50, sort = "age", order = "asc", filter, state } = query;
     const parent = this.find(id);
-    return parent && childrenAnswer(this.#system, parent, { offset, limit, sort, order, filter, state });
+    const page = { offset, limit, sort, order, filter, state };
+    return parent && childrenAnswer(this.#system, parent, page, this.#pace);
   }
 
   heatMap(id: ProcessId, by: HeatMeasure = "state"): HeatMapAnswer | undefined {
@@ -99,7 +103,15 @@ export class Readings {
   }
 
   process(id: ProcessId): ProcessAnswer | undefined {
-    const process = this.find(id);
+    return this.#processAnswer(this.find(id));
+  }
+
+  /** The same by the number in its pid: 84 for `<0.84>`. Its id, which means nobody else ever, stands in the answer. */
+  processOf(pid: number): ProcessAnswer | undefined {
+    return this.#processAnswer(findByPid(this.#system, pid));
+  }
+
+  #processAnswer(process: ProcessView | undefined): ProcessAnswer | undefined {
     if (process === undefined) return undefined;
     const { show } = this.#config;
     return processAnswer({ system: this.#system, journal: this.#journal, tracing: this.#tracing, show }, process);
@@ -147,6 +159,11 @@ export class Readings {
   /** @internal */
   moment(): Moment {
     return new Moment(this.#system, this.#config.sources);
+  }
+
+  /** Keeps nothing that only those need who come again. @internal */
+  close(): void {
+    this.#pace.close();
   }
 
   /** @internal */

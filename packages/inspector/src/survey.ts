@@ -24,9 +24,6 @@ export class Family {
   }
 }
 
-/** So far up is summed: no tree is so high, unless actors have adopted each other in a circle. */
-const HIGHEST = 1000;
-
 /** With more children than this an actor is shown with an aggregate of them. */
 export const MOST_LISTED = 100;
 
@@ -72,7 +69,7 @@ export class Survey {
     this.roots.below.add(this.roots.own);
     for (const family of this.#families.values()) {
       let above: Family | undefined = family;
-      for (let height = 0; above?.parent !== undefined && height < HIGHEST; height += 1) {
+      while (above?.parent !== undefined) {
         above.below.add(family.own);
         above = this.#families.get(above.parent.parentPid);
       }

@@ -9,17 +9,25 @@ const MOST_KEPT = 200;
 /** After so many the tracing of an actor ends by itself: it may be one of those that take 100,000 a second. */
 const MOST_EVENTS = 10_000;
 
+type Handler = (event: sys.DebugEvent) => void;
+
 /** One actor whose messages are watched. */
 class Traced {
   readonly pid: Pid;
+  /** What the actor shows its messages to; by it, this tracing is known from others. */
+  readonly handler: Handler;
   readonly #show: Shown;
   #events: TracedEvent[] = [];
   #count = 0;
   isOver = false;
 
-  constructor(pid: Pid, show: Shown) {
+  /** `seen` is called when it has seen enough. */
+  constructor(pid: Pid, show: Shown, seen: () => void) {
     this.pid = pid;
     this.#show = show;
+    this.handler = (event) => {
+      if (!this.#see(event)) seen();
+    };
   }
 
   get events(): readonly TracedEvent[] {
@@ -27,7 +35,7 @@ class Traced {
   }
 
   /** Answers false once it has seen enough. */
-  see(event: sys.DebugEvent): boolean {
+  #see(event: sys.DebugEvent): boolean {
     if (this.isOver) return false;
     this.#count += 1;
     const { type: direction, at, message } = event;
@@ -47,6 +55,7 @@ export class Tracing {
   readonly #traced = new Map<ProcessId, Traced>();
   /** Those that have seen enough, and are told so outside the step of their actor. */
   readonly #letGo = new Map<ProcessId, () => void>();
+  #isClosed = false;
 
   constructor(system: System, show: Shown) {
     this.#system = system;
@@ -64,40 +73,45 @@ export class Tracing {
 
   /** Watches an actor from now on; what was kept of it before is forgotten. */
   async start(process: ProcessView): Promise<void> {
+    if (this.#isClosed) throw new Refusal("notFound", "this inspector is closed");
     const id = formatProcessId(process);
     this.#forgetDead();
     if (!this.#traced.has(id) && this.#traced.size >= MOST_ACTORS) {
       throw new Refusal("busy", `${MOST_ACTORS} actors are traced already`);
     }
-    const traced = new Traced(process.pid, this.#show);
+    const traced = new Traced(process.pid, this.#show, () => this.#stopSoon(id, traced));
     this.#traced.set(id, traced);
     try {
-      await sys.trace(this.#system, process.pid, (event) => {
-        if (!traced.see(event)) this.#stopSoon(id, traced);
-      });
+      await sys.trace(this.#system, process.pid, traced.handler);
     } catch (error) {
       if (this.#traced.get(id) === traced) this.#traced.delete(id);
+      // One that has not answered in time would begin later.
+      this.#untrace(traced).catch(() => undefined);
       throw error;
     }
   }
 
   async stop(process: ProcessView): Promise<void> {
     const id = formatProcessId(process);
+    const traced = this.#traced.get(id);
     this.#traced.delete(id);
-    await sys.trace(this.#system, process.pid, undefined);
+    if (traced !== undefined) await this.#untrace(traced);
   }
 
-  /** Lets go of all of them. One that is busy is asked, and nothing more is kept of it. */
+  /** Lets go of all of them. One that is busy is asked, and nothing more is kept of it. A trace of somebody else stays on. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const cancel of this.#letGo.values()) cancel();
     this.#letGo.clear();
     this.#forgetDead();
-    const pids = [...this.#traced.values()].map((traced) => {
-      traced.isOver = true;
-      return traced.pid;
-    });
+    const all = [...this.#traced.values()];
+    for (const traced of all) traced.isOver = true;
     this.#traced.clear();
-    await Promise.allSettled(pids.map((pid) => sys.trace(this.#system, pid, undefined)));
+    await Promise.allSettled(all.map((traced) => this.#untrace(traced)));
+  }
+
+  #untrace({ pid, handler }: Traced): Promise<void> {
+    return sys.untrace(this.#system, pid, handler);
   }
 
   #forgetDead(): void {
@@ -110,7 +124,7 @@ export class Tracing {
     const cancel = host.at(host.now(), () => {
       this.#letGo.delete(id);
       // It has ended meanwhile, or is too busy to be asked: either way nothing is kept of it any more.
-      sys.trace(this.#system, traced.pid, undefined).catch(() => undefined);
+      this.#untrace(traced).catch(() => undefined);
     });
     this.#letGo.set(id, cancel);
   }

@@ -18,6 +18,11 @@ async function traceOf(world: InspectedWorld, path: string, after = 0): Promise<
   return (await world.ask<TraceAnswer>(`trace?id=${id}&after=${after}`)).body;
 }
 
+function statusOf(world: InspectedWorld, name: string): string | undefined {
+  const pid = world.system.whereis(name);
+  return pid && world.system.inspect(pid)?.status;
+}
+
 describe("commands to actors", () => {
   test("suspend lets the mail wait, and resume has it handled", async () => {
     const world = await withPair();
@@ -99,6 +104,55 @@ describe("commands to actors", () => {
       ["pair/one", "resume"],
       ["pair/one", "kill"],
     ]);
+  });
+});
+
+describe("an inspector that is closed", () => {
+  test("has the actors go on that were suspended through it, and traces nobody", async () => {
+    const world = await withPair();
+    await world.tell("suspend", { id: world.idOf("pair/one") });
+    await world.tell("trace", { id: world.idOf("pair/two"), on: true });
+    world.system.send("one", { type: "keep", text: "later" });
+    await world.settle();
+    await world.inspector.close();
+    expect(await sys.getState(world.system, "one")).toEqual(["first", "later"]);
+    const [one, two] = ["one", "two"].map((name) => statusOf(world, name));
+    expect([one, two]).toEqual(["waiting", "waiting"]);
+  });
+
+  test("leaves suspended whom somebody else has suspended too, whoever was first", async () => {
+    for (const isFirst of [true, false]) {
+      const world = await withPair();
+      if (isFirst) await sys.suspend(world.system, "one");
+      await world.tell("suspend", { id: world.idOf("pair/one") });
+      if (!isFirst) await sys.suspend(world.system, "one");
+      await world.inspector.close();
+      expect(statusOf(world, "one")).toBe("suspended");
+    }
+  });
+
+  test("leaves suspended whom it has resumed, or somebody else has, and somebody has suspended since", async () => {
+    const world = await withPair();
+    for (const id of [world.idOf("pair/one"), world.idOf("pair/two")]) await world.tell("suspend", { id });
+    await world.tell("resume", { id: world.idOf("pair/one") });
+    await sys.resume(world.system, "two");
+    for (const name of ["one", "two"]) await sys.suspend(world.system, name);
+    await world.inspector.close();
+    expect(["one", "two"].map((name) => statusOf(world, name))).toEqual(["suspended", "suspended"]);
+  });
+
+  test("leaves on the trace of somebody else, who has taken its place, and tells nobody who has died", async () => {
+    const world = await withPair();
+    const seen: unknown[] = [];
+    await world.tell("trace", { id: world.idOf("pair/one"), on: true });
+    await world.tell("suspend", { id: world.idOf("pair/two") });
+    await world.tell("kill", { id: world.idOf("pair/two") });
+    await sys.trace(world.system, "one", ({ message }) => void seen.push(message));
+    await world.inspector.close();
+    world.system.send("one", { type: "keep", text: "a" });
+    await world.settle();
+    expect(seen).toContainEqual({ type: "keep", text: "a" });
+    expect(statusOf(world, "two")).toBe("waiting");
   });
 });
 

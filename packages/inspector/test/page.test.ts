@@ -9,24 +9,19 @@ import { readPageFiles } from "../src/page-files.ts";
 import { addPage } from "../src/page-routes.ts";
 import { missing, startBrowser } from "./support/browser.ts";
 import { PageWorld, TOKEN } from "./support/page-world.ts";
+import { giveToken, scrollTo, seeFigure, startStopwatch } from "./support/visitor.ts";
 import { InspectedWorld, keeper } from "./support/world.ts";
 
 const MOST_BYTES = 60_000;
 const HOSTILE = "<img src=x onerror=hacked=1>";
 /** Not more, however many connections there are. */
 const MOST_DOM_NODES = 700;
+const FRAMES = 90;
+/** About 6 it is; with a row for each of 20,000 connections it would be more than 300. */
+const MOST_FRAME_MS = 50;
 
-async function giveToken(page: Page): Promise<void> {
-  await page.locator("dialog input").fill(TOKEN);
-  await page.getByRole("button", { name: "Use it" }).click();
-}
-
-/** Waits for a figure at the top of the page. */
-async function seeFigure(page: Page, name: string, value: string): Promise<void> {
-  await page.locator(`[data-figure="${name}"]`, { hasText: new RegExp(`^${value}$`, "u") }).waitFor();
-}
-
-// What is tested is the page of these sources, whatever was built before.
+// What is tested is the page of these sources, whatever was built before. It is built to where inspectors read it, so
+// that no other file may do the same at the same time.
 beforeAll(() => build({ configFile: `${import.meta.dirname}/../page/vite.config.ts`, logLevel: "error" }), 60_000);
 
 describe("its files", () => {
@@ -207,6 +202,158 @@ describe.skipIf(missing !== "")(`in a real browser${missing && ` (skipped: ${mis
     await page.locator(".entries .restart", { hasText: HOSTILE }).waitFor();
   });
 
+  test("the limit of a listener is set on a phone, and the server's sentence stands beside a bad one", async () => {
+    const world = await start(3);
+    const page = await open(world, "listeners", 360);
+    const field = page.getByLabel("Max clients");
+    const error = page.locator(".setting", { has: field }).getByRole("alert");
+    await field.fill("2");
+    await field.press("Enter");
+    await giveToken(page);
+    await page.locator("meter[max='2']").waitFor();
+    expect(world.listener.maxClients).toBe(2);
+    await world.connectInVain();
+    // Whoever was there stays.
+    expect(world.listener.info).toMatchObject({ currentClients: 3, stats: { closedMaxLimit: 1 } });
+
+    for (const bad of ["0", "many", ""]) {
+      await field.fill(bad);
+      expect(await error.textContent()).toBe("");
+      await page.getByRole("button", { name: "Set", exact: true }).click();
+      await error.filter({ hasText: "maxClients must be an integer from" }).waitFor();
+      expect(await field.getAttribute("aria-invalid")).toBe("true");
+      expect(await field.inputValue()).toBe(bad);
+    }
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
+    expect(world.listener.maxClients).toBe(2);
+
+    await page.getByRole("button", { name: "No limit" }).click();
+    await page.locator("meter").waitFor({ state: "detached" });
+    expect([await field.inputValue(), await error.textContent()]).toEqual(["infinity", ""]);
+    expect(world.listener.maxClients).toBe("infinity");
+  });
+
+  test("with the keyboard alone: a block is denied, an address in it allowed, and each counts from then on", async () => {
+    const world = await start(1);
+    const page = await open(world, "listeners");
+    const verdict = page.getByLabel("Allow or deny");
+    const field = page.getByLabel("New first rule");
+    const rules = page.locator(".rules li");
+    await verdict.focus();
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("127.9.9.9/8");
+    await page.keyboard.press("Enter");
+    await page.locator("dialog input").waitFor();
+    await page.keyboard.type(TOKEN);
+    await page.keyboard.press("Enter");
+    await rules.first().filter({ hasText: "127.0.0.0/8" }).waitFor();
+    expect(await rules.allTextContents()).toEqual(["deny127.0.0.0/8", "allowall"]);
+    expect(world.listener.accessRules).toEqual([{ deny: "127.0.0.0/8" }, { allow: "all" }]);
+    await world.connectInVain();
+    expect(world.listener.info).toMatchObject({ currentClients: 1, stats: { closedForbidden: 1 } });
+
+    // After the question for the token it goes on where it was.
+    await page.locator("input:focus:placeholder-shown").waitFor();
+    await page.keyboard.type("everybody");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").filter({ hasText: 'got "everybody"' }).waitFor();
+    expect(await field.getAttribute("aria-invalid")).toBe("true");
+    expect(world.listener.accessRules).toHaveLength(2);
+
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("a");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Control+a");
+    await page.keyboard.type("127.0.0.1");
+    await page.keyboard.press("Enter");
+    await rules.first().filter({ hasText: "allow" }).waitFor();
+    expect(await field.inputValue()).toBe("");
+    expect(world.listener.accessRules[0]).toEqual({ allow: "127.0.0.1/32" });
+    await world.connect(1);
+    expect(world.listener.currentClients).toBe(2);
+  });
+
+  test("an inspector without a token shows limits and rules, and nothing to change them with", async () => {
+    const world = await start(1, {}, false);
+    await world.listener.setOptions({ maxClients: 5, accessRules: [{ deny: "10.0.0.0/8" }] });
+    const page = await open(world, "listeners");
+    await page.locator(".rules li", { hasText: "10.0.0.0/8" }).waitFor();
+    await page.getByText("of 5").waitFor();
+    expect(await page.locator("main :is(button, input, select)").count()).toBe(0);
+  });
+
+  test("whoever comes back, or loads it again, finds a list as it was left", async () => {
+    const world = await start(300);
+    const page = await open(world, "connections");
+    const filter = page.locator("input[type=search]");
+    await filter.fill("127.0.0.1");
+    await page.getByLabel("State", { exact: true }).selectOption("WAIT_FOR_DATA");
+    await page.locator(".row.head button", { hasText: "who" }).click();
+    await page.locator(".row.head button", { hasText: "who" }).click();
+    await page.locator('.count[data-matching="300"]').waitFor();
+    await scrollTo(page.locator(".rows"), 3200);
+    const row = page.locator('.row[aria-rowindex="105"][data-id]');
+    await row.waitFor();
+    const before = { id: await row.getAttribute("data-id"), place: await row.boundingBox() };
+    const isAsBefore = async (): Promise<void> => {
+      await page.locator(`[data-id="${before.id}"]`).waitFor();
+      expect({ id: await row.getAttribute("data-id"), place: await row.boundingBox() }).toEqual(before);
+      expect(await filter.inputValue()).toBe("127.0.0.1");
+      expect(await page.getByLabel("State", { exact: true }).inputValue()).toBe("WAIT_FOR_DATA");
+      expect(await page.locator("[aria-sort=descending]").textContent()).toBe("who ↓");
+    };
+    await row.click();
+    await page.locator(".process").waitFor();
+    await page.goBack();
+    await isAsBefore();
+    await page.reload();
+    await isAsBefore();
+    // What was typed was no way to go back: there is only the blank page before.
+    await page.goBack();
+    expect(page.url()).toBe("about:blank");
+  });
+
+  test("a log that was scrolled stands where it stood for whoever comes back", async () => {
+    const world = await start(0);
+    const one = defineSupervisor({
+      strategy: "oneForOne",
+      intensity: 1000,
+      children: [{ id: "one", start: child(keeper, "first", { name: "one" }) }],
+    });
+    world.system.spawn(one, undefined);
+    for (let count = 0; count < 40; count += 1) {
+      await world.system.idle();
+      const pid = world.system.whereis("one");
+      if (pid) world.system.kill(pid);
+    }
+    const page = await open(world, "log?kind=restart");
+    await page.locator(".entries li").nth(39).waitFor();
+    const view = page.locator("#view");
+    await scrollTo(view, 1000);
+    await page.locator(".entries a").nth(20).click();
+    await page.locator(".process").waitFor();
+    expect(await view.evaluate(({ scrollTop }) => scrollTop)).toBe(0);
+    await page.goBack();
+    await page.locator(".entries li").nth(39).waitFor();
+    expect(await view.evaluate(({ scrollTop }) => scrollTop)).toBe(1000);
+    await page.locator("[aria-pressed=true]", { hasText: "restart" }).waitFor();
+  });
+
+  test("an actor that is named by its path is whoever stands there now", async () => {
+    const world = await start(0);
+    const pair = defineSupervisor({ strategy: "oneForOne", children: [{ id: "one", start: child(keeper, "first") }] });
+    world.system.spawn(pair, undefined);
+    await world.system.idle();
+    const one = () => world.system.inspect().processes.find(({ id }) => id === "one");
+    const first = one();
+    const page = await open(world, `process/${encodeURIComponent(first?.path ?? "")}`);
+    await page.locator(".facts dd", { hasText: String(first?.pid) }).waitFor();
+    if (first) world.system.kill(first.pid);
+    await world.system.idle();
+    await page.locator(".facts dd", { hasText: String(one()?.pid) }).waitFor();
+    expect(one()?.pid).not.toEqual(first?.pid);
+  });
+
   test("the statechart lights up the state, and a traced transition flashes", async () => {
     const world = await start(1);
     const page = await open(world, "connections");
@@ -278,23 +425,28 @@ describe.skipIf(missing !== "")(`in a real browser${missing && ` (skipped: ${mis
     const world = await start(count, { tickMs: 1000 });
     const page = await open(world, "connections");
     await page.locator(`.count[data-total="${count}"]`).waitFor();
-    const framesPerSecond = await page.evaluate(`new Promise((resolve) => {
+    const ownTime = await startStopwatch(page);
+    const before = await ownTime();
+    const mostNodes = await page.evaluate(`new Promise((resolve) => {
       const rows = document.querySelector(".rows");
-      const started = performance.now();
       let frames = 0;
+      let most = 0;
       const next = () => {
         frames += 1;
         rows.scrollTop += 2000;
-        if (frames < 90) requestAnimationFrame(next);
-        else resolve((1000 * frames) / (performance.now() - started));
+        most = Math.max(most, document.querySelectorAll("*").length);
+        if (frames < ${FRAMES} && most < ${MOST_DOM_NODES}) requestAnimationFrame(next);
+        else resolve(most);
       };
       requestAnimationFrame(next);
     })`);
-    // Far less than it is, even on a machine that is busy with other things.
-    expect(framesPerSecond).toBeGreaterThan(4);
+    expect(mostNodes).toBeLessThan(MOST_DOM_NODES);
+    const frameMs = ((await ownTime()) - before) / FRAMES;
+    // Something was measured, and it is little.
+    expect(frameMs).toBeGreaterThan(0.1);
+    expect(frameMs).toBeLessThan(MOST_FRAME_MS);
     await page.locator(".rows").press("End");
     await page.locator(`.row[aria-rowindex="${count}"][data-id]`).waitFor();
-    expect(await page.evaluate("document.querySelectorAll('*').length")).toBeLessThan(MOST_DOM_NODES);
     await page.locator("input[type=search]").fill("no such client");
     await page.locator('.count[data-matching="0"]').waitFor();
   });

@@ -161,6 +161,39 @@ describe("a question is refused", () => {
   });
 });
 
+describe("a link of another site", () => {
+  const visit = { "sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-user": "?1" };
+
+  test.each(["cross-site", "same-site"])("(%s) leads to the page, and to nothing of the API", async (site) => {
+    const { world, authorization } = await withPair();
+    const headers = { ...visit, "sec-fetch-site": site };
+    const page = await world.inspector.app.request("/", { headers });
+    // 503 where it was not built: it was let in all the same.
+    expect([200, 503]).toContain(page.status);
+    expect(page.headers.get("cross-origin-opener-policy")).toBe("same-origin");
+    for (const path of ["overview", "tree", "events?topics=tree"]) {
+      expect(await codeOf(world, path, { headers })).toBe("403 originRefused");
+    }
+    expect((await world.inspector.app.request("/assets/any.js", { headers })).status).toBe(403);
+    const body = JSON.stringify({ id: world.idOf("pair/one") });
+    const told = { method: "POST", body, headers: { ...headers, authorization, "content-type": "application/json" } };
+    expect(await codeOf(world, "commands/kill", told)).toBe("403 originRefused");
+    expect(world.inspector.streams).toBe(0);
+  });
+
+  test.each<readonly [string, string, Record<string, string>]>([
+    ["in a frame", "GET", { "sec-fetch-dest": "iframe" }],
+    ["by a script", "GET", { "sec-fetch-mode": "cors", "sec-fetch-dest": "empty" }],
+    ["by a form", "POST", {}],
+    ["with an origin", "GET", { origin: "https://evil.example" }],
+    ["under a foreign name", "GET", { host: "evil.example" }],
+  ])("is refused %s", async (_, method, more) => {
+    const { world } = await withPair();
+    const headers = { ...visit, "sec-fetch-site": "cross-site", ...more };
+    expect((await world.inspector.app.request("/", { method, headers })).status).toBe(403);
+  });
+});
+
 test("a site that was allowed may ask, and no other is told so", async () => {
   const origin = "https://ops.example";
   const { world } = await withPair({ allowedOrigins: [origin], allowedHosts: ["inspect.example"] });

@@ -1,10 +1,15 @@
-import type { ApiError } from "@espalier/inspector";
+import { defineServer, ok, sys } from "@espalier/actors";
+import type { ApiError, ChildRow } from "@espalier/inspector";
+import { packetMachine } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { type Ask, RemoteError } from "../src/terminal/client.ts";
 import { parseCommandLine, UsageError } from "../src/terminal/command-line.ts";
 import { findProcess } from "../src/terminal/find-process.ts";
+import { initialModel } from "../src/terminal/model.ts";
 import { askProcessList } from "../src/terminal/process-list.ts";
-import { InspectedWorld } from "./support/world.ts";
+import { bytesOf, processRows } from "../src/terminal/rows.ts";
+import { receive, SORTS } from "../src/terminal/update.ts";
+import { InspectedWorld, keeper } from "./support/world.ts";
 
 /** The API of the inspector itself, without HTTP. */
 function askOf(world: InspectedWorld): Ask {
@@ -21,6 +26,43 @@ async function crowded(): Promise<InspectedWorld> {
   const world = await InspectedWorld.create();
   await world.connect(await world.open({ acceptors: 4 }), 450);
   return world;
+}
+
+/** Says so many bytes as it is told. */
+const talker = packetMachine({
+  onData(connection, data) {
+    connection.send(new Uint8Array(Number(new TextDecoder().decode(data))));
+  },
+});
+
+/** A family of 450, in which everybody is different from most others, and some are alike. */
+async function motley() {
+  const world = await InspectedWorld.create();
+  const crowd = defineServer({
+    name: "crowd",
+    init: (_: undefined, self) => {
+      for (let index = 0; index < 450; index += 1) {
+        const name = `k${(index * 101) % 450}`;
+        self.spawn(keeper, "", { id: name, name, incarnation: 1 + ((index * 13) % 29) });
+      }
+      return ok(undefined);
+    },
+  });
+  await world.system.start(crowd, undefined, { id: "crowd" });
+  for (let index = 0; index < 450; index += 1) {
+    const name = `k${index}`;
+    for (let count = (index * 17) % 23; count > 0; count -= 1) world.system.send(name, { type: "keep", text: "" });
+    await world.settle();
+    if (index % 3 === 0) await sys.suspend(world.system, name);
+    for (let count = (index * 5) % 19; count > 0; count -= 1) world.system.send(name, { type: "keep", text: "" });
+  }
+  await world.settle();
+  const parent = world.idOf("crowd");
+  const all = async (): Promise<readonly ChildRow[]> => {
+    const pages = [0, 200, 400].map((offset) => world.inspector.readings.children(parent, { offset, limit: 200 }));
+    return pages.flatMap((page) => page?.items ?? []);
+  };
+  return { world, ask: askOf(world), parent, all };
 }
 
 describe("one actor", () => {
@@ -67,6 +109,44 @@ describe("the list of actors", () => {
     expect(list.total).toBe(world.system.inspect().processes.length);
     expect(list.rows.length).toBeLessThan(list.total);
     expect(Math.max(...list.rows.map(({ bytesReceived }) => bytesReceived))).toBe(10);
+  });
+
+  test("has exactly those that come first, by whatever it is sorted, of a family that is larger than a page", async () => {
+    const { world, ask, parent, all } = await motley();
+    // From here on, rates are counted.
+    await askProcessList(ask, { sort: "rate", isDescending: true, scope: parent });
+    const before = new Map((await all()).map(({ id, reductions }) => [id, reductions]));
+    for (const [index, { name = "" }] of (await all()).entries()) {
+      for (let count = (index * 7) % 11; count > 0; count -= 1) world.system.send(name, { type: "keep", text: "" });
+    }
+    await world.clock.advance(2000);
+    const truth = (await all()).map((row) => {
+      const rate = (row.reductions - (before.get(row.id) ?? 0)) / 2;
+      return Object.assign(row, { path: `crowd/${row.key}`, rate });
+    });
+    for (const [sort, isDescending] of SORTS.flatMap((name) => [[name, true] as const, [name, false] as const])) {
+      const list = await askProcessList(ask, { sort, isDescending, scope: parent });
+      const model = { ...initialModel({ columns: 80, rows: 24 }, false), sort, isDescending };
+      const scope = { id: parent, path: "crowd" };
+      const shown = processRows({ ...receive(model, { list }), scope });
+      const everybody = processRows({ ...receive(model, { list: { ...list, rows: truth } }), scope });
+      expect([sort, shown.map(({ key }) => key)]).toEqual([sort, everybody.slice(0, 200).map(({ key }) => key)]);
+    }
+  });
+
+  test("by bytes has those who moved most in both directions together", async () => {
+    const world = await InspectedWorld.create();
+    const listener = await world.open({}, talker);
+    const clients = await world.connect(listener, 300);
+    // The more one says, the less it hears; the sum is largest in the middle.
+    const said = clients.map((_, index) => [index + 1, index < 150 ? index * 9 : (300 - index) * 9] as const);
+    for (const [index, [length, answer]] of said.entries()) {
+      await world.send(clients[index], String(answer).padStart(length + 4));
+    }
+    const scope = world.inspector.readings.listeners().listeners[0]?.connectionSupervisor;
+    const list = await askProcessList(askOf(world), { sort: "bytes", isDescending: true, scope });
+    const sums = said.map(([length, answer]) => length + 4 + answer).toSorted((left, right) => right - left);
+    expect(list.rows.map((row) => bytesOf(row))).toEqual(sums.slice(0, 200));
   });
 
   test("of one family has that family alone", async () => {

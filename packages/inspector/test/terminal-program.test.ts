@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { createSystem, formatTree, silentLogger, type System } from "@espalier/actors";
 import { inspector, type ListeningInspector, type TreeAnswer } from "@espalier/inspector";
-import { type Listener, packetMachine, startSockets } from "@espalier/sockets";
+import { type Listener, packetMachine, type Sockets, startSockets } from "@espalier/sockets";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { espalier, TerminalProgram } from "./support/terminal-program.ts";
 import { TOKEN } from "./support/world.ts";
@@ -11,12 +11,13 @@ const echo = packetMachine({ onData: (connection, data) => void connection.send(
 
 /** A real server with real connections: what is tried here is the program as a user starts it. */
 let system: System;
+let sockets: Sockets;
 let listener: Listener;
 let listening: ListeningInspector;
 const clients: Socket[] = [];
 
-async function client(): Promise<Socket> {
-  const socket = connect(listener.port, "127.0.0.1");
+async function client(to: Listener = listener): Promise<Socket> {
+  const socket = connect(to.port, "127.0.0.1");
   socket.on("error", () => undefined);
   clients.push(socket);
   socket.write("hello");
@@ -26,7 +27,7 @@ async function client(): Promise<Socket> {
 
 beforeAll(async () => {
   system = createSystem({ name: "orchard", logger: silentLogger });
-  const sockets = await startSockets(system);
+  sockets = await startSockets(system);
   listener = await sockets.open("echo", "127.0.0.1:0", { acceptors: 2 }, echo);
   listening = await inspector(system, { sockets, token: TOKEN }).listen({ port: 0 });
   for (let count = 0; count < 3; count += 1) await client();
@@ -93,12 +94,63 @@ describe("espalier top", () => {
     expect(program.screen.unknown).toEqual([]);
   }, 60_000);
 
+  test("suspends and resumes an actor and a listener, and drains a listener after a question", async () => {
+    const own = await sockets.open("pond", "127.0.0.1:0", { acceptors: 2 }, echo);
+    const guest = await client(own);
+    const echoed: string[] = [];
+    guest.on("data", (data) => echoed.push(String(data)));
+    const program = top("--token", TOKEN);
+    program.press(`2/127.0.0.1:${guest.localPort}\r`);
+    await program.shows(/1 of \d+ with/u);
+
+    // What is sent meanwhile waits.
+    program.press("s");
+    await program.shows(/\/connection_sup\/1 is suspended/u);
+    await program.shows(/suspended .*ion_sup\/1/u);
+    guest.write("early");
+    program.press("u");
+    await program.shows(/\/connection_sup\/1 goes on/u);
+    await program.shows(/WAIT_FOR_DATA .*ion_sup\/1/u);
+    if (echoed.length === 0) await once(guest, "data");
+    expect(echoed.join("")).toBe("early");
+
+    program.press("\u001b4/pond\r");
+    await program.shows(/running +1 .*pond:127/u);
+    program.press("s");
+    await program.shows(/pond:\S+ is suspended/u);
+    await program.shows(/suspended +1 .*pond:127/u);
+    expect([own.status, guest.destroyed]).toEqual(["suspended", false]);
+    program.press("u");
+    await program.shows(/running +1 .*pond:127/u);
+    program.press("d");
+    await program.shows(/Drain, and end 1 connection\? y\/n pond:127/u);
+    program.press("n");
+    await program.shows(/nothing was drained/u);
+    expect([own.status, guest.destroyed]).toEqual(["running", false]);
+    const closed = once(guest, "close");
+    program.press("dy");
+    await program.shows(/is being drained/u);
+    await closed;
+    await program.shows(/Listeners +0/u);
+    expect(own.status).toBe("down");
+
+    program.press("q");
+    await program.ended;
+    expect(program.code).toBe(0);
+    expectRestored(program);
+    expect(program.screen.unknown).toEqual([]);
+  }, 60_000);
+
   test("kills nobody without a token", async () => {
     const program = top();
     program.press("2");
     await program.shows(/connection_sup/u);
     program.press("k");
-    await program.shows(/start with --token/u);
+    await program.shows(/to kill, start with --token/u);
+    program.press("s");
+    await program.shows(/to suspend, start with --token/u);
+    program.press("4d");
+    await program.shows(/to drain, start with --token/u);
     program.press("\u0003");
     await program.ended;
     expect(program.code).toBe(0);

@@ -3,14 +3,14 @@ import { describe, expect, test } from "vitest";
 import type { Key } from "../src/terminal/keys.ts";
 import { initialModel, type Model, type Size } from "../src/terminal/model.ts";
 import { paint } from "../src/terminal/painter.ts";
-import { bytesOf, processRows } from "../src/terminal/rows.ts";
+import { bytesOf, indexOf, listenerRows, processRows } from "../src/terminal/rows.ts";
 import { screenLines } from "../src/terminal/screen.ts";
 import { widthOf } from "../src/terminal/text.ts";
 import { press, receive, resize, SORTS } from "../src/terminal/update.ts";
-import { anyFacts, anyText, processRow } from "./support/answers.ts";
+import { anyFacts, anyText, listenerFact, processRow } from "./support/answers.ts";
 import { VirtualScreen } from "./support/virtual-screen.ts";
 
-const characters = Array.from("12345optle?h/IkcyZr<>+-MPTBRSNA ");
+const characters = Array.from("12345optle?h/IkcyZr<>+-MPTBRSNAsud ");
 const named = [
   "up",
   "down",
@@ -185,6 +185,108 @@ describe("a kill", () => {
       { numRuns: 30 },
     );
   });
+});
+
+function typed(pressed: string): Key {
+  return { type: "character", character: pressed };
+}
+
+/** The listener under the cursor. */
+function listenerOf(model: Model) {
+  const rows = model.view === "listeners" && model.detail === undefined ? listenerRows(model) : [];
+  return rows[indexOf(model.cursors.listeners, rows)];
+}
+
+function mayCommand({ hasToken, facts }: Model): boolean {
+  return hasToken && facts.overview?.takesCommands !== false;
+}
+
+describe("suspend, resume and drain", () => {
+  /** Somewhere, with a cursor that may stand on something. */
+  const anywhere = fc
+    .tuple(anyFacts, fc.boolean(), fc.array(anyKey, { maxLength: 6 }))
+    .map(([facts, hasToken, keys]) => {
+      const start = receive(initialModel({ columns: 80, rows: 24 }, hasToken), facts);
+      const model = keys.reduce((last, key) => press(last, key).model, start);
+      // Out of what waits for an answer, and of the help.
+      return model.prompt === undefined && !model.isHelp ? model : press(model, { type: "escape" }).model;
+    });
+
+  test("mean what the cursor is on, and only where commands are taken and with a token", () => {
+    fc.assert(
+      fc.property(anywhere, fc.constantFrom("suspend", "resume"), (model, verb) => {
+        const { model: after, effect } = press(model, typed(verb === "suspend" ? "s" : "u"));
+        const listener = listenerOf(model);
+        // Whoever would be killed here is the actor.
+        const { prompt } = press(model, typed("k")).model;
+        const actor = prompt?.type === "kill" && { type: verb, id: prompt.id };
+        const told = listener === undefined ? actor : { type: `${verb}Listener`, listener: listener.id };
+        const expected = mayCommand(model) && told !== false ? told : { type: "none" };
+        expect(effect).toEqual(expected);
+        expect([after.prompt, after.notice?.style]).toEqual([
+          undefined,
+          expected.type === "none" ? "warning" : undefined,
+        ]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("ask before a listener is drained, and before nothing else", () => {
+    fc.assert(
+      fc.property(anywhere, (model) => {
+        const { model: after, effect } = press(model, typed("d"));
+        const { id: listener, connections } = listenerOf(model) ?? {};
+        const isAsked = listener !== undefined && mayCommand(model);
+        expect(effect).toEqual({ type: "none" });
+        expect(after.prompt).toEqual(isAsked ? { type: "drain", listener, connections } : undefined);
+        expect(after.notice?.style).toBe(isAsked ? undefined : "warning");
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("drain the listener that was asked about, whoever stands there meanwhile, after a yes and after nothing else", () => {
+    fc.assert(
+      fc.property(listenerFact, anyFacts, anyKey, (fact, later, key) => {
+        const facts = { listeners: { at: 1, listeners: [fact] } };
+        const model = receive(initialModel({ columns: 80, rows: 24 }, true), facts);
+        const asked = Array.from("4d").reduce((last, pressed) => press(last, typed(pressed)).model, model);
+        const answered = press(receive(asked, later), key);
+        const isYes = key.type === "character" && key.character === "y";
+        expect(answered.effect).toEqual(isYes ? { type: "drainListener", listener: fact.id } : { type: "none" });
+        expect(answered.model.prompt).toBeUndefined();
+      }),
+    );
+  });
+
+  test("reach a listener and an actor at all", () => {
+    const [listener] = fc.sample(listenerFact, { numRuns: 1, seed: 1 });
+    const [row] = fc.sample(processRow, { numRuns: 1, seed: 1 });
+    if (listener === undefined || row === undefined) throw new Error("there is one of each");
+    const list = { at: 1, scope: undefined, rows: [row], total: 1 };
+    const facts = { list, listeners: { at: 1, listeners: [listener] } };
+    const model = receive(initialModel({ columns: 80, rows: 24 }, true), facts);
+    const effectOf = (keys: string): unknown =>
+      Array.from(keys).reduce((step, key) => press(step.model, typed(key)), press(model, typed("1"))).effect;
+    expect(["2s", "2u", "4s", "4u", "4dy", "4dn"].map(effectOf)).toEqual([
+      { type: "suspend", id: row.id },
+      { type: "resume", id: row.id },
+      { type: "suspendListener", listener: listener.id },
+      { type: "resumeListener", listener: listener.id },
+      { type: "drainListener", listener: listener.id },
+      { type: "none" },
+    ]);
+  });
+});
+
+test("the keys at the foot of each view fit into 80 columns", () => {
+  for (const keys of ["1", "2", "3", "4", "5"]) {
+    const model = press(initialModel({ columns: 200, rows: 24 }, true), { type: "character", character: keys }).model;
+    const foot = screenLines(model).at(-1) ?? [];
+    const text = foot.map((part) => part.text).join("");
+    expect(text.trimEnd().length).toBeLessThanOrEqual(80);
+  }
 });
 
 test("a terminal that was resized is written anew", () => {

@@ -131,6 +131,27 @@ describe("a page of children", () => {
     expect(all.total).toBe(57);
   });
 
+  test("tells the rate of each actor when it is sorted by that: what it handled, by the time since an earlier look", async () => {
+    const { world, clients, page } = await withConnections(20);
+    const handled = async () => new Map((await page("limit=200")).items.map(({ id, reductions }) => [id, reductions]));
+    const first = await page("sort=rate");
+    expect([...first.items, ...(await page("")).items].filter(({ rate }) => rate !== undefined)).toEqual([]);
+    const before = await handled();
+    for (const client of clients.slice(5, 12)) await world.send(client, "hello");
+    await world.clock.advance(500);
+    const soon = await page("sort=rate&order=desc");
+    await world.send(clients[3], "hello");
+    await world.clock.advance(1500);
+    const later = await page("sort=rate&order=desc");
+    const now = await handled();
+    const rates = later.items.map(({ id, rate }) => [id, rate]);
+    expect(rates).toEqual(later.items.map(({ id }) => [id, ((now.get(id) ?? 0) - (before.get(id) ?? 0)) / 2]));
+    expect(soon.items.filter(({ rate = 0 }) => rate > 0).length).toBe(7);
+    expect(rates.map(([, rate]) => rate)).toEqual(
+      rates.map(([, rate]) => Number(rate)).toSorted((left, right) => right - left),
+    );
+  });
+
   test("is sorted and filtered before it is cut", async () => {
     const { world, clients, page } = await withConnections(20);
     await world.send(clients[7], "x".repeat(700));
@@ -166,6 +187,20 @@ describe("one process", () => {
     });
     expect(body.links.map(({ path }) => path)).toContain(`sockets/listener_sup:${listener.id}/connection_sup`);
     expect(body).not.toHaveProperty("detail");
+  });
+
+  test("is found by its pid too, and only one that lives", async () => {
+    const world = await InspectedWorld.create();
+    await world.system.start(pair, undefined, { id: "pair" });
+    for (const { pid, path } of world.system.inspect().processes) {
+      for (const given of [pid.toString(), `0.${pid.id}`, String(pid.id)]) {
+        const { body } = await world.ask<ProcessAnswer>(`process?pid=${encodeURIComponent(given)}`);
+        expect([given, body.id, body.path]).toEqual([given, world.idOf(path), path]);
+      }
+    }
+    const refused = ["pid=999999", "pid=pair", "pid=", "pid=1&id=1.1.pair", "pid=1.5", ""];
+    const statuses = await Promise.all(refused.map(async (query) => (await world.ask(`process?${query}`)).status));
+    expect(statuses).toEqual([404, 400, 400, 400, 400, 400]);
   });
 
   test("shows the state when that was asked for", async () => {

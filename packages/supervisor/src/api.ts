@@ -34,7 +34,7 @@ export type StartChildResult<Ref extends Pid = Pid> =
 export type AdoptChildResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly error: "alreadyStarted"; readonly pid: Pid }
-  | { readonly ok: false; readonly error: "alreadyPresent" | "noProcess" }
+  | { readonly ok: false; readonly error: "alreadyPresent" | "noProcess" | "isAncestor" }
   | { readonly ok: false; readonly error: "badSpec"; readonly problem: InvalidChildSpecError };
 
 export type TerminateChildResult =
@@ -93,7 +93,8 @@ export function startChild(
 
 /**
  * Makes a running actor a child, as the last in the start order; restarts go by the spec. Not in OTP; Director's
- * `become_supervisor`. An actor that was another supervisor's child should be given up there first.
+ * `become_supervisor`. An actor that was another supervisor's child should be given up there first. Refused are the dead
+ * (`noProcess`), and the supervisor itself and those above it (`isAncestor`).
  */
 export function adoptChild(
   caller: Caller,

@@ -405,9 +405,10 @@ class Supervisor {
     const added = this.#addNew(given);
     if (!added.ok) return added.error === "startFailed" ? { ok: false, error: "noProcess" } : added;
     const { child } = added;
-    if (!this.#process.adopt(pid, child.spec.id)) {
+    const adoption = this.#process.adopt(pid, child.spec.id);
+    if (adoption !== "adopted") {
       this.#children.remove(child);
-      return { ok: false, error: "noProcess" };
+      return { ok: false, error: adoption };
     }
     child.incarnation = 1;
     this.#children.setState(child, pid);

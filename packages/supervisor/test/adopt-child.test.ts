@@ -1,5 +1,5 @@
 import { failure, kill } from "@espalier/actors";
-import { adoptChild, terminateChild } from "@espalier/supervisor";
+import { adoptChild, child, defineSupervisor, type SupervisorRef, terminateChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
 import { endsAsTold, slowToStop, steady } from "./support/actors.ts";
 import { actorAt, childrenOf, living, startSupervisor, worker } from "./support/tree.ts";
@@ -59,5 +59,29 @@ describe("an adopted actor", () => {
       error: "noProcess",
     });
     await expect(childrenOf(system, sup)).resolves.toBe("a#1");
+  });
+
+  test("is nobody above its new parent, nor that one itself: the tree is as it was, and every path has an end", async () => {
+    const { system } = createWorld();
+    const sup = await startSupervisor(system, {
+      children: [{ id: "middle", start: child(defineSupervisor({ children: [worker("inner", steady)] })) }],
+    });
+    const middle = actorAt(system, "sup/middle") as SupervisorRef;
+    const before = living(system);
+    for (const above of [sup, middle]) {
+      await expect(adoptChild(system, middle, worker("loop", steady), above)).resolves.toEqual({
+        ok: false,
+        error: "isAncestor",
+      });
+    }
+    expect(living(system)).toEqual(before);
+    await expect(childrenOf(system, middle)).resolves.toBe("inner#1");
+    // A grandchild is below, and may come nearer.
+    await expect(adoptChild(system, sup, worker("near", steady), actorAt(system, "sup/middle/inner"))).resolves.toEqual(
+      {
+        ok: true,
+      },
+    );
+    expect(living(system)).toEqual(["sup#1", "sup/middle#1", "sup/near#1"]);
   });
 });

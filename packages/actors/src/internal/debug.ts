@@ -30,6 +30,11 @@ export class Debug {
     this.#handler = handler;
   }
 
+  /** Stops this handler, and no other. */
+  forget(handler: (event: DebugEvent) => void): void {
+    if (this.#handler === handler) this.#handler = null;
+  }
+
   count(startTime: number | null): void {
     this.#statistics = startTime === null ? null : { startTime, messagesIn: 0, messagesOut: 0 };
   }

@@ -89,6 +89,15 @@ export abstract class Member extends Mailbox {
     this.allParticulars().debug = debug;
   }
 
+  get suspenders(): ReadonlySet<symbol | undefined> | null {
+    return this.particulars === null ? null : this.particulars.suspenders;
+  }
+
+  set suspenders(suspenders: ReadonlySet<symbol | undefined>) {
+    if (suspenders.size > 0) this.allParticulars().suspenders = suspenders;
+    else if (this.particulars !== null) this.particulars.suspenders = null;
+  }
+
   get name(): string | undefined {
     return this.particulars?.name;
   }

@@ -10,6 +10,8 @@ export class Particulars {
   bound: MailboxBound | null = null;
   debug: Debug | null = null;
   logger: Logger | null = null;
+  /** Who has suspended it; undefined stands for all who have not said who they are. */
+  suspenders: ReadonlySet<symbol | undefined> | null = null;
   /** How many actors this one has started, for their paths. */
   spawned = 0;
 

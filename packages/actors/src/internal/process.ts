@@ -1,4 +1,4 @@
-import { type Definition, type Process, Started, type StartResult } from "../behaviour.ts";
+import { type Adoption, type Definition, type Process, Started, type StartResult } from "../behaviour.ts";
 import {
   type CallOptions,
   CallMessage,
@@ -214,15 +214,16 @@ export class ActorProcess extends Runner implements Process, StartListener {
     this.accept(new Started(child, result), child);
   }
 
-  adopt(pid: Pid, id: string): boolean {
+  adopt(pid: Pid, id: string): Adoption {
     this.before("adopt");
     const child = pid.process;
-    if (child === null || child.isDoomed || child === this) return false;
+    if (child === null || child.isDoomed) return "noProcess";
+    if (standsAbove(child, this)) return "isAncestor";
     child.parent = this;
     child.key = id;
     this.kernel.forgetSubjects();
     linkTo(this, child);
-    return true;
+    return "adopted";
   }
 
   link(pid: Pid): void {
@@ -369,6 +370,14 @@ export class ActorProcess extends Runner implements Process, StartListener {
   random(): number {
     return this.kernel.host.random(this.path);
   }
+}
+
+/** Whether an actor is another one, or an ancestor of it. */
+function standsAbove(actor: ActorProcess, other: ActorProcess): boolean {
+  for (let above: ActorProcess | null = other; above !== null; above = above.parent) {
+    if (above === actor) return true;
+  }
+  return false;
 }
 
 function linkTo(process: ActorProcess, other: ActorProcess): void {

@@ -11,8 +11,8 @@ export type SystemRequest =
   | { readonly type: "getState" }
   | { readonly type: "replaceState"; readonly replace: (state: unknown) => unknown }
   | { readonly type: "getStatus" }
-  | { readonly type: "suspend" }
-  | { readonly type: "resume" }
+  | { readonly type: "suspend"; readonly by?: symbol }
+  | { readonly type: "resume"; readonly by?: symbol }
   | { readonly type: "terminate"; readonly reason: ExitReason }
   | {
       readonly type: "changeCode";
@@ -24,7 +24,8 @@ export type SystemRequest =
   | { readonly type: "traceTransitions"; readonly on: boolean }
   | { readonly type: "log"; readonly limit: number | "get" }
   | { readonly type: "statistics"; readonly flag: boolean | "get" }
-  | { readonly type: "trace"; readonly handler: ((event: DebugEvent) => void) | null };
+  | { readonly type: "trace"; readonly handler: ((event: DebugEvent) => void) | null }
+  | { readonly type: "untrace"; readonly handler: (event: DebugEvent) => void };
 
 /** The answer to a system request: a value, or why there is none. */
 export type SystemReply =
@@ -67,11 +68,9 @@ function serve(process: ActorProcess, request: Exclude<SystemRequest, { type: "t
     case "getStatus":
       return { ...inspectProcess(process), log: process.debug?.log ?? [] };
     case "suspend":
-      process.isSuspended = true;
-      return undefined;
+      return suspend(process, request.by);
     case "resume":
-      process.isSuspended = false;
-      return undefined;
+      return resume(process, request.by);
     case "changeCode":
       return changeCode(process, request.definition, request.extra, request.whileRunning);
     case "traceTransitions":
@@ -84,7 +83,22 @@ function serve(process: ActorProcess, request: Exclude<SystemRequest, { type: "t
       return debugging(process, (debug) => debug.count(request.flag === true ? process.now() : null));
     case "trace":
       return debugging(process, (debug) => debug.handle(request.handler));
+    case "untrace":
+      return debugging(process, (debug) => debug.forget(request.handler));
   }
+}
+
+function suspend(process: ActorProcess, by: symbol | undefined): undefined {
+  process.suspenders = new Set(process.suspenders).add(by);
+  process.isSuspended = true;
+}
+
+/** Whoever does not say who he is ends it for all, as in OTP. */
+function resume(process: ActorProcess, by: symbol | undefined): undefined {
+  const others = new Set(by === undefined ? null : process.suspenders);
+  if (by !== undefined && !others.delete(by)) return;
+  process.suspenders = others;
+  process.isSuspended = others.size > 0;
 }
 
 function debugging(process: ActorProcess, change: (debug: Debug) => void): void {

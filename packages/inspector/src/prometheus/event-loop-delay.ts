@@ -1,38 +1,27 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Gauge } from "prom-client";
+import { EventLoopDelay } from "../event-loop-delay.ts";
 
-/** How late the event loop was, in seconds. */
-export interface DelayReading {
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-}
+/** What is told of the metric. */
+export const DELAY_HELP =
+  "How late a timer of 10 ms was, its own 10 ms not counted: since the last scrape; quantile 1 is the worst, 0 is in time";
 
-/** What is measured every so many milliseconds. */
-const RESOLUTION_MS = 20;
-const NANOSECONDS = 1e9;
+/** How late the event loop was since the last scrape, in seconds. It is measured from here to `stop`. */
+export class DelayMetric {
+  readonly #gauge: Gauge<"quantile">;
+  readonly #delay = new EventLoopDelay();
 
-/** Node's own measurement of the event loop, which keeps no program alive. It is on from here to `stop`. */
-export class EventLoopDelay {
-  readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-
-  constructor() {
-    this.#histogram.enable();
+  constructor(gauge: Gauge<"quantile">) {
+    this.#gauge = gauge;
   }
 
-  /** What it was since the last reading; all 0 where nothing was measured. */
-  read(): DelayReading {
-    const histogram = this.#histogram;
-    const toSeconds = (value: number): number => (histogram.count === 0 ? 0 : value / NANOSECONDS);
-    const reading = {
-      p50: toSeconds(histogram.percentile(50)),
-      p99: toSeconds(histogram.percentile(99)),
-      max: toSeconds(histogram.max),
-    };
-    histogram.reset();
-    return reading;
+  read(): void {
+    const { p50, p99, max } = this.#delay.read();
+    this.#gauge.set({ quantile: "0.5" }, p50 / 1000);
+    this.#gauge.set({ quantile: "0.99" }, p99 / 1000);
+    this.#gauge.set({ quantile: "1" }, max / 1000);
   }
 
   stop(): void {
-    this.#histogram.disable();
+    this.#delay.stop();
   }
 }

@@ -8,6 +8,7 @@ import type {
   StreamEvents,
   Topic,
 } from "../api-types.ts";
+import { orGone } from "./or-gone.ts";
 import { ServerEventReader } from "./server-events.ts";
 import { printable } from "./text.ts";
 
@@ -73,12 +74,7 @@ export class InspectorClient {
     question: string,
     parameters: Readonly<Record<string, string | number>>,
   ): Promise<Answer | undefined> {
-    try {
-      return await this.ask<Answer>(question, parameters);
-    } catch (error) {
-      if (error instanceof RemoteError && error.code === "notFound") return undefined;
-      throw error;
-    }
+    return orGone(this.ask<Answer>(question, parameters));
   }
 
   /** Gives a command. */

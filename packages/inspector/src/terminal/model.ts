@@ -46,7 +46,8 @@ export interface Detail {
 /** What is being asked of the one who sits there. */
 export type Prompt =
   | { readonly type: "filter"; readonly before: string }
-  | { readonly type: "kill"; readonly id: ProcessId; readonly pid: string; readonly path: string };
+  | { readonly type: "kill"; readonly id: ProcessId; readonly pid: string; readonly path: string }
+  | { readonly type: "drain"; readonly listener: string; readonly connections: number };
 
 interface Notice {
   readonly text: string;

@@ -9,6 +9,7 @@ import type {
 } from "../api-types.ts";
 import type { Ask } from "./client.ts";
 import { inTurn } from "./in-turn.ts";
+import { orGone } from "./or-gone.ts";
 
 /** One actor in the list of all of them. */
 export interface ProcessRow extends ChildRow {
@@ -32,9 +33,9 @@ const asked: Readonly<Record<ProcessSort, ChildSort>> = {
   pid: "age",
   mailbox: "mailbox",
   messages: "reductions",
-  rate: "reductions",
-  bytes: "bytesReceived",
-  restarts: "age",
+  rate: "rate",
+  bytes: "bytes",
+  restarts: "restarts",
   state: "state",
   name: "key",
 };
@@ -53,9 +54,8 @@ const MOST_FAMILIES = 100;
 const MOST_ROOTS = 16;
 
 /**
- * Asks for the actors that stand first in this order. Of each family one page is asked for in that order, so that the first
- * rows are the first of all where the server can sort so. By restarts, by rate and by the sum of bytes in both directions it
- * cannot: of a family with more than a page, those are seen that are oldest, handled most, received most.
+ * Asks for the actors that stand first in this order. Of each family one page is asked for in that order: so the first rows,
+ * as many as a page has, are the first of all.
  */
 export async function askProcessList(ask: Ask, query: ListQuery): Promise<ProcessList> {
   const { sort, isDescending, scope } = query;
@@ -115,14 +115,4 @@ function rowOfRoot(root: TreeNode, { reductions, sockets }: ProcessAnswer): Proc
     bytesSent: sockets.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
     unsentBytes: sockets.reduce((sum, { unsentBytes }) => sum + unsentBytes, 0),
   };
-}
-
-/** What an actor that has died meanwhile would have been asked. */
-async function orGone<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "notFound") return undefined;
-    throw error;
-  }
 }

@@ -46,7 +46,7 @@ function compareText(left: string, right: string): number {
 }
 
 /** Pids count up: `<0.9>` is older than `<0.10>`. */
-export function pidNumber(pid: string): number {
+function pidNumber(pid: string): number {
   return Number(/(\d+)>?$/u.exec(pid)?.[1] ?? 0);
 }
 

@@ -1,7 +1,7 @@
 import { fitLine, type Line, span } from "./line.ts";
 import { bodyRows, type Model, type Prompt, VIEWS } from "./model.ts";
 import { fit, printable } from "./text.ts";
-import { timeOfDay } from "./units.ts";
+import { count, timeOfDay } from "./units.ts";
 import { helpLines } from "./views/help.ts";
 import { listenerLines } from "./views/listeners.ts";
 import { logLines } from "./views/log.ts";
@@ -54,16 +54,17 @@ function footer({ prompt, notice, trouble, filter, view, detail, isHelp }: Model
   if (notice !== undefined) return [span(` ${notice.text}`, notice.style)];
   if (trouble !== undefined) return [span(` ${trouble}`, "bad")];
   if (isHelp) return [span(" any key: back", "dim")];
-  const own = detail === undefined ? VIEW_KEYS[view] : "Esc Back  k Kill  c Children  ";
-  return [span(` q Quit  ? Help  ${own}1-5 Views`, "dim")];
+  const own = detail === undefined ? VIEW_KEYS[view] : "Esc Back  k Kill  s Suspend  u Resume  c Children  1-5 Views";
+  return [span(` q Quit  ? Help  ${own}`, "dim")];
 }
 
+/** With what stands before them, they fit into 80 columns. */
 const VIEW_KEYS: Readonly<Record<(typeof VIEWS)[number], string>> = {
-  overview: "Z Pause  ",
-  processes: "/ Filter  < > Sort  k Kill  Enter Look  ",
-  tree: "/ Filter  - + Fold  k Kill  Enter Look  ",
-  listeners: "/ Filter  Enter Connections  ",
-  log: "/ Filter  Enter Look  ",
+  overview: "Z Pause  1-5 Views",
+  processes: "/ Filter  < > Sort  k Kill  s Suspend  u Resume  Enter Look",
+  tree: "/ Filter  - + Fold  k Kill  s Suspend  u Resume  Enter Look",
+  listeners: "/ Filter  s Suspend  u Resume  d Drain  Enter Connections",
+  log: "/ Filter  Enter Look  1-5 Views",
 };
 
 function promptLine(prompt: Prompt, filter: string): Line {
@@ -72,5 +73,9 @@ function promptLine(prompt: Prompt, filter: string): Line {
       return [span(" Filter: ", "bold"), span(filter), span(" ", "selected")];
     case "kill":
       return [span(` Kill ${prompt.pid}? y/n `, "bad"), span(prompt.path)];
+    case "drain": {
+      const connections = `${count(prompt.connections)} connection${prompt.connections === 1 ? "" : "s"}`;
+      return [span(` Drain, and end ${connections}? y/n `, "bad"), span(prompt.listener)];
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { OverviewAnswer, ProcessAnswer } from "../api-types.ts";
 import { type InspectorClient, RemoteError } from "./client.ts";
+import type { Order } from "./effect.ts";
 import type { Key } from "./keys.ts";
 import type { Line } from "./line.ts";
 import { type Facts, initialModel, type Model } from "./model.ts";
@@ -98,7 +99,12 @@ class Top {
           this.#terminal.stop();
           break;
         case "kill":
-          void this.#kill(effect.id);
+        case "suspend":
+        case "resume":
+        case "suspendListener":
+        case "resumeListener":
+        case "drainListener":
+          void this.#tell(effect);
           break;
       }
     }
@@ -187,9 +193,9 @@ class Top {
     }
   }
 
-  async #kill(id: string): Promise<void> {
+  async #tell({ type, ...body }: Order): Promise<void> {
     try {
-      const { text } = await this.#options.client.tell("kill", { id });
+      const { text } = await this.#options.client.tell(type, body);
       this.#model = { ...this.#model, notice: { text, style: "good" } };
     } catch (error) {
       this.#model = { ...this.#model, notice: { text: messageOf(error), style: "bad" } };

@@ -2,6 +2,7 @@ import type { ChildrenAnswer, TreeAnswer, TreeNode } from "../api-types.ts";
 import type { Ask } from "./client.ts";
 import { inTurn } from "./in-turn.ts";
 import { type Line, span } from "./line.ts";
+import { orGone } from "./or-gone.ts";
 import { statusStyle } from "./views/processes.ts";
 import { formatCounts } from "./views/tree.ts";
 
@@ -22,17 +23,11 @@ async function filled(ask: Ask, node: TreeNode, most: number): Promise<TreeNode>
   const children: TreeNode[] = [];
   for (let offset = 0; ; offset += PAGE) {
     const page = await ask<ChildrenAnswer>("children", { id: node.id, offset, limit: PAGE });
-    const trees = await inTurn(page.items, ({ id }) => ask<TreeAnswer>("tree", { root: id }).catch(goneIsNone));
+    const trees = await inTurn(page.items, ({ id }) => orGone(ask<TreeAnswer>("tree", { root: id })));
     const found = trees.flatMap((tree) => tree?.roots ?? []);
     children.push(...(await inTurn(found, (child) => filled(ask, child, most))));
     if (page.items.length < PAGE) return { ...own, children };
   }
-}
-
-function goneIsNone(error: unknown): undefined {
-  // It has died since its page was made.
-  if (error instanceof Error && "code" in error && error.code === "notFound") return undefined;
-  throw error;
 }
 
 /** One line an actor, as `formatTree` of the actors writes them; one line for children that are not listed. */

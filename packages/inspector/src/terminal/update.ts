@@ -1,29 +1,12 @@
 import type { ProcessId } from "../api-types.ts";
+import { ask, none, type Step } from "./effect.ts";
 import type { Key } from "./keys.ts";
 import { bodyRows, type Facts, type Model, type Size, type View, VIEWS } from "./model.ts";
-import { pidOf, type ProcessList, type ProcessSort } from "./process-list.ts";
+import { answer, askForDrain, askForKill, toggle } from "./orders.ts";
+import type { ProcessList, ProcessRow, ProcessSort } from "./process-list.ts";
+import { indexOf, rowsOf, treeRows } from "./rows.ts";
+import { type Target, targetOf } from "./target.ts";
 import { detailLength } from "./views/process.ts";
-import { indexOf, listenerRows, logRows, processRows, rowsOf, treeRows } from "./rows.ts";
-
-/** What the shell has to do after a key. */
-type Effect =
-  | { readonly type: "none" }
-  | { readonly type: "quit" }
-  /** Other facts are needed, or they are wanted at once. */
-  | { readonly type: "ask" }
-  /** The terminal may show something else than was painted. */
-  | { readonly type: "redraw" }
-  /** Back to the shell until it says `fg`. */
-  | { readonly type: "stop" }
-  | { readonly type: "kill"; readonly id: ProcessId };
-
-export interface Step {
-  readonly model: Model;
-  readonly effect: Effect;
-}
-
-const none: Effect = { type: "none" };
-const ask: Effect = { type: "ask" };
 
 /** The columns in the order in which `<` and `>` go through them. */
 export const SORTS: readonly ProcessSort[] = [
@@ -69,8 +52,8 @@ export function press(pressed: Model, key: Key): Step {
   if (key.type === "redraw") return { model: pressed, effect: { type: "redraw" } };
   if (key.type === "stop") return { model: pressed, effect: { type: "stop" } };
   const model: Model = { ...pressed, notice: undefined };
-  if (prompt?.type === "kill") return answerKill(model, prompt.id, key);
   if (prompt?.type === "filter") return { model: typeFilter(model, prompt.before, key), effect: none };
+  if (prompt !== undefined) return answer(model, prompt, key);
   if (model.isHelp) return { model: { ...model, isHelp: false }, effect: none };
   return key.type === "character" ? pressCharacter(model, key.character) : pressNamed(model, key.type);
 }
@@ -97,6 +80,12 @@ function pressCharacter(model: Model, character: string): Step {
       return sortBy(model, neighbour(SORTS, model.sort, 1));
     case "k":
       return { model: askForKill(model), effect: none };
+    case "s":
+      return toggle(model, "suspend");
+    case "u":
+      return toggle(model, "resume");
+    case "d":
+      return { model: askForDrain(model), effect: none };
     case "c":
       return showChildren(model);
     case "-":
@@ -206,50 +195,6 @@ function fold(model: Model, isFolded: boolean): Model {
 
 // — Looking at one actor ———————————————————————————————————————————————————————————————————————————————————————————
 
-/** The actor under the cursor, if there is one. */
-interface Target {
-  readonly id: ProcessId;
-  readonly pid: string;
-  readonly path: string;
-  readonly isFamily: boolean;
-}
-
-function targetOf(model: Model): Target | undefined {
-  const { detail, view, cursors, facts } = model;
-  if (detail !== undefined) {
-    const path = facts.process?.id === detail.id ? facts.process.path : "";
-    return { id: detail.id, pid: detail.pid, path, isFamily: false };
-  }
-  switch (view) {
-    case "processes": {
-      const rows = processRows(model);
-      const row = rows[indexOf(cursors.processes, rows)];
-      return row && { id: row.id, pid: row.pid, path: row.path, isFamily: false };
-    }
-    case "tree": {
-      const rows = treeRows(model);
-      const row = rows[indexOf(cursors.tree, rows)];
-      return row && { id: row.node.id, pid: row.node.pid, path: row.path, isFamily: row.type === "children" };
-    }
-    case "listeners": {
-      const rows = listenerRows(model);
-      const row = rows[indexOf(cursors.listeners, rows)];
-      return row?.connectionSupervisor === undefined
-        ? undefined
-        : { id: row.connectionSupervisor, pid: "", path: `connections of ${row.id}`, isFamily: true };
-    }
-    case "log": {
-      const rows = logRows(model);
-      const entry = rows[indexOf(cursors.log, rows)]?.entry;
-      return entry?.id === undefined
-        ? undefined
-        : { id: entry.id, pid: pidOf(entry.id), path: entry.path, isFamily: false };
-    }
-    case "overview":
-      return undefined;
-  }
-}
-
 function enter(model: Model): Step {
   const target = targetOf(model);
   if (target === undefined || model.detail !== undefined) return { model, effect: none };
@@ -298,27 +243,6 @@ function typeFilter(model: Model, before: string, key: Key): Model {
   return key.type === "escape" ? { ...model, prompt: undefined, filter: before } : model;
 }
 
-function askForKill(model: Model): Model {
-  const target = targetOf(model);
-  const { overview } = model.facts;
-  if (target === undefined || target.isFamily) return warn(model, "select an actor to kill it");
-  if (model.detail?.isGone === true) return warn(model, "it has died already");
-  if (overview?.takesCommands === false) return warn(model, "this inspector takes no commands: it was given no token");
-  if (!model.hasToken) return warn(model, "to kill, start with --token or ESPALIER_TOKEN");
-  const { id, pid, path } = target;
-  return { ...model, prompt: { type: "kill", id, pid, path } };
-}
-
-function answerKill(model: Model, id: ProcessId, key: Key): Step {
-  const isYes = key.type === "character" && (key.character === "y" || key.character === "Y");
-  if (isYes) return { model: { ...model, prompt: undefined }, effect: { type: "kill", id } };
-  return { model: warn({ ...model, prompt: undefined }, "nothing was killed"), effect: none };
-}
-
-function warn(model: Model, text: string): Model {
-  return { ...model, notice: { text, style: "warning" } };
-}
-
 // — Answers ————————————————————————————————————————————————————————————————————————————————————————————————————————
 
 /** What becomes of the model when answers have come: those that were not asked for stay. */
@@ -339,14 +263,20 @@ export function resize(model: Model, size: Size): Model {
 }
 
 function ratesOf(before: ProcessList | undefined, after: ProcessList, known: Model["rates"]): Model["rates"] {
-  const seconds = (after.at - (before?.at ?? 0)) / 1000;
-  // Two looks at one moment tell nothing of what happens in a second.
-  if (before === undefined || seconds <= 0) return known;
-  const counted = new Map(before.rows.map(({ id, reductions }) => [id, reductions]));
-  return new Map(
-    after.rows.flatMap(({ id, reductions }) => {
-      const earlier = counted.get(id);
-      return earlier === undefined ? [] : [[id, Math.max(0, reductions - earlier) / seconds] as const];
-    }),
-  );
+  const seconds = before === undefined ? 0 : (after.at - before.at) / 1000;
+  const counted = new Map(before?.rows.map(({ id, reductions }) => [id, reductions]));
+  const rateOf = ({ id, reductions, rate }: ProcessRow): number | undefined => {
+    // The inspector knows it of those too who were not in the list before.
+    if (rate !== undefined) return rate;
+    // Two looks at one moment tell nothing of what happens in a second.
+    if (seconds <= 0) return known.get(id);
+    const earlier = counted.get(id);
+    return earlier === undefined ? undefined : Math.max(0, reductions - earlier) / seconds;
+  };
+  const rates = new Map<ProcessId, number>();
+  for (const row of after.rows) {
+    const rate = rateOf(row);
+    if (rate !== undefined) rates.set(row.id, rate);
+  }
+  return rates;
 }

@@ -76,6 +76,7 @@ const childRow: fc.Arbitrary<ChildRow> = fc.record({
   bytesReceived: number,
   bytesSent: number,
   unsentBytes: number,
+  rate: maybe(number),
 });
 
 export const processRow: fc.Arbitrary<ProcessRow> = fc
@@ -115,7 +116,7 @@ const leaf = nodeOf(fc.constant([]));
 const branch = nodeOf(fc.array(leaf, { maxLength: 3 }));
 const node = nodeOf(fc.array(fc.oneof(leaf, branch), { maxLength: 3 }));
 
-const listener: fc.Arbitrary<ListenerFact> = fc.record({
+export const listenerFact: fc.Arbitrary<ListenerFact> = fc.record({
   id: anyText,
   name: anyText,
   status: fc.constantFrom("running", "suspended", "recovering", "down"),
@@ -210,7 +211,7 @@ const process: fc.Arbitrary<ProcessAnswer> = fc.record({
 export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   overview: maybe(overview),
   rates: maybe(fc.record({ at: number, samples: fc.array(sample, { maxLength: 50 }) })),
-  listeners: maybe(fc.record({ at: number, listeners: fc.array(listener, { maxLength: 9 }) })),
+  listeners: maybe(fc.record({ at: number, listeners: fc.array(listenerFact, { maxLength: 9 }) })),
   log: maybe(
     fc.record({
       at: number,

@@ -21,12 +21,13 @@ export class PageWorld {
   inspector!: Inspector;
   listening!: ListeningInspector;
 
-  static async start(clients: number, options: InspectorOptions = {}): Promise<PageWorld> {
+  static async start(clients: number, options: InspectorOptions = {}, takesCommands = true): Promise<PageWorld> {
     const world = new PageWorld();
     world.sockets = await startSockets(world.system, { transport: world.network });
     world.listener = await world.sockets.open("echo", "127.0.0.1:0", { maxClients: "infinity" }, echo);
     await world.connect(clients);
-    world.inspector = inspector(world.system, { sockets: world.sockets, token: TOKEN, tickMs: 100, ...options });
+    const access = takesCommands ? { token: TOKEN } : {};
+    world.inspector = inspector(world.system, { sockets: world.sockets, tickMs: 100, ...access, ...options });
     world.listening = await world.inspector.listen({ port: 0 });
     return world;
   }
@@ -52,6 +53,22 @@ export class PageWorld {
       if (index % BATCH === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     while (this.listener.currentClients < this.clients.length) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Connects one that the server does not take; it has closed it by then. */
+  async connectInVain(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const socket = this.network.connect(
+        { host: "127.0.0.1", port: this.listener.port, noDelay: true },
+        {
+          connected: () => socket.resume(),
+          data: () => undefined,
+          end: () => socket.end(),
+          drain: () => undefined,
+          closed: () => resolve(),
+        },
+      );
+    });
   }
 
   async stop(): Promise<void> {

@@ -103,6 +103,7 @@ export class TerminalProgram {
   /** What never comes fails with what is shown instead. */
   async until(isTrue: () => boolean, what = "what was waited for"): Promise<void> {
     let isLate = false;
+    // By the clock of this machine: what is waited for is another process, which knows no other.
     const deadline = setTimeout(() => {
       isLate = true;
       this.#changed();

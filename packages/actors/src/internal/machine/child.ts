@@ -105,6 +105,7 @@ export class Child {
     if (this.process !== undefined || actor._processingStatus !== NOT_STARTED) return actor;
     const parent = this.family.processOf(actor._parent);
     if (parent === undefined || parent.isDead) return actor;
+    this.checkName();
     // From here on XState takes it for a running one; it really starts in its own first step.
     actor._processingStatus = RUNNING;
     const { process } = parent.spawnLink(definitionOf(actor), this, { id: actor.id });
@@ -114,6 +115,17 @@ export class Child {
     this.#custody = new Custody(process, parent.pid, actor.id);
     parent.own(this.#custody);
     return actor;
+  }
+
+  /**
+   * What is done as soon as it is made gives its name back, and another may have it by the start. That is the failure of
+   * who starts it.
+   *
+   * @throws what XState's start throws then.
+   */
+  checkName(): void {
+    const { systemId } = this.actor;
+    if (systemId !== undefined) this.family.checkName(systemId, this.actor);
   }
 
   /** In a step of its own: XState's start. */

@@ -78,6 +78,14 @@ export class Family {
     if (who !== null) this.scope.log(who, args);
   }
 
+  /** @throws in XState's words, if the name is another's. */
+  checkName(name: string, actor: LogicActor): void {
+    const present = this.#named.get(name);
+    if (present !== undefined && present !== actor) {
+      throw new Error(`Actor with system ID '${name}' already exists.`);
+    }
+  }
+
   // — What XState calls ——————————————————————————————————————————————————————————————————————————————————————————
 
   _bookId(): string {
@@ -106,11 +114,13 @@ export class Family {
     this.#named.delete(name);
   }
 
+  /** When an actor is made, and again when it starts. */
   _set(name: string, actor: LogicActor): void {
-    const present = this.#named.get(name);
-    if (present !== undefined && present !== actor) {
-      throw new Error(`Actor with system ID '${name}' already exists.`);
-    }
+    const child = childOf(actor);
+    // In its own first step: its start was let through before, takes a name from nobody, and gets none if it was stopped.
+    const hasStarted = child?.process !== undefined;
+    if (hasStarted && (child.isLetGo || this.#named.has(name))) return;
+    if (!hasStarted) this.checkName(name, actor);
     this.#named.set(name, actor);
     this.#names.set(actor, name);
   }

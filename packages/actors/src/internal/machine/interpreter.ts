@@ -1,5 +1,6 @@
 import type { EventObject } from "xstate";
 import { type Candidate, type Configuration, Kind, type Plan, type Selection } from "./configuration.ts";
+import { childOf } from "./family.ts";
 import { Nursery, type Spawn } from "./nursery.ts";
 import { Code, compileActions, doneEvent, type Operation } from "./operation.ts";
 import { guardError } from "./guard.ts";
@@ -514,6 +515,8 @@ export class Interpreter {
           made[invocation.id] = this.#nursery.invoke(self, node, invocation, input);
         }
       }
+      // What their starts would fail over, while nothing has changed yet.
+      for (const child of Object.values(made)) childOf(child)?.checkName();
       return made;
     } catch (error) {
       // Nobody is to find by its name what never comes to life.

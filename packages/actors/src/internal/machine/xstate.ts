@@ -97,6 +97,8 @@ export type Children = Readonly<Record<string, LogicActor | undefined>>;
 /** A child of a machine, as XState makes it: an object of its class `Actor`. */
 export interface LogicActor {
   readonly id: string;
+  /** The name that it has in its family while it runs. */
+  readonly systemId: string | undefined;
   readonly logic: unknown;
   readonly system: unknown;
   src: unknown;

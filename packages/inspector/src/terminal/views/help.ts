@@ -9,6 +9,8 @@ const KEYS: ReadonlyArray<readonly [string, string]> = [
   ["Esc", "back"],
   ["/  F4", "filter by name, label, state; Esc: none"],
   ["k  F9", "kill, after a question; needs a token"],
+  ["s  u", "suspend, resume an actor or a listener"],
+  ["d", "drain a listener, after a question"],
   ["+ - ← →", "unfold and fold the tree"],
   ["Z  Space", "pause; r: look again now"],
   ["?  h  F1", "this help"],
