@@ -185,7 +185,9 @@ class Reader {
     const match = (message: unknown): message is Exit => isHandshakeEnd(message) || this.#isEnd(message);
     const message: unknown = await self.receive({ match });
     if (message instanceof Exit) this.#told(self, message);
-    else if (isHandshakeEnd(message) && message.type === "error") throw new ReceiveError(message.reason);
+    else if (isHandshakeEnd(message) && message.type === "error") {
+      throw new ReceiveError(message.reason, { detail: message.detail });
+    }
   }
 
   #told(self: Self, { from, reason }: Exit): void {

@@ -1,5 +1,5 @@
-import { describeValue, type ExitReason, type LogLevel, type Pid, type Process } from "@espalier/actors";
-import { BoundedLog } from "./bounded-log.ts";
+import { describeValue, type ExitReason, type LogLevel, type Pid } from "@espalier/actors";
+import { Account } from "./account.ts";
 import type { Connection } from "./connection.ts";
 import {
   connectionFailed,
@@ -10,7 +10,6 @@ import {
   type ConnectionStop,
 } from "./diagnostics.ts";
 import { formatAddress } from "./listen-on.ts";
-import type { ListenerRecord } from "./listener-record.ts";
 import type { ProxyFailure } from "./proxy-reader.ts";
 import type { TlsFailure } from "./tls-handshake.ts";
 
@@ -37,24 +36,10 @@ function isFailure(kind: string): kind is keyof typeof LEVELS {
  * What is said of the connections of a listener: how they end is counted always; of each that is accepted, there is
  * exactly one `connectionStarted` and one `connectionStopped`, or one `connectionFailed`, for those who want to know.
  */
-export class ConnectionAccount {
-  readonly #process: Process;
-  readonly #record: ListenerRecord;
-  #log: BoundedLog | undefined;
-
-  constructor(process: Process, record: ListenerRecord) {
-    this.#process = process;
-    this.#record = record;
-  }
-
-  /** Nothing more will happen to them. */
-  end(): void {
-    this.#log?.flush();
-  }
-
+export class ConnectionAccount extends Account {
   /** The handler is about to get its socket. */
   started(pid: Pid, connection: Connection): void {
-    const { isTraced } = this.#process;
+    const { isTraced } = this.process;
     if (!isTraced && !connectionStart.hasSubscribers) return;
     const { listener, connection: handler, peer } = this.#identify(pid, connection);
     const { proxy, tls, socketPeername } = connection;
@@ -65,13 +50,13 @@ export class ConnectionAccount {
       proxy: proxy?.source === undefined ? undefined : socketPeername,
       tls: tls && { protocol: tls.protocol, servername: tls.servername },
     };
-    if (isTraced) this.#process.observe("connectionStarted", facts);
+    if (isTraced) this.process.observe("connectionStarted", facts);
     if (connectionStart.hasSubscribers) connectionStart.publish(facts);
   }
 
   /** The handler of an accepted connection is gone. */
   ended(pid: Pid, connection: Connection, hasStarted: boolean, reason: ExitReason): void {
-    const { shutdownCounts, pastTraffic } = this.#record;
+    const { shutdownCounts, pastTraffic } = this.record;
     shutdownCounts.count(reason);
     pastTraffic.bytesReceived += connection.bytesReceived;
     pastTraffic.bytesSent += connection.bytesSent;
@@ -80,30 +65,29 @@ export class ConnectionAccount {
   }
 
   #stopped(pid: Pid, connection: Connection, reason: ExitReason): void {
-    const { isTraced } = this.#process;
+    const { isTraced } = this.process;
     if (!isTraced && !connectionStop.hasSubscribers) return;
-    const now = this.#process.now();
+    const now = this.process.now();
     const { bytesReceived, bytesSent, since = now } = connection.getStat();
     const durationMs = now - since;
     const identity = this.#identify(pid, connection);
     const facts: ConnectionStop = { ...identity, reason, durationMs, bytesReceived, bytesSent };
-    if (isTraced) this.#process.observe("connectionStopped", facts);
+    if (isTraced) this.process.observe("connectionStopped", facts);
     if (connectionStop.hasSubscribers) connectionStop.publish(facts);
   }
 
   #failed(pid: Pid, connection: Connection, reason: ExitReason): void {
     const failure = failureOf(connection, reason);
     const facts: ConnectionFailure = { ...this.#identify(pid, connection), reason, failure };
-    this.#process.observe("connectionFailed", facts);
+    this.process.observe("connectionFailed", facts);
     if (connectionFailed.hasSubscribers) connectionFailed.publish(facts);
     // Whatever else the handler ended of is not about the client, and is said of it as of any handler.
     if (failure !== undefined) this.#logFailure(failure, connection, reason);
   }
 
   #logFailure(failure: keyof typeof LEVELS, { peername }: Connection, reason: ExitReason): void {
-    const { id } = this.#record;
-    this.#log ??= new BoundedLog(this.#process);
-    this.#log.log(failure, LEVELS[failure], () => {
+    const { id } = this.record;
+    this.log(failure, LEVELS[failure], () => {
       const peer = formatAddress(peername);
       const details = detailsOf(failure, reason);
       const words = Object.entries(details).map(([name, value]) => `${name} ${describeValue(value)}`);
@@ -113,7 +97,7 @@ export class ConnectionAccount {
   }
 
   #identify(pid: Pid, { peername: peer }: Connection) {
-    return { listener: this.#record.id, connection: pid.toString(), peer };
+    return { listener: this.record.id, connection: pid.toString(), peer };
   }
 }
 

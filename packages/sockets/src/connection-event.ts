@@ -1,6 +1,7 @@
 import type { ExitReason, From, ReplyOf } from "@espalier/actors";
 import type { Connection } from "./connection.ts";
 import type { ListenerConfig } from "./options.ts";
+import type { PreambleFailure } from "./preamble.ts";
 
 /** What a connection's handler is told. A machine's event union contains these; its own events stand beside them. */
 export type ConnectionEvent =
@@ -23,9 +24,10 @@ export type ConnectionEvent =
   /**
    * The connection broke. The last event of the socket. `reason`: the system's code, `frameTooLarge`, `sendTimeout`,
    * `tooManyUnsentBytes`, `packetTimeout`, `keepaliveTimeout`; after `startTls` `plaintextBeforeTls`, or the type of a
-   * `TlsFailure`.
+   * `TlsFailure`. `detail`: that `TlsFailure` or `ProxyFailure` as a whole, whose `code` says what was wrong, an alert of
+   * the peer among it, such as `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA`. No key, certificate or byte of the peer is in it.
    */
-  | { readonly type: "error"; readonly reason: string }
+  | { readonly type: "error"; readonly reason: string; readonly detail?: PreambleFailure }
   /** Nothing was read from the client for `idleTimeoutMs`, be it silent or not let in. It comes again after each further such time. */
   | { readonly type: "timeout" }
   /** The listener closes; the socket is still open. To be followed by the end of this actor. */

@@ -203,7 +203,7 @@ export abstract class ConnectionLife extends OwnedSocket implements IntakeHost, 
    */
   failed(failure: PreambleFailure): void {
     if (this.hasBegun) {
-      this.breakOff(failure.type);
+      this.breakOff(failure.type, failure);
       return;
     }
     this.#preamble = undefined;
@@ -211,7 +211,7 @@ export abstract class ConnectionLife extends OwnedSocket implements IntakeHost, 
     this.socket.close("reset");
     const owner = this.ownerPid;
     if (owner !== undefined) this.system.exit(owner, shutdown(failure));
-    this.#deliverLast({ type: "error", reason: failure.type });
+    this.#deliverLast({ type: "error", reason: failure.type, detail: failure });
   }
 
   // — For its parts ——————————————————————————————————————————————————————————————————————————————————————————————
@@ -247,10 +247,10 @@ export abstract class ConnectionLife extends OwnedSocket implements IntakeHost, 
   }
 
   /** @internal */
-  breakOff(reason: string): void {
+  breakOff(reason: string, detail?: PreambleFailure): void {
     if (this.isOver) return;
     this.socket.close("reset");
-    this.#deliverLast({ type: "error", reason });
+    this.#deliverLast({ type: "error", reason, ...(detail !== undefined && { detail }) });
   }
 
   // — For the handler's face —————————————————————————————————————————————————————————————————————————————————————
@@ -327,7 +327,9 @@ export abstract class ConnectionLife extends OwnedSocket implements IntakeHost, 
     this.#preamble = undefined;
     preamble.stop();
     // One who hears of no ends still hears that what it waits for does not come.
-    if (this.hasBegun && this.isPassive) this.deliver({ type: "error", reason: this.endCode });
+    if (this.hasBegun && this.isPassive) {
+      this.deliver(this.#last?.type === "error" ? this.#last : { type: "error", reason: this.endCode });
+    }
     this.hasBegun = true;
   }
 

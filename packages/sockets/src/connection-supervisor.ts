@@ -332,6 +332,7 @@ class ConnectionSupervisor {
     // One that is still ending does not speak for its successor.
     if (this.#record.connectionSupervisor !== this.#process.pid) return;
     this.#record.connections = this.#children.size;
+    this.#record.activeConnections = this.#children.counted;
     for (const tell of this.#record.connectionWatchers) tell();
     if (this.#queue.length > 0 && this.#hasPlace) this.#recheckSoon();
   }

@@ -1,7 +1,7 @@
 import { BadReturnError } from "@espalier/actors";
 import type { ConnectorOptions, ConnectorReply, ConnectorReturn } from "./connector-return.ts";
 import { InvalidOptionError, type OptionIssue, unknownOption } from "./errors.ts";
-import { LONGEST_MS } from "./options.ts";
+import { LONGEST_MS } from "./setting.ts";
 
 const KNOWN: readonly string[] = [
   "state",

@@ -1,3 +1,5 @@
+import type { ProxyFailure } from "./proxy-reader.ts";
+import type { TlsFailure } from "./tls-handshake.ts";
 import type { Address } from "./transport.ts";
 
 /**
@@ -201,10 +203,13 @@ export class ReceiveError extends SocketsError {
    * of: the system's code, `frameTooLarge`, `sendTimeout`, `keepaliveTimeout`, `tlsHandshakeFailed`.
    */
   readonly reason: string;
+  /** What else is known of a handshake that failed, its `code` for one. */
+  readonly detail: TlsFailure | ProxyFailure | undefined;
 
-  constructor(reason: string, options?: ErrorOptions) {
+  constructor(reason: string, { detail, ...options }: ErrorOptions & Partial<Pick<ReceiveError, "detail">> = {}) {
     super(`nothing can be received: ${reason}`, options);
     this.reason = reason;
+    this.detail = detail;
   }
 }
 

@@ -12,13 +12,8 @@ export {
 } from "./drain.ts";
 export { type Stayed, type Upgrade, type UpgradeOptions } from "./upgrade.ts";
 export { type AlarmName, type AlarmOptions, type Threshold } from "./alarm.ts";
-export {
-  type ConnectionOptions,
-  type ListenerConfig,
-  type ListenerOptions,
-  type OverloadFacts,
-  type OverloadHook,
-} from "./options.ts";
+export { type ConnectionOptions, type ListenerConfig, type ListenerOptions } from "./options.ts";
+export { type OverloadFacts, type OverloadHook } from "./limit-options.ts";
 export { type ListeningFacts, type ListenOccasion, type PostListenHook } from "./post-listen.ts";
 export { formatAddress, type ListenAddress, type ListenOn, parseListenOn, type UnixListenOn } from "./listen-on.ts";
 export { type ListenerStatsSnapshot } from "./stats.ts";

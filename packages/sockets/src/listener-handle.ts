@@ -47,7 +47,10 @@ export interface ListenerInfo {
   readonly handler: string;
   /** Between `sleepAcceptors` and `wakeAcceptors`. */
   readonly isAsleep: boolean;
+  /** All connections. Ranch's `all_connections`. */
   readonly currentClients: number;
+  /** Those that count against `maxClients`: all but the ones that have left the limit. Ranch's `active_connections`. */
+  readonly activeClients: number;
   readonly stats: ListenerStatsSnapshot;
   readonly shutdownCounts: Readonly<Record<string, number>>;
   /** All of them, with the defaults of what was not given. eSockd's `get_options`. */
@@ -126,9 +129,17 @@ export class Listener {
     return this.#record.shutdownCounts.snapshot();
   }
 
-  /** How many connections there are. eSockd's `get_current_clients`. */
+  /** How many connections there are. eSockd's `get_current_clients`, Ranch's `all_connections`. */
   get currentClients(): number {
     return this.#record.connections;
+  }
+
+  /**
+   * How many of them count against `maxClients`: all but those that have left the limit by `leaveLimit`. Ranch's
+   * `active_connections`.
+   */
+  get activeClients(): number {
+    return this.#record.activeConnections;
   }
 
   /**
@@ -302,7 +313,7 @@ export class Listener {
 
   /** All that there is to know at a glance, as plain data. Ranch's `info`. */
   get info(): ListenerInfo {
-    const { id, name, status, address, isAsleep, stats, shutdownCounts, currentClients } = this;
+    const { id, name, status, address, isAsleep, stats, shutdownCounts, currentClients, activeClients } = this;
     const { transport, config, handler } = this.#record;
     const { accessRules: _compiled, proxyProtocol, listenData: _data, logger: _sink, ...options } = config;
     return {
@@ -314,6 +325,7 @@ export class Listener {
       handler: handler.name,
       isAsleep,
       currentClients,
+      activeClients,
       stats,
       shutdownCounts,
       options: { ...options, accessRules: this.accessRules, proxyProtocol: formatProxyProtocol(proxyProtocol) },

@@ -86,6 +86,8 @@ export interface ListenerRecord extends ListenerFacts {
   connectionSupervisor: Pid | undefined;
   /** By the connection supervisor: how many connections there are, those that are being started included. */
   connections: number;
+  /** By the connection supervisor: how many of them count against `maxClients`. */
+  activeConnections: number;
   /** By the connection supervisor: that of a handler, or of the actor to which its handler has given it. */
   connectionOf: (pid: Pid) => Connection | undefined;
   /** By the connection supervisor: those of the handlers that live. */
@@ -132,6 +134,7 @@ export function createListenerRecord(
     supervisor: undefined,
     connectionSupervisor: undefined,
     connections: 0,
+    activeConnections: 0,
     connectionOf: () => undefined,
     openConnections: () => [],
     pastTraffic: { bytesReceived: 0, bytesSent: 0 },
@@ -140,8 +143,8 @@ export function createListenerRecord(
 }
 
 /** The child id of a listener's supervisor. */
-export function listenerSupervisorId(listenerId: string): string {
-  return `listener_sup:${listenerId}`;
+export function listenerSupervisorId(id: string): string {
+  return `listener_sup:${id}`;
 }
 
 /** The name under which the acceptor supervisor of a listener is registered. */

@@ -8,6 +8,7 @@ import {
 import { type OptionIssue, unknownOption } from "./errors.ts";
 import { DEFAULT_MAX_HEADER_SIZE } from "./proxy-parser.ts";
 import { LARGEST_SIZE, LINE_SIZE, type ProxyVersion } from "./proxy-protocol.ts";
+import { LONGEST_MS } from "./setting.ts";
 
 /** How a listener takes the PROXY headers that load balancers send in front of their clients' connections. */
 export interface ProxyProtocolOptions {
@@ -55,8 +56,6 @@ export interface ProxyProtocolConfig extends Required<Omit<ProxyProtocolOptions,
 
 const NAMES: readonly string[] = ["versions", "trusted", "required", "timeoutMs", "maxHeaderSize"];
 const DEFAULT_TIMEOUT_MS = 3000;
-/** The longest time that a timer of Node can hold. */
-const LONGEST_MS = 2_147_483_647;
 
 /** Every fault of what should be `false` or an object of options; `path` is the option that holds it. */
 export function checkProxyProtocol(options: unknown, path = "proxyProtocol"): readonly OptionIssue[] {

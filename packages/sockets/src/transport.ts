@@ -56,7 +56,7 @@ export interface SocketOptions {
 export interface ListenSocketOptions extends SocketOptions {
   /** Absent: all addresses, IPv6 and IPv4. */
   readonly host?: string;
-  /** 0: any free port. */
+  /** 0: the system chooses one that is free, and `listening` tells which. */
   readonly port: number;
   /** A unix socket; host and port mean nothing then. */
   readonly path?: string;

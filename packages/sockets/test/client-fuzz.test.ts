@@ -2,43 +2,27 @@ import { once } from "node:events";
 import { connect as connectPlain } from "node:net";
 import { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { createDecoder, encodeFrame, type Framing, type Listener } from "@espalier/sockets";
+import { buildProxyHeader, encodeFrame, type Listener } from "@espalier/sockets";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createAuthority } from "./support/certificates.ts";
 import { echo } from "./support/handlers.ts";
 import { ServerWorld, useWorld, world } from "./support/server-world.ts";
 import type { SocketRecorder } from "./support/socket-recorder.ts";
+import { bytes, framings, LARGEST, meaningOf, speechOf } from "./support/speech.ts";
 
 /*
  * Clients that do anything at all, against a whole listener, beside one that behaves. Nothing crashes, nothing hangs, the
  * one that behaves gets all its bytes back and no others, and so do the rest as far as what they say has a meaning.
+ *
+ *   FUZZ_RUNS=2000      how many runs of each property. @defaultValue 100 for framings, 60 for headers
  */
+const { FUZZ_RUNS } = process.env;
 
-const LARGEST = 300;
 const IDLE_MS = 1000;
 
 /** What a client does, one thing after the other. */
 type Act = { readonly write: Uint8Array } | "end" | "reset" | "close" | "pause" | "resume" | "wait";
-
-const bytes = fc.uint8Array({ maxLength: 700, size: "max" });
-
-/** A packet, whole or cut off, a header that announces too much, or no packet at all. */
-function speechOf(framing: Framing): fc.Arbitrary<Uint8Array> {
-  const packet = fc.uint8Array({ maxLength: framing === 1 ? 255 : LARGEST + 50, size: "max" });
-  const frame = packet.map((data) =>
-    encodeFrame(framing, framing === "line" ? Buffer.concat([data, LINE_FEED]) : data),
-  );
-  const part = fc.tuple(frame, fc.double({ min: 0, max: 1, noNaN: true }));
-  return fc.oneof(
-    bytes,
-    frame,
-    part.map(([whole, share]) => whole.subarray(0, Math.trunc(whole.length * share))),
-    fc.constantFrom(Buffer.alloc(4, 0xff), Buffer.alloc(4), Buffer.from("\n"), Buffer.from("\r\n"), Buffer.alloc(0)),
-  );
-}
-
-const LINE_FEED = Buffer.from("\n");
 
 function actsOf(speech: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Act[]> {
   const act: fc.Arbitrary<Act> = fc.oneof(
@@ -48,22 +32,6 @@ function actsOf(speech: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Act[]> {
     { weight: 1, arbitrary: fc.constantFrom("pause" as const, "resume" as const) },
   );
   return fc.array(act, { maxLength: 15 });
-}
-
-/** What of these bytes are packets: all that can come back. */
-function meaningOf(framing: Framing, stream: Uint8Array): Buffer {
-  const decoder = createDecoder(framing, { maxPacketSize: LARGEST });
-  if (decoder === undefined) return Buffer.from(stream);
-  const packets: Uint8Array[] = [];
-  decoder.push(stream);
-  try {
-    for (let packet = decoder.next(); packet !== undefined; packet = decoder.next()) {
-      packets.push(encodeFrame(framing, packet));
-    }
-  } catch {
-    // From here on it has none.
-  }
-  return Buffer.concat(packets);
 }
 
 /** A client that does what it likes, and what it has said. */
@@ -93,8 +61,6 @@ class Fuzzer {
     this.#isOver ||= act === "end" || act === "reset" || act === "close";
   }
 }
-
-const framings: readonly Framing[] = ["raw", 1, 2, 4, "line"];
 
 test.each(framings)("framed by %s", { timeout: 60_000 }, async (framing) => {
   const all = fc.array(actsOf(speechOf(framing)), { minLength: 1, maxLength: 4 });
@@ -138,7 +104,7 @@ test.each(framings)("framed by %s", { timeout: 60_000 }, async (framing) => {
       // All counts add up, nothing is left, and nothing was logged.
       await own.dispose();
     }),
-    { numRuns: 100 },
+    { numRuns: Number(FUZZ_RUNS ?? 100) },
   );
 });
 
@@ -170,57 +136,90 @@ async function say({ port }: Listener, pieces: readonly Uint8Array[], how: "end"
   await closed;
 }
 
+/** The first twelve bytes of version 2. */
+const SIGNATURE = Buffer.from("0d0a0d0a000d0a515549540a", "hex");
+
 describe("behind a PROXY header, with TLS", () => {
   useWorld("tcp");
 
   const authority = createAuthority();
   const server = authority.issue("server", "DNS:localhost,IP:127.0.0.1");
-  const HEADER = "PROXY TCP4 192.0.2.7 192.0.2.8 7 8\r\n";
+  const source = { host: "192.0.2.7", port: 7 };
+  const destination = { host: "192.0.2.8", port: 8 };
+  const tlvs = { alpn: "h2", authority: "localhost", uniqueId: Buffer.from("1234") };
+  const headers = [
+    ["of version 1", Buffer.from("PROXY TCP4 192.0.2.7 192.0.2.8 7 8\r\n")],
+    ["of version 2", Buffer.from(buildProxyHeader({ source, destination }))],
+    [
+      "with all that version 2 can say",
+      Buffer.from(buildProxyHeader({ source, destination, tlvs, isChecksummed: true })),
+    ],
+  ] as const;
 
-  test("any beginning but the right one ends that connection, and no other", { timeout: 60_000 }, async () => {
-    const listener = await world.open(echo, { tls: server, proxyProtocol: {} });
-    const plain = connectPlain(listener.port, "127.0.0.1");
-    plain.write(HEADER);
-    const behaved = connect({ socket: plain, servername: "localhost", ca: authority.cert }).setEncoding("utf8");
-    await once(behaved, "secureConnect");
-    const hello = await clientHello();
-    const right = [Buffer.from(HEADER), hello];
-    const start = fc.oneof(fc.constant([]), fc.constant(right.slice(0, 1)), fc.constant(right));
-    // The right beginning with one byte changed, or cut off.
-    const spoiled = fc
-      .tuple(fc.nat(HEADER.length + hello.length - 1), fc.nat(255), fc.boolean())
-      .map(([at, to, isCut]) => {
-        const whole = Buffer.concat(right);
-        whole[at] = to;
-        return isCut ? [whole.subarray(0, at)] : [whole];
-      });
-    const speech = fc.oneof(
-      fc.tuple(start, fc.array(bytes, { maxLength: 3 })).map((parts) => parts.flat()),
-      spoiled,
+  /** A header of version 2 whose every field is as it likes: too short, too long, of no family that there is. */
+  const anyHeader = fc
+    .record({
+      first: fc.oneof(fc.constantFrom(0x20, 0x21), fc.nat(255)),
+      second: fc.oneof(fc.constantFrom(0x00, 0x11, 0x12, 0x21, 0x31), fc.nat(255)),
+      body: fc.uint8Array({ maxLength: 300, size: "max" }),
+      /** What it says of its length, if that is not the truth. */
+      length: fc.option(fc.oneof(fc.nat(400), fc.nat(65_535)), { nil: undefined, freq: 2 }),
+    })
+    .map(({ first, second, body, length = body.length }) =>
+      Buffer.concat([SIGNATURE, Buffer.from([first, second, length >> 8, length & 0xff]), body]),
     );
-    let number = 0;
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(speech, { minLength: 1, maxLength: 4 }),
-        fc.constantFrom("end", "destroy"),
-        async (all, how) => {
-          const rude = all.map((pieces) => say(listener, pieces, how));
-          number += 1;
-          behaved.write(`number ${number}\n`);
-          expect((await once(behaved, "data")) as [string]).toEqual([`number ${number}\n`]);
-          await Promise.all(rude);
-          await listener.waitForConnections("==", 1);
-          await world.system.idle();
-        },
-      ),
-      { numRuns: 60 },
-    );
-    behaved.end();
-    await once(behaved, "close");
-    await listener.waitForConnections("==", 0);
-    // Nobody of them was ever more than at the door.
-    const { peerClosed, ...atTheDoor } = listener.shutdownCounts;
-    expect(peerClosed).toBe(1);
-    for (const cause of Object.keys(atTheDoor)) expect(cause).toMatch(/^(proxyProtocol|tlsHandshake)/);
-  });
+
+  test.each(headers)(
+    "%s: any beginning but the right one ends that connection, and no other",
+    { timeout: 60_000 },
+    async (_name, header) => {
+      const listener = await world.open(echo, { tls: server, proxyProtocol: {} });
+      const plain = connectPlain(listener.port, "127.0.0.1");
+      plain.write(header);
+      const behaved = connect({ socket: plain, servername: "localhost", ca: authority.cert }).setEncoding("utf8");
+      await once(behaved, "secureConnect");
+      const hello = await clientHello();
+      const right = [header, hello];
+      const start = fc.oneof(fc.constant([]), fc.constant(right.slice(0, 1)), fc.constant(right));
+      // The right beginning with one byte changed, or cut off.
+      const spoiled = fc
+        .tuple(fc.nat(header.length + hello.length - 1), fc.nat(255), fc.boolean())
+        .map(([at, to, isCut]) => {
+          const whole = Buffer.concat(right);
+          whole[at] = to;
+          return isCut ? [whole.subarray(0, at)] : [whole];
+        });
+      const speech = fc.oneof(
+        fc.tuple(start, fc.array(bytes, { maxLength: 3 })).map((parts) => parts.flat()),
+        spoiled,
+        fc
+          .tuple(anyHeader, fc.constantFrom([], [hello]), fc.array(bytes, { maxLength: 2 }))
+          .map((parts) => parts.flat()),
+      );
+      let number = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(speech, { minLength: 1, maxLength: 4 }),
+          fc.constantFrom("end", "destroy"),
+          async (all, how) => {
+            const rude = all.map((pieces) => say(listener, pieces, how));
+            number += 1;
+            behaved.write(`number ${number}\n`);
+            expect((await once(behaved, "data")) as [string]).toEqual([`number ${number}\n`]);
+            await Promise.all(rude);
+            await listener.waitForConnections("==", 1);
+            await world.system.idle();
+          },
+        ),
+        { numRuns: Number(FUZZ_RUNS ?? 60) },
+      );
+      behaved.end();
+      await once(behaved, "close");
+      await listener.waitForConnections("==", 0);
+      // Nobody of them was ever more than at the door.
+      const { peerClosed, ...atTheDoor } = listener.shutdownCounts;
+      expect(peerClosed).toBe(1);
+      for (const cause of Object.keys(atTheDoor)) expect(cause).toMatch(/^(proxyProtocol|tlsHandshake)/);
+    },
+  );
 });

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Connection, type ListenerOptions, Received, Sent } from "@espalier/sockets";
 import * as fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { takeBytes } from "../src/demands.ts";
+import { directoryOfBlock } from "./support/directories.ts";
 import { type Puppet, puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
 import { pattern } from "./support/transport-world.ts";
@@ -209,14 +209,9 @@ describe.each(transports)("%s", (transport) => {
   });
 
   describe("sendFile", () => {
-    let directory = "";
-    let file = "";
-    beforeAll(() => {
-      directory = mkdtempSync(join(tmpdir(), "espalier-"));
-      file = join(directory, "file");
-      writeFileSync(file, pattern(BIG));
-    });
-    afterAll(() => rmSync(directory, { recursive: true }));
+    const directory = directoryOfBlock();
+    const file = join(directory, "file");
+    beforeAll(() => writeFileSync(file, pattern(BIG)));
 
     test("sends a file, reading no more of it than the client takes", async () => {
       const { client, connection } = await puppetWithClient({}, false);

@@ -3,7 +3,7 @@ import type { Listener, ListenerOptions } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { tlsTransport } from "../src/transports/tls.ts";
 import { createAuthority } from "./support/certificates.ts";
-import { useWorld, world, type WorldOptions } from "./support/server-world.ts";
+import { useWorld, world, type WorldKind, type WorldOptions } from "./support/server-world.ts";
 import type { Reaction } from "./support/socket-recorder.ts";
 import { styles } from "./support/styles.ts";
 
@@ -24,9 +24,10 @@ const secure: WorldOptions = {
   over: (bare) => tlsTransport({ ...identity, over: bare, client: { ca: authority.cert } }),
 };
 
-describe.each<[string, "memory" | "tcp", WorldOptions]>([
+describe.each<[string, WorldKind, WorldOptions]>([
   ["memory", "memory", {}],
   ["tcp", "tcp", {}],
+  ["unix", "unix", {}],
   ["tls", "tcp", secure],
   ["tls on memory", "memory", secure],
 ])("%s", (_transport, kind, worldOptions) => {
@@ -65,7 +66,12 @@ describe.each<[string, "memory" | "tcp", WorldOptions]>([
     });
 
     test("ends when the connection breaks", async () => {
-      const { listener, client } = await conversation();
+      const listener = await world.open(handler, lines);
+      const client = await world.connect(listener, { reads: false });
+      client.write("hello\n");
+      await world.settle();
+      expect(listener.traffic.bytesSent).toBe(6);
+      // Over a unix socket it breaks because the answer was never read.
       client.close("reset");
       expect((await world.stopped()).reason).toEqual(shutdown("ECONNRESET"));
       expect(listener.shutdownCounts).toEqual({ ECONNRESET: 1 });
@@ -159,10 +165,12 @@ describe.each<[string, "memory" | "tcp", WorldOptions]>([
       expect(await second.text(7)).toBe("me too\n");
       await world.startConnecting(listener).next("closed");
       expect([listener.currentClients, listener.stats.closedMaxLimit]).toEqual([2, 2]);
+      expect([listener.activeClients, listener.info.activeClients]).toEqual([1, 1]);
       // What does not count, does not make room either.
       client.end();
       await client.next("closed");
       await world.until(() => listener.currentClients === 1);
+      expect(listener.activeClients).toBe(1);
       await world.startConnecting(listener).next("closed");
       expect(listener.stats.closedMaxLimit).toBe(3);
     });

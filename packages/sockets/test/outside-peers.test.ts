@@ -1,14 +1,14 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { connect as connectTls } from "node:tls";
 import { formatAddress, fromConnection, type Listener, packetMachine, type TlsFacts } from "@espalier/sockets";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { createAuthority } from "./support/certificates.ts";
+import { directoryOfBlock } from "./support/directories.ts";
 import { missingOf, run } from "./support/programs.ts";
 import { type OpenOptions, useWorld, world } from "./support/server-world.ts";
 import { useUdpWorld, world as udpWorld } from "./support/udp-world.ts";
@@ -24,15 +24,12 @@ const server = authority?.issue("server", NAMES);
 const other = authority?.issue("other", "DNS:other.example");
 const device = authority?.issue("device-42", "DNS:d42.local");
 
-let directory: string;
+const directory = directoryOfBlock();
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), "espalier-peers-"));
   const files = { "ca.pem": authority?.cert, "device.pem": device?.cert, "device.key": device?.key };
   for (const [name, content = ""] of Object.entries(files)) writeFileSync(join(directory, name), content);
 });
-
-afterAll(() => rmSync(directory, { recursive: true }));
 
 function file(name: string): string {
   return join(directory, name);

@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { connect as connectPlain, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { connect as connectTls } from "node:tls";
 import { shutdown } from "@espalier/actors";
 import {
   connect,
+  type ConnectionDefinition,
   connectionMachine,
   connector,
   fromConnection,
@@ -22,6 +22,7 @@ import {
 import { describe, expect, test } from "vitest";
 import type { TransportSocket } from "../src/transport.ts";
 import { createAuthority } from "./support/certificates.ts";
+import { directoryOfTest } from "./support/directories.ts";
 import { puppetry } from "./support/handlers.ts";
 import { type OpenOptions, useWorld, world } from "./support/server-world.ts";
 import type { SocketRecorder } from "./support/socket-recorder.ts";
@@ -109,14 +110,24 @@ async function plain(options: OpenOptions = secret) {
 }
 
 /** A client and its server, each in the hand of the test, and both about to begin. */
-async function both() {
+async function both(options: OpenOptions = secret) {
   const far = puppetry();
-  const listener = await world.open(far.handler, secret);
+  const listener = await world.open(far.handler, options);
   const near = puppetry();
   const to = { host: "localhost", port: listener.port };
   const { transport } = world;
   await connect(world.system, to, { packet: "line", reconnect: "never", transport }, near.handler);
   return { client: await near.hears(0, 1), server: await far.one() };
+}
+
+/** What comes back of a line in plain, and of one over TLS behind it. */
+async function echoOf(handler: ConnectionDefinition): Promise<string> {
+  const client = await world.connect(await world.open(handler, secret));
+  client.write("STARTTLS\n");
+  await client.bytes(9);
+  await secure(client).outcome;
+  client.write("over TLS\n");
+  return client.text(18);
 }
 
 describe("on the memory transport", () => {
@@ -301,6 +312,7 @@ describe("on the memory transport", () => {
       expect(puppet.heard).toEqual(["socketReady"]);
       await world.manual.advance(1);
       expect(puppet.heard).toEqual(["socketReady", "error tlsHandshakeTimeout"]);
+      expect(puppet.events.at(-1)).toMatchObject({ detail: { type: "tlsHandshakeTimeout", timeoutMs: 15_000 } });
       await client.next("closed");
     });
 
@@ -435,7 +447,9 @@ describe("on the memory transport", () => {
       client.write("this is no handshake");
       await client.next("closed");
       expect(await detail()).toBe("tlsHandshakeFailed");
-      expect(caught).toEqual([new ReceiveError("tlsHandshakeFailed")]);
+      const failure = { type: "tlsHandshakeFailed", code: "ERR_SSL_WRONG_VERSION_NUMBER" } as const;
+      expect(caught).toEqual([new ReceiveError("tlsHandshakeFailed", { detail: failure })]);
+      expect((caught[0] as ReceiveError).detail).toEqual(failure);
     });
 
     test.each([
@@ -481,12 +495,7 @@ describe("on the memory transport", () => {
         return connector.ok();
       },
     });
-    const client = await world.connect(await world.open(handler, secret));
-    client.write("STARTTLS\n");
-    await client.bytes(9);
-    await secure(client).outcome;
-    client.write("over TLS\n");
-    expect(await client.text(18)).toBe("STARTTLS\nover TLS\n");
+    expect(await echoOf(handler)).toBe("STARTTLS\nover TLS\n");
     expect(told).toEqual([{ type: "secured" }]);
   });
 
@@ -498,12 +507,7 @@ describe("on the memory transport", () => {
         return connector.ok();
       },
     });
-    const client = await world.connect(await world.open(handler, secret));
-    client.write("STARTTLS\n");
-    await client.bytes(9);
-    await secure(client).outcome;
-    client.write("over TLS\n");
-    expect(await client.text(18)).toBe("STARTTLS\nover TLS\n");
+    expect(await echoOf(handler)).toBe("STARTTLS\nover TLS\n");
     expect(world.logged).toEqual([]);
   });
 
@@ -519,6 +523,17 @@ describe("on the memory transport", () => {
       expect(other.heard).toEqual(["socketReady", "secured", "data over TLS\n"]);
       expect(client.heard).toEqual(["socketReady", "secured"]);
       expect(client.connection.tls).toMatchObject({ isAuthorized: true });
+    });
+
+    test("is told what was wrong as its server is, an alert among it", async () => {
+      const { client, server: other } = await both({ ...secret, tls: { ...server, minVersion: "TLSv1.3" } });
+      other.connection.startTls();
+      client.connection.startTls({ ca: authority.cert, maxVersion: "TLSv1.2" });
+      await world.until(() => client.events.length + other.events.length === 4);
+      const type = "tlsHandshakeFailed";
+      const wrong = (code: string) => ({ type: "error", reason: type, detail: { type, code } });
+      expect(other.events.at(-1)).toEqual(wrong("ERR_SSL_UNSUPPORTED_PROTOCOL"));
+      expect(client.events.at(-1)).toEqual(wrong("ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION"));
     });
 
     test("that is given nothing trusts those that Node trusts", async () => {
@@ -573,17 +588,16 @@ describe("on real sockets", () => {
   });
 
   test("a unix socket has it as well", async () => {
-    const directory = mkdtempSync(join(tmpdir(), "espalier-"));
+    const directory = directoryOfTest();
     const path = join(directory, "mail.sock");
     const listener = await world.open(mail, { ...secret, on: `unix:${path}` });
     expect(await talk(connectPlain({ path }))).toEqual(SAID);
     await listener.close();
-    rmSync(directory, { recursive: true });
   });
 
   test("openssl s_client -starttls smtp gets through", async () => {
     const listener = await world.open(mail, secret);
-    const directory = mkdtempSync(join(tmpdir(), "espalier-"));
+    const directory = directoryOfTest();
     writeFileSync(join(directory, "ca.pem"), authority.cert);
     const args = ["-connect", `127.0.0.1:${listener.port}`, "-starttls", "smtp", "-servername", "localhost"];
     const program = spawn("openssl", ["s_client", ...args, "-CAfile", "ca.pem", "-ign_eof", "-crlf"], {
@@ -597,7 +611,6 @@ describe("on real sockets", () => {
     }
     program.kill();
     await once(program, "close");
-    rmSync(directory, { recursive: true });
     expect(shown).toContain("Verify return code: 0 (ok)");
   });
 });

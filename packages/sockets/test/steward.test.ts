@@ -90,7 +90,7 @@ describe.each(transports)("%s", (transport) => {
     expect(listener.connectionOf(pid)).toBeUndefined();
   });
 
-  test("an actor that crashes is reported once, and its connection as any other", async () => {
+  test("an actor that crashes is reported once, and its connection, which ends with it, once more by the supervisor", async () => {
     const { pid } = keeper();
     const listener = await world.open(fromStart(() => pid));
     const client = await world.connect(listener);

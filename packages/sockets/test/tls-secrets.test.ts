@@ -2,8 +2,6 @@ import { execFileSync, spawn } from "node:child_process";
 import { createPrivateKey } from "node:crypto";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { connect } from "node:tls";
@@ -13,6 +11,7 @@ import { getChildSpec } from "@espalier/supervisor";
 import { InvalidOptionError, packetMachine, TlsContext, type TlsOptions, tlsTransport } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { createAuthority } from "./support/certificates.ts";
+import { directoryOfTest } from "./support/directories.ts";
 import { puppetry } from "./support/handlers.ts";
 import { useWorld, world } from "./support/server-world.ts";
 
@@ -225,7 +224,7 @@ describe("openssl s_client", () => {
   test.skipIf(!isThere)("shakes hands, and shows the certificate that it asked for", async () => {
     const echo = packetMachine({ onData: (connection, data) => void connection.send(data) });
     const listener = await world.open(echo, { packet: "line", tls: { ...server, sni: { "other.example": other } } });
-    const directory = await mkdtemp(join(tmpdir(), "espalier-"));
+    const directory = directoryOfTest();
     writeFileSync(join(directory, "ca.pem"), authority.cert);
     const args = ["-connect", `127.0.0.1:${listener.port}`, "-servername", "other.example", "-CAfile", "ca.pem"];
     const program = spawn("openssl", ["s_client", ...args, "-verify_return_error", "-ign_eof"], { cwd: directory });

@@ -193,7 +193,8 @@ describe("a handler that traps exits", () => {
     const plain = connectPlain(listener.port, "127.0.0.1").on("error", () => {});
     plain.end("no TLS at all");
     expect(await detail()).toBe("tlsHandshakeFailed");
-    expect(puppets[0]?.heard).toEqual(["error tlsHandshakeFailed"]);
+    const failure = { type: "tlsHandshakeFailed", code: "ERR_SSL_WRONG_VERSION_NUMBER" };
+    expect(puppets[0]?.events).toEqual([{ type: "error", reason: failure.type, detail: failure }]);
     plain.destroy();
   });
 });

@@ -1,9 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { mkdtempSync } from "node:fs";
 import { type Server, Socket } from "node:net";
-import { constants, tmpdir } from "node:os";
-import { join } from "node:path";
+import { constants } from "node:os";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryTransport, type MemoryTransportOptions } from "../src/testing/memory-transport.ts";
@@ -14,6 +12,7 @@ import type { Transport, TransportSocket } from "../src/transport.ts";
 import { SecureSocket } from "../src/transports/secure-socket.ts";
 import { tlsTransport } from "../src/transports/tls.ts";
 import { createAuthority } from "./support/certificates.ts";
+import { directoryOfBlock } from "./support/directories.ts";
 import type { ListenRecorder, Reaction } from "./support/socket-recorder.ts";
 import { transportLaws } from "./support/transport-parity.ts";
 import { echo, type Pair, pattern, type Subject, World } from "./support/transport-world.ts";
@@ -48,13 +47,16 @@ function pipes(): number {
   return process.getActiveResourcesInfo().filter((name) => name === "PipeWrap").length;
 }
 
+/** Where unix sockets are made. */
+const directory = directoryOfBlock();
+
 function unix(): Subject {
   // This process talks to its parent through pipes of its own.
   const before = pipes();
   return {
     transport: unixTransport(),
     beyondBuffers: 16 * 1024 * 1024,
-    directory: mkdtempSync(join(tmpdir(), "espalier-")),
+    directory,
     refusal: "ENOENT",
     hasReset: false,
     openHandles: () => pipes() - before,

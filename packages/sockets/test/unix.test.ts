@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createSystem, nodeHost, silentLogger, type System } from "@espalier/actors";
 import { formatAddress, type Listener, type ListenerOptions, type Sockets, startSockets } from "@espalier/sockets";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { memoryTransport } from "../src/testing/memory-transport.ts";
+import { directoryOfTest } from "./support/directories.ts";
 import { echo, puppetry } from "./support/handlers.ts";
 
 let path: string;
@@ -16,7 +16,7 @@ let system: System;
 let sockets: Sockets;
 
 beforeEach(async () => {
-  path = join(mkdtempSync(join(tmpdir(), "espalier-")), "app.sock");
+  path = join(directoryOfTest(), "app.sock");
   system = createSystem({ host: nodeHost({ logger: silentLogger }) });
   sockets = await startSockets(system);
 });

@@ -6,8 +6,8 @@ import type { ListenHandle, TcpHandle } from "./tcp-handle.ts";
 import { TcpListenSocket } from "./tcp-socket.ts";
 
 /**
- * A listening socket of TCP that takes accepted connections before Node makes sockets of them. All else of it is Node's
- * server, so it is bound, shared in a cluster, and fails as any other.
+ * A listening socket of TCP that takes accepted connections before Node makes sockets of them. In all else it is Node's
+ * server: `node:net` binds it, shares it among the workers of a `node:cluster`, and reports its errors.
  */
 export class FastListenSocket extends TcpListenSocket {
   readonly #driver: Driver;

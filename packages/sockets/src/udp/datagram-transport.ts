@@ -33,7 +33,7 @@ export type BufferName = "receiveBuffer" | "sendBuffer";
 export interface DatagramSocketOptions {
   /** An address or a name. Absent: all addresses, IPv6 and IPv4. */
   readonly host?: string;
-  /** 0: any free port. */
+  /** 0: the system chooses one that is free, and `bound` tells which. */
   readonly port: number;
   /** Bytes that the system keeps for this socket until they are read (SO_RCVBUF). Absent: the system's default. */
   readonly receiveBuffer?: number;

@@ -1,16 +1,8 @@
 import * as v from "valibot";
 import { type AccessRule, formatAccessRules } from "../access-rules.ts";
 import { InvalidOptionError, type OptionIssue } from "../errors.ts";
-import {
-  assertObject,
-  checkNames,
-  type ListenerConfig,
-  type ListenerOptions,
-  type OverloadHook,
-  RATE,
-  rate,
-  toListenerConfig,
-} from "../options.ts";
+import { type OverloadHook, RATE, rate } from "../limit-options.ts";
+import { assertObject, checkNames, type ListenerConfig, type ListenerOptions, toListenerConfig } from "../options.ts";
 import type { RateLimit } from "../token-bucket.ts";
 import type { Address } from "../transport.ts";
 import type { DatagramTransport } from "./datagram-transport.ts";

@@ -82,6 +82,8 @@ export interface Puppet {
   readonly connection: Connection;
   /** What it was told, in order: the type of each event, with the text of `data` and the reason of `error`. */
   readonly heard: string[];
+  /** The same, as it was told. */
+  readonly events: ConnectionEvent[];
 }
 
 /** A connection's event, or an order: something to do as a step of the handler. */
@@ -116,7 +118,7 @@ export function puppetry(options: PuppetOptions = {}): Puppetry {
     name: "puppet",
     trapExit,
     init({ connection }, self) {
-      const puppet: Puppet = { self, connection, heard: [] };
+      const puppet: Puppet = { self, connection, heard: [], events: [] };
       puppets.push(puppet);
       anyWorld?.changed();
       const rest = init?.(puppet);
@@ -129,6 +131,7 @@ export function puppetry(options: PuppetOptions = {}): Puppetry {
         hear?.(told);
       } else if ("type" in told && told.type !== "down" && told.type !== "exit") {
         puppet.heard.push(describeEvent(told as ConnectionEvent));
+        puppet.events.push(told as ConnectionEvent);
         react?.(told as ConnectionEvent, puppet);
       }
       anyWorld?.changed();

@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import { createSystem, defineServer, nodeHost, noreply, ok, type Pid, silentLogger, stop } from "@espalier/actors";
 import {
   type Connection,
@@ -15,14 +14,14 @@ import {
 } from "@espalier/sockets";
 import { memoryTransport } from "@espalier/sockets/testing";
 import { createAuthority } from "./certificates.ts";
+import { runBatches } from "./leak-batches.ts";
 
 /*
- * Makes connections that end in every way there is, and looks what is left of them: a line of JSON after each batch, when
- * nobody is there any more. To be run with --expose-gc and: the transport, how many batches, how many connections in each.
+ * Makes connections that end in every way there is, on the transport that is its first argument, and looks what is left of
+ * them: see `runBatches`. At last it says how often what has been counted.
  */
 
-const [kind = "", batches = "0", size = "0"] = process.argv.slice(2);
-const AT_ONCE = 100;
+const [kind = ""] = process.argv.slice(2);
 
 const bare: Transport = kind === "memory" ? memoryTransport() : tcpTransport();
 const authority = createAuthority();
@@ -106,43 +105,12 @@ function visit([{ port }, says, then]: Visit): Promise<void> {
   });
 }
 
-/** So many visits, a limited number at a time. */
-async function visitAll(count: number): Promise<void> {
-  let next = 0;
-  const oneByOne = async (): Promise<void> => {
-    while (next < count) {
-      next += 1;
-      await visit(visits[next % visits.length] as Visit);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, oneByOne));
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** What the system still closes is not counted. */
-function openHandles(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
-}
-
-const { gc } = globalThis;
-if (gc === undefined) throw new Error("run with --expose-gc");
-for (let batch = 0; batch < Number(batches); batch += 1) {
-  await visitAll(Number(size));
-  await Promise.all(listeners.map((listener) => listener.waitForConnections("==", 0)));
-  await system.idle();
-  while (openHandles() > 0) await turn();
-  for (let round = 0; round < 3; round += 1) {
-    await turn();
-    gc();
-  }
-  const { heapUsed, external } = process.memoryUsage();
-  const processes = system.inspect().processes.length;
-  const descriptors = readdirSync("/proc/self/fd").length;
-  process.stdout.write(`${JSON.stringify({ heapUsed, external, descriptors, processes })}\n`);
-}
+await runBatches({
+  system,
+  visits: visits.map((one) => () => visit(one)),
+  isQuiet: () => Promise.all(listeners.map((listener) => listener.waitForConnections("==", 0))),
+  handles: "TCPSocketWrap",
+});
 const ends = listeners.map(({ name, stats, shutdownCounts }) => [name, { ...stats, ...shutdownCounts }]);
 process.stdout.write(`${JSON.stringify(Object.fromEntries(ends))}\n`);
 await system.shutdown();

@@ -8,6 +8,8 @@ import {
 } from "../../src/testing/memory-transport.ts";
 import type { ListenEvents, ListenSocket, ListenSocketOptions, SocketOptions, Transport } from "../../src/transport.ts";
 import { tcpTransport } from "../../src/transports/tcp.ts";
+import { unixTransport } from "../../src/transports/unix.ts";
+import { directoryOfTest } from "./directories.ts";
 import { type Reaction, SocketRecorder } from "./socket-recorder.ts";
 import { type EventOf, handlesOf, useWorldOf, World } from "./world.ts";
 
@@ -37,11 +39,14 @@ export interface ConnectOptions {
 export interface OpenOptions extends ListenerOptions {
   /** @defaultValue "echo" */
   readonly name?: string;
-  /** @defaultValue "127.0.0.1:0" */
+  /** @defaultValue "127.0.0.1:0", or a unix socket of its own where there are such */
   readonly on?: ListenOn;
 }
 
-/** A socket server with clients in the same process, on either transport. */
+/** What clients and servers of a world are connected by. */
+export type WorldKind = "memory" | "tcp" | "unix";
+
+/** A socket server with clients in the same process, on any transport. */
 export class ServerWorld extends World {
   readonly transport: Transport;
   /** The transport for servers: what they accept is counted. */
@@ -57,13 +62,17 @@ export class ServerWorld extends World {
   readonly socketOptions: SocketOptions[] = [];
   readonly #memory: MemoryTransport | undefined;
   readonly #ports = new Map<SocketRecorder, number | undefined>();
-  readonly #handlesBefore = handlesOf("TCP");
+  readonly #handlesBefore = realHandles();
+  /** Where unix sockets are made. */
+  readonly #directory: string | undefined;
+  #unixSockets = 0;
   #barrier: Promise<SocketRecorder> | undefined;
 
-  constructor(kind: "memory" | "tcp", options: WorldOptions = {}) {
+  constructor(kind: WorldKind, options: WorldOptions = {}) {
     super(kind === "memory");
     this.#memory = kind === "memory" ? memoryTransport(options.memory) : undefined;
-    const bare = this.#memory ?? tcpTransport();
+    this.#directory = kind === "unix" ? directoryOfTest() : undefined;
+    const bare = this.#memory ?? (kind === "unix" ? unixTransport() : tcpTransport());
     this.transport = options.over?.(bare) ?? bare;
     const { transport } = this;
     this.watched = {
@@ -114,10 +123,16 @@ export class ServerWorld extends World {
 
   /** A listener on a free port. */
   async open(handler: ConnectionDefinition | object, options: OpenOptions = {}): Promise<Listener> {
-    const { name = "echo", on = "127.0.0.1:0", ...listenerOptions } = options;
+    const { name = "echo", on = this.#freePlace(), ...listenerOptions } = options;
     const listener = await this.sockets.open(name, on, listenerOptions, handler as ConnectionDefinition);
     this.listeners.push(listener);
     return listener;
+  }
+
+  #freePlace(): string {
+    if (this.#directory === undefined) return "127.0.0.1:0";
+    this.#unixSockets += 1;
+    return `unix:${this.#directory}/${this.#unixSockets}`;
   }
 
   /** Without waiting for the outcome. */
@@ -129,9 +144,9 @@ export class ServerWorld extends World {
       if (name === "end" && !lingers) client.end();
       this.changed();
     });
-    const port = typeof to === "number" ? to : to.port;
+    const place = typeof to === "number" ? { port: to } : { ...to.address };
     const transport = from === undefined ? this.transport : this.memory.from(from);
-    recorder.attach(transport.connect({ host, port, noDelay: true }, recorder.events));
+    recorder.attach(transport.connect({ ...place, host, noDelay: true }, recorder.events));
     this.clients.push(recorder);
     if (reads) recorder.resume();
     return recorder;
@@ -227,7 +242,7 @@ export class ServerWorld extends World {
   }
 
   protected openHandles(): number {
-    if (this.#memory === undefined) return handlesOf("TCP") - this.#handlesBefore;
+    if (this.#memory === undefined) return realHandles() - this.#handlesBefore;
     return this.#memory.openSockets + this.#memory.openListeners;
   }
 
@@ -238,11 +253,15 @@ export class ServerWorld extends World {
   }
 }
 
+function realHandles(): number {
+  return handlesOf("TCP") + handlesOf("Pipe");
+}
+
 /** The world of the test that runs. */
 export let world: ServerWorld;
 
 /** Gives each test of this block a world of its own, and looks behind it. */
-export function useWorld(transport: "memory" | "tcp", options: WorldOptions = {}): void {
+export function useWorld(transport: WorldKind, options: WorldOptions = {}): void {
   useWorldOf(
     () => new ServerWorld(transport, options),
     (its) => (world = its),

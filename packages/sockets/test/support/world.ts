@@ -171,7 +171,7 @@ export abstract class World<One extends Listener = Listener> {
 }
 
 /** How many handles of this kind the process has. */
-export function handlesOf(kind: "TCP" | "UDP"): number {
+export function handlesOf(kind: "TCP" | "UDP" | "Pipe"): number {
   return process.getActiveResourcesInfo().filter((name) => name.startsWith(kind)).length;
 }
 
