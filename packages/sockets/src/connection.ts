@@ -115,9 +115,14 @@ export class Connection extends ConnectionLife {
   send(data: Uint8Array | string): boolean {
     this.mayCrash("socket.send");
     if (this.isOver || this.#isShut) return false;
-    const frame = encodeFrame(this.settings.packet, data);
+    const { socket } = this;
+    const { packet } = this.settings;
+    const isSent =
+      typeof packet === "number" && socket.writeFrame !== undefined
+        ? socket.writeFrame(packet, data)
+        : socket.write(encodeFrame(packet, data));
     this.#packetsSent += 1;
-    return this.#write(frame);
+    return isSent || this.ensureOutflow().wrote();
   }
 
   /**

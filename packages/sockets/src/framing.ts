@@ -9,7 +9,10 @@ import { FrameTooLargeError } from "./errors.ts";
  *   and taken off when receiving.
  * - `"line"`: up to and including a line feed. Nothing is added when sending.
  */
-export type Framing = "raw" | 1 | 2 | 4 | "line";
+export type Framing = "raw" | LengthHeader | "line";
+
+/** How many bytes a length takes that stands before its packet. */
+export type LengthHeader = 1 | 2 | 4;
 
 export interface DecoderOptions {
   /** Largest packet to accept, in bytes: without a length header, with a line feed. */
@@ -74,13 +77,34 @@ export function createDecoder(packet: Framing, options: DecoderOptions): PacketD
  */
 export function encodeFrame(packet: Framing, data: Uint8Array | string): Uint8Array {
   if (packet === "raw" || packet === "line") return typeof data === "string" ? Buffer.from(data) : data;
-  const size = typeof data === "string" ? Buffer.byteLength(data) : data.length;
-  if (size > HEADER_LIMIT[packet]) throw new FrameTooLargeError(size, HEADER_LIMIT[packet]);
-  const frame = Buffer.allocUnsafe(packet + size);
-  frame.writeUIntBE(size, 0, packet);
-  if (typeof data === "string") frame.write(data, packet);
-  else frame.set(data, packet);
+  const frame = Buffer.allocUnsafe(packet + sizeInFrame(packet, data));
+  putFrame(packet, data, frame, 0, frame.length);
   return frame;
+}
+
+/**
+ * The bytes that data takes behind such a header. Text is UTF-8.
+ *
+ * @throws {@link FrameTooLargeError} (`ERR_FRAME_TOO_LARGE`) when the header cannot express them
+ */
+export function sizeInFrame(header: LengthHeader, data: Uint8Array | string): number {
+  const size = typeof data === "string" ? Buffer.byteLength(data) : data.length;
+  if (size > HEADER_LIMIT[header]) throw new FrameTooLargeError(size, HEADER_LIMIT[header]);
+  return size;
+}
+
+/** Writes the bytes of one packet, header and data, to a place of just that size. */
+export function putFrame(
+  header: LengthHeader,
+  data: Uint8Array | string,
+  target: Buffer,
+  start: number,
+  end: number,
+): void {
+  const offset = start + header;
+  target.writeUIntBE(end - offset, start, header);
+  if (typeof data === "string") target.write(data, offset);
+  else target.set(data, offset);
 }
 
 interface Waiting {

@@ -104,10 +104,14 @@ export class Intake implements Clocked, Throttled, Demanding {
     else this.#held.push(bytes);
   }
 
-  /** Delivers what is asked for and let in. False: it is being done, further up the stack, and goes on there. */
+  /**
+   * Delivers what is asked for and let in. A handler that activates while it handles gets its next packet put into its
+   * mailbox at once, so that all packets of a read are handled in one go.
+   *
+   * @returns whether this is the call that began it, and not one of the handler's, further down the stack
+   */
   serve(): boolean {
-    // A handler activates while it handles.
-    if (this.#isServing) return false;
+    const isOutermost = !this.#isServing;
     this.#isServing = true;
     try {
       this.#serveAll();
@@ -115,9 +119,9 @@ export class Intake implements Clocked, Throttled, Demanding {
       if (!(error instanceof FrameTooLargeError)) throw error;
       this.#host.breakOff("frameTooLarge");
     } finally {
-      this.#isServing = false;
+      if (isOutermost) this.#isServing = false;
     }
-    return true;
+    return isOutermost;
   }
 
   /** What stands behind the last packet may be told: nothing waits, or what waits is no packet and never will be. */

@@ -1,3 +1,5 @@
+import type { LengthHeader } from "./framing.ts";
+
 /**
  * The line between the server and the operating system. Everything above it is the same for TCP, for the in-memory
  * transport of tests and for a user's own; one parity suite runs on all of them.
@@ -138,6 +140,13 @@ export interface TransportSocket {
    * anything else is asked of the socket; should the system not take all of that, `unsent` tells.
    */
   write(bytes: Uint8Array): boolean;
+  /**
+   * As `write` of a packet with its length before it, for a socket that can put it together where it leaves from. The data
+   * is the caller's again when this returns. Absent: there is only `write`.
+   *
+   * @throws FrameTooLargeError (`ERR_FRAME_TOO_LARGE`) when the header cannot express the length; nothing is sent then
+   */
+  writeFrame?(header: LengthHeader, data: Uint8Array | string): boolean;
   /** Sends FIN once everything written is sent; reading goes on. */
   end(): void;
   /**

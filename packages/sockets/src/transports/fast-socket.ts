@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { getSystemErrorName } from "node:util";
+import { encodeFrame, type LengthHeader } from "../framing.ts";
 import type { Address, SocketEvents, SocketOptions, TransportSocket } from "../transport.ts";
 import { descriptors } from "./descriptors.ts";
 import { toAddress } from "./net-socket.ts";
@@ -126,6 +127,14 @@ export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket {
     const isSent = this.sendNow(bytes);
     if (!isSent) this.#isDrainDue = true;
     return isSent;
+  }
+
+  writeFrame(header: LengthHeader, data: Uint8Array | string): boolean {
+    const isIdle = this.#unsentBytes === 0 && this.#shutdown === "no" && !this.isGone && this.#handle !== undefined;
+    const size = isIdle ? turn.takeFrame(this, header, data) : 0;
+    if (size === 0) return this.write(encodeFrame(header, data));
+    this.#bytesSent += size;
+    return true;
   }
 
   sendNow(bytes: Uint8Array): boolean {

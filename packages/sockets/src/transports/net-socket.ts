@@ -1,6 +1,8 @@
 import type { NetConnectOpts, Socket } from "node:net";
+import { Readable } from "node:stream";
 import { descriptors } from "./descriptors.ts";
 import type { Address, SocketEvents, SocketOptions, TransportSocket } from "../transport.ts";
+import { encodeFrame, type LengthHeader } from "../framing.ts";
 import { turn, type TurnSocket } from "./turn.ts";
 
 /** Where Node's socket keeps ours, so that its listeners are shared functions and not closures of each connection. */
@@ -13,6 +15,19 @@ function onConnect(this: OwnedSocket): void {
 
 function onData(this: OwnedSocket, bytes: Uint8Array): void {
   this[OWNER].onData(bytes);
+}
+
+/**
+ * What has just been read goes straight to whoever waits for it: Node's stream would hand on the same bytes, and then look
+ * in a tick of its own whether there are more. Where the stream holds some, or is paused, it has these too, as it has all
+ * of them on a Node that no longer reads by `push`.
+ */
+function push(this: OwnedSocket, bytes: Uint8Array | null): boolean {
+  if (bytes === null || this.readableFlowing !== true || this.readableLength > 0) {
+    return Readable.prototype.push.call(this, bytes);
+  }
+  this[OWNER].onData(bytes);
+  return true;
 }
 
 function onEnd(this: OwnedSocket): void {
@@ -60,7 +75,7 @@ export class NetSocket implements TransportSocket, TurnSocket {
 
   /** @param ends - the addresses of a unix socket, of which Node knows none */
   constructor(socket: Socket, ends?: Ends) {
-    this.#socket = Object.assign(socket, { [OWNER]: this });
+    this.#socket = Object.assign(socket, { [OWNER]: this, push });
     this.#ends = ends;
     descriptors.sockets += 1;
     // There is an error listener before anything can fail, and as long as the socket lives.
@@ -127,6 +142,15 @@ export class NetSocket implements TransportSocket, TurnSocket {
     const isSent = this.sendNow(bytes);
     if (!isSent && !this.#isDrainDue) this.#askForDrain();
     return isSent;
+  }
+
+  writeFrame(header: LengthHeader, data: Uint8Array | string): boolean {
+    const socket = this.#socket;
+    const isIdle = !this.#isEnded && !socket.destroyed && socket.writableLength === 0;
+    const size = isIdle ? turn.takeFrame(this, header, data) : 0;
+    if (size === 0) return this.write(encodeFrame(header, data));
+    this.#bytesSent += size;
+    return true;
   }
 
   sendNow(bytes: Uint8Array): boolean {

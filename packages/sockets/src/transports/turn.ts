@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { type LengthHeader, putFrame, sizeInFrame } from "../framing.ts";
 
 /** A socket whose writes can wait until the data that it has brought is handled. */
 export interface TurnSocket {
@@ -10,9 +11,10 @@ export interface TurnSocket {
 const SIZE = 64 * 1024;
 
 let owner: TurnSocket | undefined;
-/** All that was written so far; when `used` is not 0 it has been copied. */
-let first: Uint8Array | undefined;
+/** What was written, while that is one array. */
+let only: Uint8Array | undefined;
 let slab = Buffer.allocUnsafeSlow(SIZE);
+/** How much of the slab holds what was written; 0 while that is one array, or nothing. */
 let used = 0;
 
 /**
@@ -31,28 +33,39 @@ export const turn = {
   /** Keeps bytes until the end of the turn. False: it is not this socket's, or they are too many. */
   take(socket: TurnSocket, bytes: Uint8Array): boolean {
     if (owner !== socket) return false;
-    const size = (used === 0 ? (first?.length ?? 0) : used) + bytes.length;
-    // Sent from where it is, behind the others.
-    if (size > SIZE) {
-      turn.flush(socket);
-      return false;
-    }
-    if (first === undefined) {
-      first = bytes;
+    if (only === undefined && used === 0 && bytes.length <= SIZE) {
+      only = bytes;
       return true;
     }
-    if (used === 0) slab.set(first);
-    slab.set(bytes, size - bytes.length);
-    used = size;
+    // Where there is no room, they are sent from where they are, behind the others.
+    const start = roomFor(socket, bytes.length);
+    if (start === undefined) return false;
+    slab.set(bytes, start);
     return true;
+  },
+
+  /**
+   * The same for a packet with its length before it, which is put together where it leaves from.
+   *
+   * @returns its bytes, header included; 0: it is not kept
+   * @throws FrameTooLargeError (`ERR_FRAME_TOO_LARGE`) when the header cannot express its length
+   */
+  takeFrame(socket: TurnSocket, header: LengthHeader, data: Uint8Array | string): number {
+    if (owner !== socket) return 0;
+    const size = header + sizeInFrame(header, data);
+    const start = roomFor(socket, size);
+    if (start === undefined) return 0;
+    putFrame(header, data, slab, start, used);
+    return size;
   },
 
   /** Sends what was kept, if the turn is this socket's. What is written next is kept again. */
   flush(socket: TurnSocket): void {
-    if (owner !== socket || first === undefined) return;
+    if (owner !== socket) return;
+    const bytes = used > 0 ? slab.subarray(0, used) : only;
+    if (bytes === undefined) return;
     const isCopied = used > 0;
-    const bytes = isCopied ? slab.subarray(0, used) : first;
-    first = undefined;
+    only = undefined;
     used = 0;
     if (!socket.sendNow(bytes) && isCopied) slab = Buffer.allocUnsafeSlow(SIZE);
   },
@@ -62,3 +75,16 @@ export const turn = {
     owner = undefined;
   },
 };
+
+/** Where so many bytes go in the slab. Undefined: there is no such room, and what was kept is sent. */
+function roomFor(socket: TurnSocket, size: number): number | undefined {
+  const start = only === undefined ? used : only.length;
+  if (start + size > SIZE) {
+    turn.flush(socket);
+    return undefined;
+  }
+  if (only !== undefined) slab.set(only);
+  only = undefined;
+  used = start + size;
+  return start;
+}
