@@ -17,6 +17,7 @@ import {
   type CommonCalls,
   type ErrorContext,
   isOrderlyEnd,
+  type Shutdown,
   shutdownAll,
   shutdownChild,
   SupervisorReport,
@@ -163,8 +164,13 @@ class ConnectionSupervisor {
     }
   }
 
+  /** What connections are given to end. */
+  get #shutdown(): Shutdown {
+    return this.#record.drainMs ?? this.#record.config.shutdown;
+  }
+
   *terminate(): Waiting {
-    const { shutdown } = this.#record.config;
+    const shutdown = this.#shutdown;
     const started = this.#process.now();
     for (const { connection } of this.#queue.splice(0)) this.#refuse(connection, "closedOther");
     yield* shutdownAll(this.#process, this.#children.pids, shutdown, ({ pid, reason }) =>
@@ -298,8 +304,8 @@ class ConnectionSupervisor {
       return;
     }
     this.#account.ended(pid, child.connection, child.hasStarted, reason);
-    const { handler, config } = this.#record;
-    const { shutdown } = config;
+    const { handler } = this.#record;
+    const shutdown = this.#shutdown;
     // eSockd: who kills a connection knows what he does.
     if (reason.type === "killed" && context === "childTerminated") return;
     // One that was told to end may be killed for it, if that is how they are told.
@@ -362,8 +368,7 @@ class ConnectionSupervisor {
     if (typeof child === "string") {
       reply({ ok: false, error: "simpleOneForOne" });
     } else if (this.#children.has(child)) {
-      const { shutdown } = this.#record.config;
-      this.#ended(child, yield* shutdownChild(this.#process, child, shutdown), "shutdownError");
+      this.#ended(child, yield* shutdownChild(this.#process, child, this.#shutdown), "shutdownError");
       reply({ ok: true });
     } else {
       // OTP: a dead process is as good as terminated, whosever child it was.

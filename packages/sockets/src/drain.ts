@@ -32,8 +32,12 @@ export async function drainListener(
     throw new InvalidOptionError([{ option: "timeoutMs", value: timeoutMs, expected }]);
   }
   const before = endsOf(record);
-  record.config = { ...record.config, shutdown: timeoutMs };
-  await close();
+  record.drainMs = timeoutMs;
+  try {
+    await close();
+  } finally {
+    record.drainMs = undefined;
+  }
   const after = endsOf(record);
   return { ended: after.ended - before.ended, killed: after.killed - before.killed };
 }

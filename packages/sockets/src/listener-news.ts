@@ -1,17 +1,23 @@
 import { type ListenerNews, listenerClose, listenerOpen, listenerResume, listenerSuspend } from "./diagnostics.ts";
-import type { ListenerRecord } from "./listener-record.ts";
+import type { ListenerRecord, OpenSocket } from "./listener-record.ts";
 import type { Address } from "./transport.ts";
 
-/** The listener listens. */
-export function announceOpen(record: ListenerRecord, address: Address): void {
-  // Of one that was killed, nobody may have been there to tell.
-  announceClose(record);
+/** The listener listens, with this socket from now on. */
+export function announceOpen(record: ListenerRecord, socket: OpenSocket, address: Address): void {
+  // One whose end is late has not said so.
+  if (record.listeningSocket !== undefined) announceClose(record, record.listeningSocket);
+  record.listeningSocket = socket;
   record.announced = address;
   if (listenerOpen.hasSubscribers) listenerOpen.publish({ listener: record.id, address });
 }
 
-/** What it listened with is gone, by whatever cause. One that never came to listen has nothing to announce. */
-export function announceClose(record: ListenerRecord): void {
+/**
+ * A socket is gone, by whatever cause. Unless the listener listened with it, there is nothing to announce: it never came
+ * to that, or another has taken its place.
+ */
+export function announceClose(record: ListenerRecord, socket: OpenSocket): void {
+  if (record.listeningSocket !== socket) return;
+  record.listeningSocket = undefined;
   const { id, announced: address } = record;
   if (address === undefined) return;
   record.announced = undefined;

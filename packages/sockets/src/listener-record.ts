@@ -62,6 +62,8 @@ export interface ListenerRecord extends ListenerFacts {
   options: ListenerOptions;
   /** By `setOptions`, `maxClients` clamped to what the transport can have. Connections keep the one of their beginning. */
   config: ListenerConfig;
+  /** By `drain`, while it lasts: how long connections may take to end, whatever the options say. */
+  drainMs: number | "infinity" | undefined;
   /** By `upgrade` and `setHandler`: what new connections run. */
   handler: Definition<ConnectionInput>;
   /** By the listener. Kept when it restarts, so that port 0 stays the port that was found. */
@@ -130,6 +132,7 @@ export function createListenerRecord(
     isSuspended: config.paused,
     isAsleep: false,
     isRecovering: false,
+    drainMs: undefined,
     idleAcceptors: [],
     supervisor: undefined,
     connectionSupervisor: undefined,

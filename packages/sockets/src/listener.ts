@@ -12,7 +12,7 @@ import {
 } from "@espalier/actors";
 import { ListenError, type PostListenError } from "./errors.ts";
 import type { ListenerRecord } from "./listener-record.ts";
-import { announceClose, announceOpen, announceResume, announceSuspend } from "./listener-news.ts";
+import { announceOpen, announceResume, announceSuspend } from "./listener-news.ts";
 import { formatAddress } from "./listen-on.ts";
 import { type ListeningEvent, ListeningSocket } from "./listening-socket.ts";
 import { callPostListen, type ListenOccasion } from "./post-listen.ts";
@@ -55,12 +55,6 @@ class ListenerBehaviour implements Behaviour<ListenerRecord> {
     if (isListeningEvent(message)) throw new ListeningSocketLost();
   }
 
-  terminate(process: Process): void {
-    const record = recordOf(process);
-    record.listeningSocket = undefined;
-    announceClose(record);
-  }
-
   describe(process: Process): unknown {
     return process.label;
   }
@@ -91,12 +85,11 @@ function* listen(
   }
   record.address = event.address;
   record.hasListened = true;
-  record.listeningSocket = socket;
   record.isSuspended = false;
   record.isRecovering = false;
   process.label = formatAddress(event.address);
   process.observe("listening", { listener: record.id, address: event.address });
-  announceOpen(record, event.address);
+  announceOpen(record, socket, event.address);
   // They have asked while there was nobody to ask.
   for (const acceptor of record.idleAcceptors.splice(0)) socket.accept(acceptor);
   return undefined;
@@ -137,9 +130,7 @@ function* answer(process: Process, request: ListenerCalls, from: From): Waiting 
     record.isSuspended = true;
     record.isRecovering = false;
     record.listeningSocket?.close();
-    record.listeningSocket = undefined;
     process.label = "suspended";
-    announceClose(record);
     if (!wasSuspended) announceSuspend(record);
     from.reply(undefined);
   } else if (record.isSuspended) {

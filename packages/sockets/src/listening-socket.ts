@@ -128,7 +128,7 @@ export class ListeningSocket extends Resource implements ListenEvents {
     this.#record.limits.watchers.delete(this.#onLimits);
     this.#next?.cancel();
     this.#refusals.end();
-    announceClose(this.#record);
+    announceClose(this.#record, this);
     for (const socket of this.#sockets) socket.close();
   }
 

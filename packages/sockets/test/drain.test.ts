@@ -169,4 +169,15 @@ describe("the time of a drain", () => {
     await expect(draining).resolves.toEqual({ ended: 1, killed: 2 });
     world.logged.splice(0);
   });
+
+  test("stays what it is when options are set meanwhile", async () => {
+    const listener = await world.open(polite);
+    await world.connectMany(listener, 1);
+    const draining = listener.drain({ timeoutMs: 3000 });
+    const setting = listener.setOptions({ maxClients: 1 });
+    await world.manual.advance(3000);
+    await setting;
+    await expect(draining).resolves.toEqual({ ended: 0, killed: 1 });
+    world.logged.splice(0);
+  });
 });

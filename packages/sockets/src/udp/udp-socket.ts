@@ -79,10 +79,8 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
   release(): void {
     this.#isReleased = true;
     this.#refusals.end();
-    if (this.#record.socket === this) {
-      this.#record.socket = undefined;
-      announceClose(this.#record);
-    }
+    if (this.#record.socket === this) this.#record.socket = undefined;
+    announceClose(this.#record, this);
     this.#socket.close();
   }
 

@@ -2,6 +2,7 @@ import type { Behaviour, Definition, ExitReason, Process, Progress } from "@espa
 import { child, type ChildSpec, defineSupervisor, type SupervisorRef } from "@espalier/supervisor";
 import { listener } from "../listener.ts";
 import { listenerLogger } from "../listener-logger.ts";
+import { announceClose } from "../listener-news.ts";
 import { listenerSupervisorId } from "../listener-record.ts";
 import { connectionSupervisorSpec, listenerFlags } from "../tree.ts";
 import type { UdpRecord } from "./udp-record.ts";
@@ -51,11 +52,14 @@ class UdpListenerBehaviour implements Behaviour<UdpRecord> {
     return behaviour.receive(process, message);
   }
 
-  terminate(process: Process, reason: ExitReason): Progress {
+  terminate(process: Process, reason: ExitReason): void {
     // The state is what the listener was started with.
-    const { socket } = process.state as UdpRecord;
-    if (reason.type === "shutdown") socket?.retire();
-    return behaviour.terminate?.(process, reason);
+    const record = process.state as UdpRecord;
+    const { socket } = record;
+    // Of one that ends late, it is the successor's.
+    if (socket?.ownerPid !== process.pid) return;
+    if (reason.type === "shutdown") socket.retire();
+    announceClose(record, socket);
   }
 
   describe(process: Process): unknown {
