@@ -5,7 +5,7 @@
 export { decodePlan, encodePlan } from "../../packages/crash-testing/src/codec.ts";
 export { LATENCIES } from "../../packages/crash-testing/src/deviation.ts";
 export { replaying } from "../../packages/crash-testing/src/choices.ts";
-export type { Invariant, RunView, Watch } from "../../packages/crash-testing/src/invariant.ts";
+export type { Invariant, RunView, Watch, Watched } from "../../packages/crash-testing/src/invariant.ts";
 export { standard } from "../../packages/crash-testing/src/invariants/standard.ts";
 export { arbBytes, arbPeers } from "../../packages/crash-testing/src/peer-arbitrary.ts";
 export type { PeerScript } from "../../packages/crash-testing/src/peer-script.ts";
@@ -15,3 +15,7 @@ export { run } from "../../packages/crash-testing/src/run.ts";
 export { search } from "../../packages/crash-testing/src/search.ts";
 export { type StatechartMutant, statechartMutants } from "../../packages/crash-testing/src/statechart-mutants.ts";
 export type { Target } from "../../packages/crash-testing/src/target.ts";
+export { arbTree } from "../../packages/crash-testing/src/tree/tree-arbitrary.ts";
+export { buildTree } from "../../packages/crash-testing/src/tree/build-tree.ts";
+export { obeysOtp } from "../../packages/crash-testing/src/tree/obeys-otp.ts";
+export type { TreeSupervisor } from "../../packages/crash-testing/src/tree/tree-spec.ts";

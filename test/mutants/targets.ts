@@ -1,11 +1,27 @@
 import { callbacks } from "./targets/callbacks.ts";
+import { decoding } from "./targets/decoding.ts";
 import { drained } from "./targets/drained.ts";
 import { echo } from "./targets/echo.ts";
 import { passive } from "./targets/passive.ts";
 import { pooled } from "./targets/pooled.ts";
 import { proxied } from "./targets/proxied.ts";
+import { reconnecting } from "./targets/reconnecting.ts";
+import { slow } from "./targets/slow.ts";
 import type { TargetCase } from "./targets/target-case.ts";
 import { tree } from "./targets/tree.ts";
+import { trees } from "./targets/trees.ts";
 
 /** Everything that is searched. */
-export const targets: readonly TargetCase[] = [echo, proxied, tree, pooled, drained, callbacks, passive];
+export const targets: readonly TargetCase[] = [
+  echo,
+  proxied,
+  tree,
+  pooled,
+  drained,
+  callbacks,
+  passive,
+  slow,
+  decoding,
+  trees,
+  reconnecting,
+];

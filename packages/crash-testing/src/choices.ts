@@ -25,7 +25,7 @@ export class Stream {
     this.#decide = decide;
   }
 
-  /** How often it has been asked. */
+  /** How often it has been asked, before all was healed. */
   get asked(): number {
     return this.#ordinal;
   }
@@ -37,12 +37,14 @@ export class Stream {
 
   /** What happens this time, of so many outcomes. */
   next(outcomes: number): number {
+    const choices = this.#choices;
+    // Then there is nothing to choose any more, and nobody is to try it.
+    if (choices.isHealed) return 0;
     const ordinal = this.#ordinal;
     if (outcomes > this.#outcomes) this.#outcomes = outcomes;
     this.#ordinal = ordinal + 1;
-    const choices = this.#choices;
     choices.asked += 1;
-    if (this.#decide === null || choices.isHealed) return 0;
+    if (this.#decide === null) return 0;
     const value = this.#decide(ordinal, outcomes);
     // A plan may stem from a run in which there were more.
     if (value <= 0 || value >= outcomes) return 0;
@@ -55,7 +57,7 @@ export class Stream {
 export class Choices {
   /** In the order in which they happened. */
   readonly deviations: Deviation[] = [];
-  /** How many choices there were. */
+  /** How many choices there were, before all was healed. */
   asked = 0;
   /** From now on everything is ordinary. */
   isHealed = false;

@@ -18,6 +18,18 @@ export const HEATS: Readonly<Record<Kind, number>> = {
   tls: 8,
 };
 
+/** What may last. A crash does not: whoever has crashed is gone, and his successor is somebody else. */
+const LASTING: ReadonlySet<Kind> = new Set<Kind>([
+  "delay",
+  "timer",
+  "net",
+  "write",
+  "accept",
+  "bind",
+  "connect",
+  "tls",
+]);
+
 /** One of the extraordinary outcomes, the first ones more often: they are the milder ones. */
 export function extraordinary(random: Random, outcomes: number): number {
   const most = outcomes - 1;
@@ -28,12 +40,23 @@ function hot(random: Random, times: number): Decide {
   return (_ordinal, outcomes) => (outcomes > 1 && random.onceIn(times) ? extraordinary(random, outcomes) : 0);
 }
 
+/** What has gone wrong once goes wrong again, mostly: an address that is taken is so for a while, and who is slow stays so. */
+function lasting(random: Random, decide: Decide): Decide {
+  let last = 0;
+  return (ordinal, outcomes) => {
+    if (last === 0 || random.onceIn(3)) last = decide(ordinal, outcomes);
+    return last < outcomes ? last : 0;
+  };
+}
+
 /** Swarm testing: each run draws which kinds are on, and how hot. What is off makes room for what it would hide. */
 export function swarm(random: Random): Chooser {
   const isOn = new Map<Kind, Decide | null>();
   for (const kind of KINDS) {
     const times = HEATS[kind] * random.of([0.5, 1, 2, 6]);
-    isOn.set(kind, random.onceIn(2) || kind === "knob" ? hot(random, Math.max(times, 1.2)) : null);
+    const isOrdinary = kind !== "knob" && random.onceIn(2);
+    const decide = hot(random, Math.max(times, 1.2));
+    isOn.set(kind, isOrdinary ? null : LASTING.has(kind) && random.onceIn(3) ? lasting(random, decide) : decide);
   }
   return { about: (kind) => isOn.get(kind) ?? null };
 }

@@ -34,7 +34,7 @@ export type Kind =
   | "knob"
   | "tls";
 
-/** In a fixed order: their places are what texts of plans say. New ones come last. */
+/** The line of a plan names a kind by its place in this list: a kind that is added goes to the end, and none moves. */
 export const KINDS: readonly Kind[] = [
   "delay",
   "crash",

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { type Chooser, replaying } from "./choices.ts";
 import { either, focus, sprinkle, swarm } from "./choosers.ts";
+import { Consequences } from "./consequences.ts";
 import { Coverage } from "./coverage.ts";
 import type { Deviation, Kind } from "./deviation.ts";
 import type { Invariant } from "./invariant.ts";
@@ -74,8 +75,11 @@ const MOST_KEPT = 200;
 /** When something is done to the server: at once, soon, or when it has come to rest. */
 const OPERATION_TIMES: readonly number[] = [0, 1, 5, 20, 200];
 const MOST_OPERATIONS = 5;
-/** How many workloads every single deviation is tried on. */
-const ENUMERATED = 3;
+/** How many workloads every single deviation is tried on, and how many of each before it is the turn of the next. */
+const ENUMERATED = 6;
+const AT_A_TIME = 40;
+/** In so many of them, each of the operations is there once. */
+const ALL_OPERATIONS = 3;
 
 /** Looks for a plan that breaks an invariant, in several ways in turn: none of them finds everything. */
 export async function search<Handle, Knobs extends object>(
@@ -95,9 +99,11 @@ class Search<Handle, Knobs extends object> {
   readonly #coverage = new Coverage();
   readonly #random: Random;
   readonly #kept: Plan[] = [];
+  readonly #consequences = new Consequences();
   readonly #start = elapsed();
   /** How many choices a run has, of late. */
   #asked = 100;
+  #draws = 0;
   #runs = 0;
   #steps = 0;
   #injected = 0;
@@ -112,7 +118,7 @@ class Search<Handle, Knobs extends object> {
     let found: Found | undefined;
     for await (const attempt of this.#attempts()) {
       const outcome = await this.#run(attempt.plan, attempt.chooser);
-      this.#keep(attempt.plan, outcome);
+      this.#keep(attempt, outcome);
       if (outcome.failure !== undefined) {
         found = await this.#found(attempt, outcome, outcome.failure);
         break;
@@ -150,36 +156,55 @@ class Search<Handle, Knobs extends object> {
     const singles = this.#singles();
     for (let turn = 0; ; turn += 1) {
       const random = new Random(this.#random.below(2 ** 31));
-      // The exhaustive way first, and then every other turn until it is through.
-      if (turn < 20 || turn % 2 === 0) {
+      // The exhaustive way first, and then two turns of five until it is through.
+      if (turn < 20 || turn % 5 < 2) {
         const single = await singles.next();
         if (single.done !== true) {
           yield single.value;
           continue;
         }
       }
-      yield this.#drawn(turn, random);
+      const plan = turn % 5 < 3 ? this.#consequences.next(random) : undefined;
+      if (plan === undefined) yield this.#drawn(random);
+      else yield { strategy: "consequences", plan, chooser: replaying(plan.deviations) };
     }
   }
 
-  /** Every deviation by itself, of a few workloads; of the first with ordinary settings, and of the others with rare ones. */
+  /** Every deviation by itself, of a few workloads: some of one, and then some of the next. */
   async *#singles(): AsyncGenerator<Attempt> {
-    for (let index = 0; index < ENUMERATED; index += 1) {
-      const random = new Random(this.#random.below(2 ** 31));
-      const plan = { ...this.#workload(random), operations: this.#someOperations(index) };
-      const chooser = index === 0 ? replaying([]) : only("knob", swarm(random));
-      const settings = (await this.#run(plan, chooser)).deviations;
-      yield { strategy: "ordinary", plan: { ...plan, deviations: settings }, chooser: replaying(settings) };
-      const { choices } = await this.#run(plan, replaying(settings));
-      for (const deviation of singleFaults(choices)) {
-        if (deviation.kind === "knob" && index > 0) continue;
-        const deviations = [...settings, deviation];
-        yield { strategy: "single faults", plan: { ...plan, deviations }, chooser: replaying(deviations) };
+    let ways = Array.from({ length: ENUMERATED }, (_, index) => this.#singlesOf(index));
+    while (ways.length > 0) {
+      const through = new Set<AsyncGenerator<Attempt>>();
+      for (const way of ways) {
+        for (let count = 0; count < AT_A_TIME && !through.has(way); count += 1) {
+          const single = await way.next();
+          if (single.done === true) through.add(way);
+          else yield single.value;
+        }
       }
+      ways = ways.filter((way) => !through.has(way));
     }
   }
 
-  #drawn(turn: number, random: Random): Attempt {
+  /** Of the first workload with ordinary settings, and of the others with rare ones. */
+  async *#singlesOf(index: number): AsyncGenerator<Attempt> {
+    const random = new Random(this.#random.below(2 ** 31));
+    const plan = { ...this.#workload(random), operations: this.#someOperations(index) };
+    const chooser = index === 0 ? replaying([]) : only("knob", swarm(random));
+    const settings = (await this.#run(plan, chooser)).deviations;
+    yield { strategy: "ordinary", plan: { ...plan, deviations: settings }, chooser: replaying(settings) };
+    const { choices } = await this.#run(plan, replaying(settings));
+    this.#consequences.know(choices);
+    for (const deviation of singleFaults(choices)) {
+      if (deviation.kind === "knob" && index > 0) continue;
+      const deviations = [...settings, deviation];
+      yield { strategy: "single faults", plan: { ...plan, deviations }, chooser: replaying(deviations) };
+    }
+  }
+
+  #drawn(random: Random): Attempt {
+    const turn = this.#draws;
+    this.#draws += 1;
     const plan = this.#workload(random);
     const kept = this.#kept.length > 0 && turn % 5 === 4 ? random.of(this.#kept) : undefined;
     if (kept !== undefined) {
@@ -201,8 +226,11 @@ class Search<Handle, Knobs extends object> {
     const [peers = []] = fc.sample(arbitrary, { seed: random.below(2 ** 31), numRuns: 1 });
     const names = Object.keys(target.operations ?? {});
     const operations: Operation[] = [];
+    let at = 0;
     while (names.length > 0 && !random.onceIn(3) && operations.length < MOST_OPERATIONS) {
-      operations.push({ at: random.of(OPERATION_TIMES), name: random.of(names) });
+      // Behind the one before it or not, since what is begun by one may be due when the next comes.
+      at = random.onceIn(2) ? random.of(OPERATION_TIMES) : at + random.of(OPERATION_TIMES);
+      operations.push({ at, name: random.of(names) });
     }
     return { peers, operations, deviations: [] };
   }
@@ -210,7 +238,7 @@ class Search<Handle, Knobs extends object> {
   /** Some of what can be done to the server: in the workloads that are gone through, each of it if it can be. */
   #someOperations(workload: number): Operation[] {
     const names = Object.keys(this.#options.target.operations ?? {});
-    const share = Math.min(names.length, Math.max(2, Math.ceil(names.length / ENUMERATED)));
+    const share = Math.min(names.length, Math.max(2, Math.ceil(names.length / ALL_OPERATIONS)));
     return Array.from({ length: share }, (_, index) => ({
       at: [1, 20, 200, 300][index % 4] ?? 0,
       name: names[(workload * share + index) % names.length] ?? "",
@@ -218,8 +246,9 @@ class Search<Handle, Knobs extends object> {
   }
 
   /** Plans that have led to something new are worth to start from. */
-  #keep(plan: Plan, { deviations, choices }: Outcome): void {
+  #keep({ plan, strategy }: Attempt, { deviations, choices }: Outcome): void {
     this.#asked = choices.asked;
+    if (strategy === "single faults" || strategy === "consequences") this.#consequences.add(plan, choices);
     if (this.#coverage.takeNews() === 0 || deviations.length === 0) return;
     const kept = { ...plan, deviations };
     if (this.#kept.length < MOST_KEPT) this.#kept.push(kept);

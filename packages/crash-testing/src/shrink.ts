@@ -39,6 +39,23 @@ function* simplerDeviations(deviation: Deviation): Generator<Deviation> {
   for (const ordinal of smaller(deviation.ordinal, 0)) yield { ...deviation, ordinal };
 }
 
+/** Two cuts of one stream, one behind the other, as a single one in the place of the second. */
+function* withJoinedCuts(deviations: readonly Deviation[]): Generator<readonly Deviation[]> {
+  for (const first of deviations) {
+    const { kind, subject, ordinal, value } = first;
+    if (kind !== "chunk") continue;
+    const isOfThis = (other: Deviation): boolean => other.kind === kind && other.subject === subject;
+    const second = deviations.find((other) => isOfThis(other) && other.ordinal === ordinal + 1);
+    if (second === undefined) continue;
+    yield deviations.flatMap((other) => {
+      if (other === second) return [];
+      if (other === first) return { ...first, value: value + second.value };
+      // There is one read less before them.
+      return isOfThis(other) && other.ordinal > ordinal ? { ...other, ordinal: other.ordinal - 1 } : other;
+    });
+  }
+}
+
 function* simplerScripts(script: PeerScript): Generator<PeerScript> {
   const { proxy, tls, ...plain } = script;
   if (tls === true) yield { ...plain, ...(proxy !== undefined && { proxy }) };
@@ -80,6 +97,7 @@ function* simplerOps(op: Op): Generator<Op> {
 export function* simplerPlans(plan: Plan): Generator<Plan> {
   const { deviations, peers, operations } = plan;
   for (const fewer of withoutParts(deviations)) yield { ...plan, deviations: fewer };
+  for (const fewer of withJoinedCuts(deviations)) yield { ...plan, deviations: fewer };
   for (const fewer of withoutParts(peers)) {
     yield { ...plan, peers: fewer };
     const moved = movedUp(deviations, peers.length - fewer.length);

@@ -132,6 +132,10 @@ describe("the text of a plan", () => {
   });
 });
 
+function cut(ordinal: number, value: number): Deviation {
+  return { kind: "chunk", subject: "10.0.0.1#1", ordinal, value };
+}
+
 describe("shrinking", () => {
   test("leaves out parts: all, halves, and each single item", () => {
     fc.assert(
@@ -143,6 +147,12 @@ describe("shrinking", () => {
         expect(new Set(singles.map(String)).size).toBeGreaterThanOrEqual(numbered.length > 1 ? numbered.length : 1);
       }),
     );
+  });
+
+  test("makes one cut of two, where the second was", () => {
+    const given = { peers: [], operations: [], deviations: [cut(0, 4), cut(1, 2), cut(4, 1)] };
+    const proposed = [...simplerPlans(given)].map(({ deviations }) => deviations);
+    expect(proposed).toContainEqual([cut(0, 6), cut(3, 1)]);
   });
 
   test("proposes nothing that is not simpler, so that it comes to an end", () => {

@@ -84,9 +84,9 @@ export const clientMutants: readonly Mutant[] = [
     class: "client",
     wrong: "a pause that was cut short and was over already begins an attempt of its own",
     origin: "otp",
-    faults: 2,
-    seenBy: ["T2-pool", "I9-owner", "T29-sockets"],
-    targets: ["pooled"],
+    faults: 0,
+    seenBy: ["I21-client", "T2-pool", "I9-owner", "T29-sockets"],
+    targets: ["reconnecting"],
     change: {
       file: ATTEMPTS,
       find: "    if (message instanceof PauseOver) return message === this.#pause?.over;",

@@ -29,9 +29,9 @@ export const connectionMutants: readonly Mutant[] = [
     class: "backpressure",
     wrong: "when the client ends while it is not read, what it has sent before is dropped",
     origin: "node",
-    faults: 1,
+    faults: 0,
     seenBy: ["I15-model"],
-    targets: ["echo", "callbacks"],
+    targets: ["slow"],
     change: {
       file: LIFE,
       find: "    if (this.#last !== null && this.intake.isThrough) this.#deliverLast(this.#last);",
@@ -222,9 +222,9 @@ export const connectionMutants: readonly Mutant[] = [
     class: "framing",
     wrong: "a chunk that comes when the last waiting one has just been begun is lost",
     origin: "history",
-    faults: 1,
+    faults: 0,
     seenBy: ["I15-model"],
-    targets: ["echo"],
+    targets: ["decoding"],
     change: {
       file: FRAMING,
       find: "    if (this.#firstWaiting === undefined) this.#lastWaiting = undefined;\n",

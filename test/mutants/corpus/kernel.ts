@@ -146,7 +146,7 @@ export const kernelMutants: readonly Mutant[] = [
     wrong: "an exit signal with the reason shutdown ends also those who trap exits",
     origin: "otp",
     faults: 0,
-    seenBy: ["I13-supervision", "stop", "I1-orphan", "I10-residue", "T6-cleanup"],
+    seenBy: ["I13-supervision", "stop", "I1-orphan", "I10-residue", "I23-cleanup"],
     targets: ["tree", "echo"],
     change: {
       file: MORTAL,
@@ -291,7 +291,7 @@ export const kernelMutants: readonly Mutant[] = [
     wrong: "timers are not cancelled when their owner dies",
     origin: "classic",
     faults: 0,
-    seenBy: ["T7-timers", "I6-dead", "I16-timer", "I10-residue"],
+    seenBy: ["I22-late", "T7-timers", "I6-dead", "I16-timer", "I10-residue"],
     targets: ["tree"],
     change: {
       file: TIMER_QUEUE,
@@ -319,7 +319,7 @@ export const kernelMutants: readonly Mutant[] = [
     wrong: "a timer that was cancelled stays among what its owner owns, for as long as that lives",
     origin: "node",
     faults: 0,
-    seenBy: ["I16-timer", "T7-timers"],
+    seenBy: ["I16-timer", "I22-late", "T7-timers"],
     targets: ["tree"],
     change: {
       file: PROCESS,
@@ -333,7 +333,7 @@ export const kernelMutants: readonly Mutant[] = [
     wrong: "the timer that fills the gap of a cancelled one is never moved up, so it may fire after later ones",
     origin: "node",
     faults: 0,
-    seenBy: ["I16-timer", "T7-timers"],
+    seenBy: ["I16-timer", "I22-late", "T7-timers"],
     targets: ["tree"],
     change: {
       file: TIMER_QUEUE,
@@ -361,7 +361,7 @@ export const kernelMutants: readonly Mutant[] = [
     wrong: "after its timer has fired the host is not asked for the next one, if that is later",
     origin: "node",
     faults: 0,
-    seenBy: ["T3-balance", "T7-timers", "stop", "I8-probe"],
+    seenBy: ["T3-balance", "I22-late", "T7-timers", "stop", "I8-probe"],
     targets: ["tree"],
     change: {
       file: KERNEL,
@@ -375,7 +375,7 @@ export const kernelMutants: readonly Mutant[] = [
     wrong: "an earlier timer does not move the timer of the host to the front",
     origin: "node",
     faults: 0,
-    seenBy: ["I16-timer", "T7-timers", "T3-balance"],
+    seenBy: ["I16-timer", "I22-late", "T7-timers", "T3-balance"],
     targets: ["tree"],
     change: {
       file: KERNEL,
@@ -445,7 +445,7 @@ export const kernelMutants: readonly Mutant[] = [
     wrong: "the time limit of a receive goes on when the message has come",
     origin: "classic",
     faults: 0,
-    seenBy: ["T13-mail", "T7-timers", "I16-timer"],
+    seenBy: ["T13-mail", "I22-late", "T7-timers", "I16-timer"],
     targets: ["tree"],
     change: {
       file: ASYNC,

@@ -10,6 +10,35 @@ const DRAIN = "packages/sockets/src/drain.ts";
 /** Listeners: whom they let in, how they count, and how they close. */
 export const listenerMutants: readonly Mutant[] = [
   {
+    id: "late-end-takes-the-successors-socket",
+    class: "listener",
+    wrong: "a listener that ends late takes the socket of its successor from the acceptors",
+    origin: "history",
+    faults: 3,
+    seenBy: ["I8-probe"],
+    targets: ["slow"],
+    change: {
+      file: LISTENER,
+      find: "  describe(process: Process): unknown {\n",
+      replace:
+        "  terminate(process: Process): void {\n    recordOf(process).listeningSocket = undefined;\n  }\n\n  describe(process: Process): unknown {\n",
+    },
+  },
+  {
+    id: "options-end-a-drain",
+    class: "drain",
+    wrong: "options that are set while a listener is drained take the time of the drain from it",
+    origin: "history",
+    faults: 1,
+    seenBy: ["T1-answers"],
+    targets: ["drained"],
+    change: {
+      file: CONNECTION_SUPERVISOR,
+      find: "return this.#record.drainMs ?? this.#record.config.shutdown;",
+      replace: "return this.#record.config.shutdown;",
+    },
+  },
+  {
     id: "crash-not-counted",
     class: "listener",
     wrong: "the count of connections is not decremented when a handler crashes",

@@ -365,7 +365,7 @@ export const supervisionMutants: readonly Mutant[] = [
     origin: "history",
     faults: 3,
     seenBy: ["I19-otp", "I13-supervision"],
-    targets: ["tree"],
+    targets: ["trees"],
     change: {
       file: SUPERVISOR,
       find: "this.#process.pid, new TryAgain(result.child)",

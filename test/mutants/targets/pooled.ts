@@ -17,7 +17,7 @@ interface Knobs {
 }
 
 /** Sends a line now and then, and waits for it to come back. */
-const talker = connectionMachine<{ events: { type: "shutdown" } }>().createMachine({
+export const talker = connectionMachine<{ events: { type: "shutdown" } }>().createMachine({
   id: "talker",
   context: ({ input }) => ({ connection: input.connection }),
   initial: "waiting",

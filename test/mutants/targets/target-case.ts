@@ -35,3 +35,8 @@ export function wholeLines(sent: Uint8Array): Uint8Array {
 export const arbLines: ReturnType<typeof arbBytes> = arbBytes().map((bytes) =>
   bytes.length % 2 === 0 ? bytes : Uint8Array.from([...bytes.subarray(0, -1), 0x0a]),
 );
+
+/** A few short lines at a time: for those who take their time for each of them. */
+export const arbShortLines: ReturnType<typeof arbBytes> = arbBytes({ maxLength: 12 }).map((bytes) =>
+  bytes.map((byte) => (byte % 4 === 0 ? 0x0a : byte)),
+);

@@ -1,5 +1,5 @@
-import { type ExitReason, isExpected, type Pid, Timeout, type TimerRef } from "@espalier/actors";
-import type { Invariant, RunView, Watch } from "../kit.ts";
+import { type ExitReason, isExpected, type Pid, Timeout } from "@espalier/actors";
+import type { Invariant } from "../kit.ts";
 import { SILENCE_MS } from "./workers.ts";
 
 /** Those that have no reason of their own to end as `normal`. */
@@ -18,80 +18,22 @@ const nobodyEndsNormally: Invariant = {
   }),
 };
 
-const nobodyIsLeftBehind: Invariant = {
-  id: "T6-cleanup",
-  says: "a supervisor that ends in order has stopped its children before",
-  watch: (run) => {
-    const supervisors = new Set<Pid>();
-    const children = new Map<Pid, Set<Pid>>();
-    const parents = new Map<Pid, Pid>();
-    return {
-      on: {
-        spawn: ({ subject: { pid }, parent, behaviour }) => {
-          if (behaviour === "supervisor") supervisors.add(pid);
-          if (parent === undefined || !supervisors.has(parent)) return;
-          parents.set(pid, parent);
-          children.set(parent, (children.get(parent) ?? new Set()).add(pid));
-        },
-        exit: ({ subject: { pid, path }, reason }) => {
-          const parent = parents.get(pid);
-          if (parent !== undefined) children.get(parent)?.delete(pid);
-          const left = children.get(pid)?.size ?? 0;
-          if (left > 0 && isExpected(reason))
-            run.violate("T6-cleanup", `${path} ends as ${reason.type}, and ${left} of its children live`);
-        },
-      },
-    };
-  },
-};
-
-/** What is late, and by how much at most, is known: what was injected. */
-const timersAreInTime: Invariant = {
+/** What actors own of timers is armed, and nothing else is. */
+const timersAreOwned: Invariant = {
   id: "T7-timers",
-  says: "a timer fires when it is due, later by no more than was injected, and what an actor owns of timers is armed",
-  watch: (run) => new TimersInTime(run),
+  says: "what actors own of timers is armed, and there are no others but those of calls",
+  watch: (run) => ({
+    after(phase) {
+      const { processes, timers } = run.system.inspect();
+      const owned = processes.flatMap(({ resources }) => resources.filter(({ kind }) => kind === "timer")).length;
+      // Those of calls are nobody's.
+      const calls = processes.flatMap(({ resources }) => resources.filter(({ kind }) => kind === "call")).length;
+      const isBetween = timers >= owned && (phase !== "healed" || timers <= owned + calls);
+      if (!isBetween)
+        run.violate("T7-timers", `${owned} timers and ${calls} calls are owned, and ${timers} timers are armed`);
+    },
+  }),
 };
-
-class TimersInTime implements Watch {
-  readonly on: NonNullable<Watch["on"]>;
-  readonly #run: RunView;
-  readonly #due = new Map<TimerRef, { readonly owner: Pid; readonly at: number }>();
-
-  constructor(run: RunView) {
-    this.#run = run;
-    this.on = {
-      timerSet: ({ subject, time, dueIn, timer }) =>
-        void this.#due.set(timer, { owner: subject.pid, at: time + dueIn }),
-      timerCancelled: ({ timer }) => void this.#due.delete(timer),
-      timerFired: ({ timer, time }) => {
-        const due = this.#due.get(timer);
-        this.#due.delete(timer);
-        if (due !== undefined) this.#check(due.owner, due.at, time);
-      },
-      exit: ({ subject }) => {
-        for (const [timer, { owner }] of this.#due) if (owner === subject.pid) this.#due.delete(timer);
-      },
-    };
-  }
-
-  after(phase: string): void {
-    const { system, world } = this.#run;
-    for (const { owner, at } of this.#due.values()) this.#check(owner, at, world.now());
-    const { processes, timers } = system.inspect();
-    const owned = processes.flatMap(({ resources }) => resources.filter(({ kind }) => kind === "timer")).length;
-    // Those of calls are nobody's.
-    const calls = processes.flatMap(({ resources }) => resources.filter(({ kind }) => kind === "call")).length;
-    const isBetween = timers >= owned && (phase !== "healed" || timers <= owned + calls);
-    if (!isBetween)
-      this.#run.violate("T7-timers", `${owned} timers and ${calls} calls are owned, and ${timers} timers are armed`);
-  }
-
-  #check(owner: Pid, at: number, now: number): void {
-    if (now > at + this.#run.world.injectedMs + 1e-6) {
-      this.#run.violate("T7-timers", `a timer of ${owner.toString()} that is due at ${at} has not fired before ${now}`);
-    }
-  }
-}
 
 /** When each machine has come into its state. */
 const statesLastTheirTime: Invariant = {
@@ -213,8 +155,7 @@ const mailIsRead: Invariant = {
 /** What the workers of the tree rely on, beyond what is standard. */
 export const treeLaws: readonly Invariant[] = [
   nobodyEndsNormally,
-  nobodyIsLeftBehind,
-  timersAreInTime,
+  timersAreOwned,
   statesLastTheirTime,
   timeoutsAreSilence,
   transientEndsInOrder,

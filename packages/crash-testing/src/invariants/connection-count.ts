@@ -1,6 +1,7 @@
 import type { Pid } from "@espalier/actors";
 import type { Invariant, RunView, Watch, Watched } from "../invariant.ts";
 import { Handlers, type Listening, Listenings } from "./listeners.ts";
+import { isIdle, Patience } from "./patience.ts";
 
 const ID = "I4-connections";
 
@@ -13,9 +14,6 @@ export function connectionsAreCounted(): Invariant {
   };
 }
 
-/** A supervisor that is busy counts later. */
-const AGAIN_MS = 1000;
-
 class Connections implements Watch {
   readonly on: Watched;
   readonly #run: RunView;
@@ -26,7 +24,8 @@ class Connections implements Watch {
   readonly #over = new Set<string>();
   /** Handlers that are dead, whose ends were not told. */
   readonly #due = new Set<string>();
-  #notBefore = 0;
+  /** With supervisors that are busy, and count later. */
+  readonly #patience = new Patience();
 
   constructor(run: RunView) {
     this.#run = run;
@@ -57,7 +56,7 @@ class Connections implements Watch {
   quiet(): void {
     const { world, system, handle } = this.#run;
     // What an asynchronous function is about to do, nobody knows.
-    if (world.signalsInFlight > 0 || system.tasks > 0 || world.now() < this.#notBefore) return;
+    if (world.signalsInFlight > 0 || system.tasks > 0 || !this.#patience.isOver(world.now())) return;
     for (const listener of this.#listenings.of(handle)) {
       const supervisor = this.#handlers.supervisorUnder(listener.supervisor);
       if (listener.currentClients !== this.#handlers.livingOf(supervisor)) this.#miscounted(listener, supervisor);
@@ -91,8 +90,8 @@ class Connections implements Watch {
 
   /** It has not heard of everything yet. */
   #isBusy(supervisor: Pid | undefined): boolean {
-    this.#notBefore = this.#run.world.now() + AGAIN_MS;
+    this.#patience.begin(this.#run.world.now());
     const info = this.#run.system.inspect().processes.find(({ pid }) => pid === supervisor);
-    return info !== undefined && (info.status !== "waiting" || info.mailboxLength > 0);
+    return info !== undefined && !isIdle(info);
   }
 }

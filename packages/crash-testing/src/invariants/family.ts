@@ -126,7 +126,10 @@ function isPartOfARound(message: unknown): boolean {
 
 const READS: ReadonlySet<unknown> = new Set(["getChildSpec", "whichChildren", "countChildren"]);
 
-/** Whether a call changes which children there are. New ones come last, as any do that are started. */
+/**
+ * Whether a call changes the children that are there, or their order. One that adds a child does not: it comes behind all
+ * others, as every child does that is started for the first time.
+ */
 function isChange(request: unknown): boolean {
   if (typeof request !== "object" || request === null || !("type" in request)) return true;
   return !READS.has(request.type) && request.type !== "startChild" && request.type !== "startDynamic";

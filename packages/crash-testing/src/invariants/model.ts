@@ -30,6 +30,8 @@ class Answers implements Watch {
   /** Handlers: the names by which crashes go, by printed pids, and those of each client's host. */
   readonly #names = new Map<string, string>();
   readonly #byHost = new Map<string, Set<string>>();
+  /** Handlers that were told that nothing has come for too long. What comes just then may come too late. */
+  readonly #impatient = new Set<string>();
 
   constructor(run: RunView, model: Model) {
     this.#run = run;
@@ -45,6 +47,12 @@ class Answers implements Watch {
         if (name === undefined) return;
         const names = this.#byHost.get(peer.host) ?? new Set();
         this.#byHost.set(peer.host, names.add(name));
+      },
+      deliver: ({ subject, message }) => {
+        if (typeof message !== "object" || message === null || !("type" in message) || message.type !== "timeout")
+          return;
+        const name = this.#names.get(subject.pid.toString());
+        if (name !== undefined) this.#impatient.add(name);
       },
     };
   }
@@ -69,6 +77,7 @@ class Answers implements Watch {
     const { host, proxy } = peer.script;
     // It is the header that says to the server who is there; several may come for one client.
     const own = [host, proxy?.source?.host ?? host].map((known) => this.#byHost.get(known));
+    if (own.some((names = new Set()) => [...names].some((name) => this.#impatient.has(name)))) return true;
     const others = new Set([...this.#names.values()].filter((name) => !own.some((names) => names?.has(name))));
     if (world.injections.some(({ actor }) => !others.has(actor))) return true;
     return world.choices.deviations.some(({ kind, subject, value }) => {

@@ -1,5 +1,6 @@
-import type { Pid, ProcessInfo } from "@espalier/actors";
+import type { Pid } from "@espalier/actors";
 import type { Invariant, RunView, Watch, Watched } from "../invariant.ts";
+import { isIdle, Patience } from "./patience.ts";
 
 const ID = "I1-orphan";
 
@@ -15,9 +16,6 @@ export function noOrphans(): Invariant {
   };
 }
 
-/** Somebody who is busy is looked at again so much later. */
-const AGAIN_MS = 1000;
-
 class Orphans implements Watch {
   readonly on: Watched;
   readonly #run: RunView;
@@ -26,7 +24,7 @@ class Orphans implements Watch {
   readonly #children = new Map<Pid, Set<Pid>>();
   /** Those who lived when their parents died, with these. */
   readonly #suspects = new Map<Pid, Pid>();
-  #notBefore = 0;
+  readonly #patience = new Patience();
 
   constructor(run: RunView) {
     this.#run = run;
@@ -45,7 +43,7 @@ class Orphans implements Watch {
   }
 
   quiet(): void {
-    if (this.#suspects.size > 0 && this.#run.world.now() >= this.#notBefore) this.#judge();
+    if (this.#suspects.size > 0 && this.#patience.isOver(this.#run.world.now())) this.#judge();
   }
 
   after(): void {
@@ -63,7 +61,7 @@ class Orphans implements Watch {
     if (children !== undefined) {
       for (const child of children) this.#suspects.set(child, pid);
       this.#children.delete(pid);
-      this.#notBefore = 0;
+      this.#patience.end();
     }
     this.#suspects.delete(pid);
     const parent = this.#parents.get(pid);
@@ -81,11 +79,6 @@ class Orphans implements Watch {
       if (info === undefined || info.parent !== parent || info.status === "terminating") this.#suspects.delete(pid);
       else if (isIdle(info)) this.#run.violate(ID, `${info.path} lives on, and its parent is dead`);
     }
-    this.#notBefore = world.now() + AGAIN_MS;
+    this.#patience.begin(world.now());
   }
-}
-
-/** It has handled all there was. */
-function isIdle({ status, mailboxLength }: ProcessInfo): boolean {
-  return status === "waiting" && mailboxLength === 0;
 }

@@ -1,6 +1,8 @@
 import type { Invariant } from "../invariant.ts";
 import { buffersAreBounded } from "./backpressure.ts";
 import { callsEndOnce } from "./calls.ts";
+import { supervisorsLeaveNobody } from "./cleanup.ts";
+import { clientsHaveOne } from "./clients.ts";
 import { connectionsAreCounted } from "./connection-count.ts";
 import { linksTellOnce } from "./links.ts";
 import { statsAreTrue } from "./listener-stats.ts";
@@ -11,6 +13,7 @@ import { noOrphans } from "./no-orphans.ts";
 import { pairsKeepOrder } from "./order.ts";
 import { socketsAreOwned } from "./owners.ts";
 import { probeIsServed } from "./probe-served.ts";
+import { timersAreInTime } from "./punctuality.ts";
 import { nothingIsLeft } from "./residue.ts";
 import { restartsAreBounded } from "./restart-intensity.ts";
 import { deadAreSilent } from "./silence.ts";
@@ -44,5 +47,8 @@ export function standard({ model }: StandardOptions = {}): Invariant[] {
     statsAreTrue(),
     callsEndOnce(),
     tlsStaysTls(),
+    clientsHaveOne(),
+    timersAreInTime(),
+    supervisorsLeaveNobody(),
   ];
 }

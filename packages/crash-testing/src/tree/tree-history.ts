@@ -197,9 +197,12 @@ function childOf(spec: TreeSpec, id: string): TreeSpec | undefined {
   return spec.type === "supervisor" ? spec.children.find((child) => child.id === id) : undefined;
 }
 
+/** A class of the supervisors. Bundlers number classes that have the same name. */
+const TRY_AGAIN = /^TryAgain(\$\d+)?$/;
+
 /** The id of the child that a supervisor tells itself to start once more; undefined: it is another message. */
 export function tryAgainOf(message: unknown): string | undefined {
-  if (typeof message !== "object" || message === null || message.constructor.name !== "TryAgain") return undefined;
+  if (typeof message !== "object" || message === null || !TRY_AGAIN.test(message.constructor.name)) return undefined;
   const { child } = message as { readonly child: { readonly id?: string; readonly spec?: { readonly id: string } } };
   return child.spec?.id ?? child.id;
 }

@@ -20,8 +20,10 @@ import { monitorsTellOnce } from "../../src/invariants/monitors.ts";
 import { namesAreLive } from "../../src/invariants/names.ts";
 import { noOrphans } from "../../src/invariants/no-orphans.ts";
 import { pairsKeepOrder } from "../../src/invariants/order.ts";
+import { timersAreInTime } from "../../src/invariants/punctuality.ts";
 import { deadAreSilent } from "../../src/invariants/silence.ts";
 import { timersObey } from "../../src/invariants/timers.ts";
+import { deviation } from "../support/chooser.ts";
 import { doubling, failureOf, losing, once, showing } from "../support/plant.ts";
 import { treeOf, treeRoot } from "../support/targets.ts";
 
@@ -63,6 +65,7 @@ describe.each([
   pairsKeepOrder(),
   namesAreLive(),
   timersObey(),
+  timersAreInTime(),
   callsEndOnce(),
 ])("$id", (invariant) => {
   test("holds where an actor crashes", async () => {
@@ -222,6 +225,24 @@ describe("I16 sees a timer", () => {
     const fires = once(isOfType("timerSet"), (event) => [event, { ...event, type: "timerFired" } as TraceEvent]);
     const failure = await shown(timersObey(), fires);
     expect(failure).toMatchObject({ invariant: "I16-timer", message: expect.stringContaining("before its time") });
+  });
+});
+
+describe("I22 sees a timer", () => {
+  test("that fires too late", async () => {
+    const late = once(isOfType("timerFired"), (event) => [{ ...event, time: event.time + 100 }]);
+    const failure = await shown(timersAreInTime(), late);
+    expect(failure).toMatchObject({ invariant: "I22-late", message: expect.stringContaining("has not fired before") });
+  });
+
+  test("that never fires", async () => {
+    const failure = await shown(timersAreInTime(), losing(isOfType("timerFired")));
+    expect(failure).toMatchObject({ invariant: "I22-late", message: expect.stringContaining("has not fired before") });
+  });
+
+  test("but none that was made to be late", async () => {
+    const late = [deviation("timer", "root/spawner", 7)];
+    expect(await failureOf(timersAreInTime(), tree, late)).toBeUndefined();
   });
 });
 

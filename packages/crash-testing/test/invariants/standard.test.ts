@@ -24,7 +24,6 @@ async function alarms<Handle, Knobs extends object>(
   for (let seed = 0; seed < runs; seed += 1) {
     const random = new Random(seed);
     const chooser = [swarm(random), focus(random), sprinkle(random, 300)][seed % 3] ?? swarm(random);
-    // oxlint-disable-next-line no-await-in-loop -- one run after the other
     const { failure, injections } = await run({ target, plan, chooser, invariants });
     injected += injections.length;
     if (failure !== undefined) found.push({ seed, ...failure });
@@ -53,7 +52,6 @@ describe("what must be so for every server", () => {
     for (let ordinal = 0; ordinal < 40; ordinal += 1) {
       for (const value of [1, 2]) {
         const deviations = [{ kind: "crash", subject, ordinal, value }] as const;
-        // oxlint-disable-next-line no-await-in-loop -- one run after the other
         const { failure } = await run({
           target: echo,
           plan: { ...echoPlan, deviations },

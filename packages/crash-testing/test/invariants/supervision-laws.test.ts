@@ -1,9 +1,10 @@
-import type { Definition } from "@espalier/actors";
+import type { Definition, TraceEvent } from "@espalier/actors";
 import { child, defineSupervisor } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
+import { supervisorsLeaveNobody } from "../../src/invariants/cleanup.ts";
 import { restartsAreBounded } from "../../src/invariants/restart-intensity.ts";
 import { supervisorsKeepSpecs } from "../../src/invariants/supervision.ts";
-import { failureOf } from "../support/plant.ts";
+import { failureOf, losing, showing } from "../support/plant.ts";
 import { treeOf } from "../support/targets.ts";
 import { type Fault, slow, worker, wrongSupervisor, type WrongOptions } from "../support/wrong-supervisor.ts";
 
@@ -116,5 +117,31 @@ describe("I5", () => {
     const failure = await failureOf(restartsAreBounded(), treeOf(tree("never gives up", "oneForAll", worker(100))));
     expect(failure).toMatchObject({ invariant: "I5-intensity", time: 300 });
     expect(failure?.message).toMatch(/has restarted 3 times within 5000 ms, and may 2 times$/);
+  });
+});
+
+function endsFirst({ type, subject }: TraceEvent): boolean {
+  return type === "exit" && subject.path === "root/a";
+}
+
+describe("I23", () => {
+  const root = defineSupervisor({
+    children: [
+      { id: "a", start: child(steady) },
+      { id: "b", start: child(worker(SELDOM_MS)) },
+    ],
+  });
+
+  test.each([
+    ["stops", []],
+    ["crashes", [{ kind: "crash", subject: "root", ordinal: 8, value: 1 }] as const],
+    ["is killed", [{ kind: "crash", subject: "root", ordinal: 8, value: 2 }] as const],
+  ])("holds for a supervisor that %s", async (_how, deviations) => {
+    expect(await failureOf(supervisorsLeaveNobody(), treeOf(root), deviations)).toBeUndefined();
+  });
+
+  test("sees one that ends before its child", async () => {
+    const failure = await failureOf(showing(supervisorsLeaveNobody(), losing(endsFirst)), treeOf(root));
+    expect(failure).toMatchObject({ invariant: "I23-cleanup", message: expect.stringContaining("1 of its children") });
   });
 });

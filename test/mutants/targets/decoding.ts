@@ -1,0 +1,96 @@
+import { type Connection, connectionMachine, createDecoder, startSockets } from "@espalier/sockets";
+import { arbPeers, standard } from "../kit.ts";
+import { connectionsKeepTime } from "./connection-laws.ts";
+import { nobodyCrashesUnasked } from "./crash-law.ts";
+import { listenersAreTidy } from "./listener-laws.ts";
+import { arbShortLines, LISTENER_KNOBS, type ListenerKnobs, type TargetCase, wholeLines } from "./target-case.ts";
+
+interface Knobs extends ListenerKnobs {
+  /** It takes out a line so often. */
+  readonly everyMs: number;
+}
+
+/** What has come, and is taken out line by line. */
+class Lines {
+  /** There may be another one. */
+  hasMore = false;
+  readonly #connection: Connection;
+  readonly #decoder = createDecoder("line", { maxPacketSize: 65_536 });
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#decoder?.push(bytes);
+    this.hasMore = true;
+  }
+
+  /** Sends one back. */
+  take(): void {
+    const line = this.#decoder?.next();
+    this.hasMore = line !== undefined;
+    if (line !== undefined) this.#connection.send(line);
+  }
+
+  takeAll(): void {
+    while (this.hasMore) this.take();
+  }
+}
+
+/** Reads on all the time and cuts lines itself, of which it takes one now and then: what comes meanwhile has to wait. */
+function cutting(everyMs: number) {
+  return connectionMachine<{ context: { lines: Lines } }>().createMachine({
+    id: "cutting",
+    context: ({ input: { connection } }) => ({ connection, lines: new Lines(connection) }),
+    initial: "waiting",
+    states: {
+      waiting: { on: { socketReady: { target: "open", actions: "activate" } } },
+      open: {
+        initial: "resting",
+        on: {
+          data: {
+            target: ".busy",
+            actions: [({ context, event }) => context.lines.push(event.data), "activate"],
+          },
+          timeout: "over",
+          closed: "over",
+          error: "over",
+        },
+        states: {
+          resting: {},
+          busy: {
+            after: { [everyMs]: { target: "looking", actions: ({ context }) => context.lines.take() } },
+            on: {
+              data: { actions: [({ context, event }) => context.lines.push(event.data), "activate"] },
+            },
+          },
+          looking: {
+            always: [{ guard: ({ context }) => context.lines.hasMore, target: "busy" }, { target: "resting" }],
+          },
+        },
+      },
+      over: { type: "final", entry: [({ context }) => context.lines.takeAll(), "close"] },
+    },
+  });
+}
+
+/** A listener whose connections have a decoder of their own. */
+export const decoding: TargetCase<Knobs> = {
+  name: "decoding",
+  target: {
+    async start({ system, transport, knobs: { everyMs, ...options } }) {
+      const sockets = await startSockets(system, { transport });
+      return sockets.open("decoding", 5000, options, cutting(everyMs));
+    },
+    knobs: { ...LISTENER_KNOBS, everyMs: [200, 20, 5] },
+    probe: { ops: [{ type: "send", bytes: new TextEncoder().encode("probe\nprobe\n") }], receives: "probe\nprobe\n" },
+  },
+  invariants: [
+    nobodyCrashesUnasked,
+    ...standard({ model: ({ sent }) => wholeLines(sent) }),
+    listenersAreTidy,
+    connectionsKeepTime(),
+  ],
+  peers: arbPeers({ messages: arbShortLines, maxPeers: 2, maxWaitMs: 600 }),
+};
