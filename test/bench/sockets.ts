@@ -2,7 +2,7 @@ import type { Task } from "./load.ts";
 import { median } from "./measure.ts";
 import { Helper } from "./processes.ts";
 
-interface Usage {
+export interface Usage {
   readonly cpu: number;
   readonly rss: number;
 }
@@ -26,8 +26,9 @@ const KINDS = ["raw", "espalier", "fast"] as const;
 
 const ROUNDS = 5;
 const CHURN = 2000;
-const IDLE = 8000;
-const WARM_UP = 200;
+/** Idle connections come in so many steps of so many: V8 enlarges its heap now and then, which is no connection's cost. */
+const IDLE_STEPS = 7;
+const IDLE_STEP = 2000;
 
 const ECHOES = {
   echo: { connections: 100, messages: 40_000, bytes: 64, inFlight: 1, isFramed: false },
@@ -85,12 +86,14 @@ async function costsOf({ plain, framed }: Servers, client: Helper): Promise<[key
 async function idleBytes(kind: string, client: Helper): Promise<number> {
   const { helper, port } = await startServer(kind);
   try {
-    await perform(client, { type: "hold", port, count: WARM_UP });
-    const before = await helper.ask<Usage>("memory");
-    await perform(client, { type: "hold", port, count: IDLE });
-    const after = await helper.ask<Usage>("memory");
+    const resident: number[] = [];
+    for (let step = 0; step <= IDLE_STEPS; step += 1) {
+      await perform(client, { type: "hold", port, count: IDLE_STEP });
+      const { rss } = await helper.ask<Usage>("memory");
+      resident.push(rss);
+    }
     await perform(client, { type: "drop" });
-    return (after.rss - before.rss) / IDLE;
+    return median(resident.slice(1).map((rss, step) => (rss - (resident[step] ?? Number.NaN)) / IDLE_STEP));
   } finally {
     helper.end();
   }
@@ -107,25 +110,25 @@ async function startServers(kind: string): Promise<Servers> {
   return { plain, framed };
 }
 
-interface Server {
+export interface Server {
   readonly helper: Helper;
   readonly port: number;
 }
 
-async function startServer(kind: string, ...framing: string[]): Promise<Server> {
+export async function startServer(kind: string, ...framing: string[]): Promise<Server> {
   const helper = new Helper("server.ts", kind, ...framing);
   const { port } = await helper.next<{ port: number }>();
   return { helper, port };
 }
 
-async function cpuOf({ helper }: Server, client: Helper, task: Task): Promise<number> {
+export async function cpuOf({ helper }: Server, client: Helper, task: Task): Promise<number> {
   const before = await helper.ask<Usage>("cpu");
   await perform(client, task);
   const after = await helper.ask<Usage>("cpu");
   return after.cpu - before.cpu;
 }
 
-async function perform(client: Helper, task: Task): Promise<void> {
+export async function perform(client: Helper, task: Task): Promise<void> {
   const outcome = await client.ask<{ done: boolean; error?: string }>(task);
   if (!outcome.done) throw new Error(`the load failed: ${outcome.error ?? ""}`);
 }
