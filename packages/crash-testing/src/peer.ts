@@ -1,5 +1,6 @@
 import type { Host } from "@espalier/actors";
 import { buildProxyHeader, type SocketEvents, type Transport, type TransportSocket } from "@espalier/sockets";
+import { PeerBytes } from "./peer-bytes.ts";
 import type { PeerOp, PeerScript } from "./peer-script.ts";
 import { PeerTls } from "./tls/peer-tls.ts";
 
@@ -56,14 +57,12 @@ export class Peer {
   readonly #world: Pick<Host, "now" | "at">;
   readonly #network: PeerNetwork;
   readonly #port: number;
-  readonly #sent: Uint8Array[] = [];
-  readonly #received: Uint8Array[] = [];
+  readonly #sent = new PeerBytes();
+  readonly #received = new PeerBytes();
   #state: PeerState = "waiting";
   #socket: TransportSocket | undefined;
   #name: string;
   #code: string | undefined;
-  #sentBytes = 0;
-  #receivedBytes = 0;
   #connectedAt: number | undefined;
   #endedAt: number | undefined;
   #closedAt: number | undefined;
@@ -128,20 +127,20 @@ export class Peer {
 
   /** What it has written, in one. When the connection has ended, the last of it may never have been sent. */
   get sent(): Uint8Array {
-    return joined(this.#sent, this.#sentBytes);
+    return this.#sent.whole;
   }
 
   get sentBytes(): number {
-    return this.#sentBytes;
+    return this.#sent.count;
   }
 
   /** What it has received, in one. */
   get received(): Uint8Array {
-    return joined(this.#received, this.#receivedBytes);
+    return this.#received.whole;
   }
 
   get receivedBytes(): number {
-    return this.#receivedBytes;
+    return this.#received.count;
   }
 
   /** When it was connected. */
@@ -213,7 +212,7 @@ export class Peer {
         return;
       }
       if (op.type === "receive") {
-        if (this.#receivedBytes >= op.count) continue;
+        if (this.#received.count >= op.count) continue;
         this.#awaited = op.count;
         this.#after(op.withinMs, () => this.#goOn(socket));
         return;
@@ -234,7 +233,7 @@ export class Peer {
   }
 
   #takeCue(socket: TransportSocket): void {
-    if (this.#cue === undefined || this.#tls !== undefined || !endsWith(this.received, this.#cue)) return;
+    if (this.#cue === undefined || this.#tls !== undefined || !this.#received.endsWith(this.#cue)) return;
     this.#cue = undefined;
     this.#tls = new PeerTls();
     socket.write(this.#tls.hello());
@@ -247,7 +246,6 @@ export class Peer {
         // The transport keeps the array, and the script has to stay what it is.
         const bytes = new Uint8Array(op.bytes);
         this.#sent.push(bytes);
-        this.#sentBytes += bytes.length;
         socket.write(this.#tls?.seal(bytes) ?? bytes);
         break;
       }
@@ -356,10 +354,9 @@ export class Peer {
 
   #take(bytes: Uint8Array): void {
     this.#received.push(bytes);
-    this.#receivedBytes += bytes.length;
     this.#note("data", bytes.length);
     if (this.#socket !== undefined) this.#takeCue(this.#socket);
-    if (this.#receivedBytes < this.#awaited || this.#socket === undefined) return;
+    if (this.#received.count < this.#awaited || this.#socket === undefined) return;
     this.#stopWaiting();
     this.#perform(this.#socket);
   }
@@ -386,21 +383,4 @@ export class Peer {
   #note(type: PeerEvent["type"], bytes = 0, code?: string): void {
     this.events.push({ time: this.#world.now(), type, bytes, code });
   }
-}
-
-function endsWith(bytes: Uint8Array, text: string): boolean {
-  const from = bytes.length - text.length;
-  return from >= 0 && bytes.subarray(from).every((byte, index) => byte === text.charCodeAt(index));
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const [first] = parts;
-  if (first !== undefined && parts.length === 1) return first;
-  const whole = new Uint8Array(length);
-  let filled = 0;
-  for (const part of parts) {
-    whole.set(part, filled);
-    filled += part.length;
-  }
-  return whole;
 }

@@ -9,6 +9,11 @@ export interface Child {
   incarnation: number;
 }
 
+/** The process of a child, if it has one. */
+export function pidOf({ state }: Child): Pid | undefined {
+  return typeof state === "object" ? state : undefined;
+}
+
 /** The children of a static supervisor in start order, found by id or by pid. A pure table. */
 export class Children {
   #inOrder: Child[] = [];

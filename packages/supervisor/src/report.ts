@@ -1,5 +1,5 @@
 import { type ExitReason, formatReason, type Pid, type Subject } from "@espalier/actors";
-import type { ChildType, Restart, Shutdown } from "./child-spec.ts";
+import type { ChildType, CompleteChildSpec, Restart, Shutdown, Start } from "./child-spec.ts";
 
 /** When a supervisor reports a child. */
 export type ErrorContext =
@@ -25,6 +25,23 @@ export interface Offender {
   readonly significant: boolean;
   /** What becomes of it when it ends is decided by its `onExit`, and not by its restart type. */
   readonly decides?: true;
+}
+
+/**
+ * The child that a report is about.
+ *
+ * @param spec - its own, or the template of all like it
+ */
+export function offenderOf(
+  spec: Omit<CompleteChildSpec, "id" | "start">,
+  id: string,
+  pid: Pid | undefined,
+  start: Start,
+): Offender {
+  const { restart, shutdown, type, significant, onExit } = spec;
+  const common = { id, pid, count: 1, definition: start.definition.name };
+  const offender = { ...common, restart, shutdown, type, significant };
+  return onExit === undefined ? offender : { ...offender, decides: true };
 }
 
 /** What went wrong with a child. OTP's supervisor report. */

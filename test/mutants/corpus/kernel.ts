@@ -281,8 +281,8 @@ export const kernelMutants: readonly Mutant[] = [
     targets: ["tree"],
     change: {
       file: PENDING_CALL,
-      find: "    this.#fail(new CallExitError(this.#target.toString(), reason));",
-      replace: '    if (reason.type !== "killed") this.#fail(new CallExitError(this.#target.toString(), reason));',
+      find: "    if (isFirst) this.#settle({ ok: false, error: new CallExitError(",
+      replace: '    if (isFirst && reason.type !== "killed") this.#settle({ ok: false, error: new CallExitError(',
     },
   },
   {

@@ -307,7 +307,7 @@ export const listenerMutants: readonly Mutant[] = [
     targets: ["drained"],
     change: {
       file: DRAIN,
-      find: "  record.config = { ...record.config, shutdown: timeoutMs };\n",
+      find: "  record.drainMs = timeoutMs;\n",
       replace: "",
     },
   },
@@ -393,9 +393,9 @@ export const listenerMutants: readonly Mutant[] = [
     targets: ["drained"],
     change: {
       file: DRAIN,
-      find: "  await close();\n  const after = endsOf(record);\n  return { ended: after.ended - before.ended,",
+      find: "  const before = endsOf(record);\n  record.drainMs = timeoutMs;\n  try {\n    await close();\n  } finally {\n    record.drainMs = undefined;\n  }\n  const after = endsOf(record);\n  return { ended: after.ended - before.ended,",
       replace:
-        "  const { connections } = record;\n  await close();\n  const after = endsOf(record);\n  return { ended: connections - after.killed + before.killed,",
+        "  const before = endsOf(record);\n  const { connections } = record;\n  record.drainMs = timeoutMs;\n  try {\n    await close();\n  } finally {\n    record.drainMs = undefined;\n  }\n  const after = endsOf(record);\n  return { ended: connections - after.killed + before.killed,",
     },
   },
   {

@@ -1,7 +1,8 @@
 import type { Mutant } from "../mutant.ts";
 
-const SUPERVISOR = "packages/supervisor/src/supervisor.ts";
-const DYNAMIC = "packages/supervisor/src/dynamic-supervisor.ts";
+const SUPERVISOR = "packages/supervisor/src/static-supervisor.ts";
+const DYNAMIC = "packages/supervisor/src/simple-one-for-one.ts";
+const BEHAVIOUR = "packages/supervisor/src/supervisor-behaviour.ts";
 const RESTART = "packages/supervisor/src/restart.ts";
 const STRATEGY = "packages/supervisor/src/strategy.ts";
 const INTENSITY = "packages/supervisor/src/restart-intensity.ts";
@@ -127,11 +128,11 @@ export const supervisionMutants: readonly Mutant[] = [
     wrong: "siblings that depend on a failed child are started anew while the old ones still run",
     origin: "classic",
     faults: 1,
-    seenBy: ["T11-strangers", "I13-supervision", "I12-name", "I1-orphan", "I8-probe", "I10-residue"],
+    seenBy: ["T11-strangers", "I23-cleanup", "I13-supervision", "I12-name", "I1-orphan", "I8-probe", "I10-residue"],
     targets: ["echo", "tree"],
     change: {
       file: SUPERVISOR,
-      find: "    for (const child of group.toReversed()) if (child !== failed) yield* this.#terminate(child);\n",
+      find: "    for (const child of group.toReversed()) if (child !== failed) yield* this.#lifecycle.terminate(child);\n",
       replace: "",
     },
   },
@@ -188,7 +189,7 @@ export const supervisionMutants: readonly Mutant[] = [
     targets: ["tree", "echo"],
     change: {
       file: SUPERVISOR,
-      find: "    this.#process.send<TryAgain>(this.#process.pid, new TryAgain(result.child));\n",
+      find: "    this.#process.send<TryAgain<Child>>(this.#process.pid, new TryAgain(result.child));\n",
       replace: "",
     },
   },
@@ -202,7 +203,7 @@ export const supervisionMutants: readonly Mutant[] = [
     targets: ["tree", "echo"],
     change: {
       file: DYNAMIC,
-      find: "      this.#process.send<TryAgain<Extra>>(this.#process.pid, new TryAgain(child));\n",
+      find: "      this.#process.send<TryAgain<DynamicChild<Extra>>>(this.#process.pid, new TryAgain(child));\n",
       replace: "",
     },
   },
@@ -321,12 +322,12 @@ export const supervisionMutants: readonly Mutant[] = [
     wrong: "a supervisor takes the exit of its parent for that of a stranger, and lives on",
     origin: "otp",
     faults: 1,
-    seenBy: ["stop", "I1-orphan"],
+    seenBy: ["T30-crash", "stop", "I1-orphan"],
     targets: ["tree"],
     change: {
-      file: DYNAMIC,
-      find: "      if (message.from === this.#process.parentPid) return this.#process.stop(message.reason);\n",
-      replace: "",
+      file: BEHAVIOUR,
+      find: "      if (message.from === process.parentPid) return",
+      replace: '      if (message.from === process.parentPid && this.#Running.name !== "SimpleOneForOne") return',
     },
   },
   {
