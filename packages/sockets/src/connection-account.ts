@@ -10,14 +10,13 @@ import {
   type ConnectionStop,
 } from "./diagnostics.ts";
 import { formatAddress } from "./listen-on.ts";
-import type { ProxyFailure } from "./proxy-reader.ts";
-import type { TlsFailure } from "./tls-handshake.ts";
+import type { PreambleFailure } from "./preamble.ts";
 
 /**
  * How loud it is to be said that a connection came to nothing. Whoever connects and leaves is a monitor or a scanner, of
  * which there are many; anything else may be a client whose user wants to know why.
  */
-const LEVELS: Readonly<Record<(ProxyFailure | TlsFailure)["type"], LogLevel>> = {
+const LEVELS: Readonly<Record<PreambleFailure["type"], LogLevel>> = {
   proxyProtocolError: "info",
   proxyProtocolTimeout: "info",
   proxyProtocolClosed: "debug",
@@ -28,8 +27,9 @@ const LEVELS: Readonly<Record<(ProxyFailure | TlsFailure)["type"], LogLevel>> = 
   tlsHandshakeClosed: "debug",
 };
 
-function isFailure(kind: string): kind is keyof typeof LEVELS {
-  return Object.hasOwn(LEVELS, kind);
+function isFailure(detail: unknown): detail is PreambleFailure {
+  if (typeof detail !== "object" || detail === null || !("type" in detail)) return false;
+  return typeof detail.type === "string" && Object.hasOwn(LEVELS, detail.type);
 }
 
 /**
@@ -78,21 +78,20 @@ export class ConnectionAccount extends Account {
 
   #failed(pid: Pid, connection: Connection, reason: ExitReason): void {
     const failure = failureOf(connection, reason);
-    const facts: ConnectionFailure = { ...this.#identify(pid, connection), reason, failure };
+    const facts: ConnectionFailure = { ...this.#identify(pid, connection), reason, failure: failure?.type };
     this.process.observe("connectionFailed", facts);
     if (connectionFailed.hasSubscribers) connectionFailed.publish(facts);
     // Whatever else the handler ended of is not about the client, and is said of it as of any handler.
-    if (failure !== undefined) this.#logFailure(failure, connection, reason);
+    if (failure !== undefined) this.#logFailure(failure, connection);
   }
 
-  #logFailure(failure: keyof typeof LEVELS, { peername }: Connection, reason: ExitReason): void {
+  #logFailure({ type, ...details }: PreambleFailure, { peername }: Connection): void {
     const { id } = this.record;
-    this.log(failure, LEVELS[failure], () => {
+    this.log(type, LEVELS[type], () => {
       const peer = formatAddress(peername);
-      const details = detailsOf(failure, reason);
       const words = Object.entries(details).map(([name, value]) => `${name} ${describeValue(value)}`);
       const more = words.length === 0 ? "" : ` (${words.join(", ")})`;
-      return [{ ...details, peer, reason: failure }, `${id}: no connection with ${peer}: ${failure}${more}`];
+      return [{ ...details, peer, reason: type }, `${id}: no connection with ${peer}: ${type}${more}`];
     });
   }
 
@@ -102,22 +101,9 @@ export class ConnectionAccount extends Account {
 }
 
 /** What was wrong with the client; undefined if the handler did not wait for it. */
-function failureOf({ last }: Connection, reason: ExitReason): keyof typeof LEVELS | undefined {
+function failureOf({ last }: Connection, reason: ExitReason): PreambleFailure | undefined {
   // One that traps exits may end of something else.
-  if (last?.type === "error" && isFailure(last.reason)) return last.reason;
-  const type = typeOf(reason);
-  return type !== undefined && isFailure(type) ? type : undefined;
-}
-
-function typeOf(reason: ExitReason): string | undefined {
+  if (last?.type === "error" && last.detail !== undefined) return last.detail;
   const detail = reason.type === "shutdown" ? reason.detail : undefined;
-  if (typeof detail !== "object" || detail === null || !("type" in detail)) return undefined;
-  return typeof detail.type === "string" ? detail.type : undefined;
-}
-
-/** What else is known of the failure, such as a code. */
-function detailsOf(failure: string, reason: ExitReason): object {
-  if (typeOf(reason) !== failure || reason.type !== "shutdown") return {};
-  const { type: _kind, ...details } = reason.detail as { readonly type: string };
-  return details;
+  return isFailure(detail) ? detail : undefined;
 }

@@ -195,6 +195,7 @@ describe("a handler that traps exits", () => {
     expect(await detail()).toBe("tlsHandshakeFailed");
     const failure = { type: "tlsHandshakeFailed", code: "ERR_SSL_WRONG_VERSION_NUMBER" };
     expect(puppets[0]?.events).toEqual([{ type: "error", reason: failure.type, detail: failure }]);
+    expect(world.told.splice(0).join()).toContain(`: ${failure.type} (code "${failure.code}")`);
     plain.destroy();
   });
 });
