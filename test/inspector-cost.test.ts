@@ -3,7 +3,7 @@ import { ManualClock } from "@espalier/actors/testing";
 import { inspector } from "@espalier/inspector";
 import { expect, test } from "vitest";
 
-test("an attached inspector has no event made of a message, a timer or a link", async () => {
+test("an attached inspector has no event made of a message, a call, a timer or a link", async () => {
   const clock = new ManualClock();
   const system = createSystem({ host: clock, logger: silentLogger });
   const inspected = inspector(system);
@@ -18,6 +18,7 @@ test("an attached inspector has no event made of a message, a timer or a link", 
         self.send(self.ref, left - 1);
         self.cancelTimer(self.sendAfter(self.ref, 0, 1000));
         self.unlink(self.spawnLink(idle));
+        self.abandonRequest(self.sendRequest("nobody", {}));
       }
       return noreply(undefined);
     },

@@ -1,6 +1,7 @@
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { crashFigures } from "./crash.ts";
+import { inspectorFigures } from "./inspector.ts";
 import { kernelFigures } from "./kernel.ts";
 import { machineCosts } from "./machines.ts";
 import { table } from "./measure.ts";
@@ -35,6 +36,17 @@ if (wants("sockets")) {
     row("resident bytes per idle connection", bytes, ({ idle }) => idle),
   ];
   print(table(["", "raw node:net", "espalier", "ratio", "on fastTransport", "ratio"], rows));
+}
+
+if (wants("inspector")) {
+  print(`\nInspector: ${placement}. Echoes over 100 connections, with 10,000 idle ones beside them;`);
+  print(
+    "medians of pairs of rounds, one without an inspector, and one with an inspector that is read as the page reads it.\n",
+  );
+  const { without, attached, cost, readingMs } = await inspectorFigures();
+  const rows = [["server CPU per 64-byte echo", micros(without), micros(attached), `${cost.toFixed(3)}×`]];
+  print(table(["", "without", "inspected", "ratio"], rows));
+  print(`\nWith nothing else to do, an inspector that is read takes ${readingMs.toFixed(2)} ms of CPU in a second`);
 }
 
 if (wants("kernel")) {

@@ -1,13 +1,25 @@
 import net from "node:net";
 import { createSystem } from "@espalier/actors";
-import { fastTransport, packetMachine, startSockets, tcpTransport, type Transport } from "@espalier/sockets";
+import { type Inspector, inspector } from "@espalier/inspector";
+import {
+  fastTransport,
+  packetMachine,
+  type Sockets,
+  startSockets,
+  tcpTransport,
+  type Transport,
+} from "@espalier/sockets";
 import { cpuMicros } from "./measure.ts";
 
 /*
  * One server under load, as a process of its own: `raw` is the least that node:net can do, and `espalier` and `fast` are a
  * supervised machine a connection on one transport or the other. With `framed` each message has a length of two bytes
- * before it. The parent asks for figures by IPC.
+ * before it. The parent asks for figures by IPC, and may have an inspector attached and taken off again.
  */
+
+const system = createSystem();
+let sockets: Sockets | undefined;
+let inspected: Inspector | undefined;
 
 async function startRaw(serve: (socket: net.Socket) => void): Promise<number> {
   const server = net.createServer({ noDelay: true }, (socket) => {
@@ -40,7 +52,7 @@ function serveFrames(socket: net.Socket): void {
 }
 
 async function startEspalier(transport: Transport): Promise<number> {
-  const sockets = await startSockets(createSystem(), { transport });
+  sockets = await startSockets(system, { transport });
   const machine = packetMachine({ onData: (connection, data) => void connection.send(data) });
   const packet = isFramed ? 2 : "raw";
   const listener = await sockets.open("echo", "127.0.0.1:0", { maxClients: "infinity", packet }, machine);
@@ -59,10 +71,23 @@ const [kind, framing] = process.argv.slice(2);
 const isFramed = framing === "framed";
 const port = await start(kind);
 
-process.on("message", (question: "cpu" | "memory") => {
+/** Answers where the inspector is to be reached. */
+async function attach(): Promise<string> {
+  if (sockets === undefined) throw new Error("there is nothing to be inspected");
+  inspected = inspector(system, { sockets });
+  return (await inspected.listen({ port: 0 })).url;
+}
+
+async function answer(question: "cpu" | "memory" | "attach" | "detach"): Promise<object> {
+  if (question === "attach") return { url: await attach() };
+  if (question === "detach") await inspected?.close();
   const cpu = cpuMicros();
   // Garbage is the server's cost where it falls, and not where memory is weighed.
   if (question === "memory") globalThis.gc?.();
-  process.send?.({ cpu, rss: process.memoryUsage().rss });
+  return { cpu, rss: process.memoryUsage().rss };
+}
+
+process.on("message", (question: "cpu" | "memory" | "attach" | "detach") => {
+  void answer(question).then((told) => process.send?.(told));
 });
 process.send?.({ port });

@@ -1,4 +1,5 @@
 import type { CallExitError, CallTimeoutError } from "./errors.ts";
+import type { ExitReason } from "./exit-reason.ts";
 import type { Pid } from "./pid.ts";
 
 declare const replies: unique symbol;
@@ -62,6 +63,17 @@ export class CastMessage {
     this.message = message;
   }
 }
+
+/**
+ * How a call ended, as a trace tells it: it was answered; its time was up; the actor that was called died or was dead
+ * (`noproc`), for `reason`; the caller died; or the caller gave it up, by `abandonRequest`.
+ */
+export type CallEnding =
+  | { readonly type: "replied" }
+  | { readonly type: "timeout" }
+  | { readonly type: "calleeDied"; readonly reason: ExitReason }
+  | { readonly type: "callerDied" }
+  | { readonly type: "abandoned" };
 
 /** Names one request under way: what `sendRequest` answers and its `Response` carries. Opaque. */
 export interface RequestId {

@@ -1,3 +1,4 @@
+import type { CallEnding } from "./call.ts";
 import { type ExitReason, formatReason } from "./exit-reason.ts";
 import type { MonitorRef } from "./monitor.ts";
 import type { Pid } from "./pid.ts";
@@ -24,6 +25,21 @@ export interface TraceEvents {
   deliver: { readonly message: unknown };
   /** A message was refused by a full mailbox. */
   drop: { readonly message: unknown };
+  /**
+   * Somebody calls an actor, or sends a request whose answer comes as a message; the `send` of it has this event as its
+   * cause. The subject is the caller, or the actor that is called if it is called from outside. `caller` is undefined then,
+   * `to` if there is no such actor, and `name` if it is not called by name. `within` is the id of the call that the caller
+   * is handling, 0 if that is none or was not seen.
+   */
+  call: {
+    readonly caller: Pid | undefined;
+    readonly to: Pid | undefined;
+    readonly name: string | undefined;
+    readonly request: unknown;
+    readonly within: number;
+  };
+  /** The end of a call, of which each has exactly one, with the same subject. `call` is the id of the event that it began with. */
+  callEnded: { readonly call: number; readonly ending: CallEnding };
   exitSignal: { readonly to: Pid; readonly reason: ExitReason };
   exit: { readonly reason: ExitReason };
   link: { readonly with: Pid };

@@ -68,6 +68,7 @@ export * as statem from "./statem.ts";
 // Messages
 export {
   type Call,
+  type CallEnding,
   CallMessage,
   type CallOptions,
   CastMessage,

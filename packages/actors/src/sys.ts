@@ -183,7 +183,7 @@ async function ask(
   options: CallOptions | undefined,
 ): Promise<unknown> {
   const caller = asker instanceof ActorProcess ? asker : null;
-  const answer = await makeCall(kernelOf(asker), caller, target, (from) => new SystemMessage(request, from), options);
+  const answer = await makeCall(kernelOf(asker), caller, target, request, SystemMessage, options);
   // Only `handleSystemMessage` answers a system message.
   const { ok, ...outcome } = answer as SystemReply & { value?: unknown; error?: unknown };
   if (ok) return outcome.value;

@@ -117,7 +117,7 @@ export class System implements Caller, Spawner {
     request: Request,
     options?: CallOptions,
   ): Promise<ReplyOf<Calls, Request>> {
-    const answer = makeCall(this.kernel, null, target, (from) => new CallMessage(request, from), options);
+    const answer = makeCall(this.kernel, null, target, request, CallMessage, options);
     // What a callee answers to a request is what its protocol says; the protocol is a matter of types.
     return answer as Promise<ReplyOf<Calls, Request>>;
   }

@@ -403,7 +403,7 @@ describe("the cause of", () => {
     await system.idle();
     const trace = collectTrace(system);
     await system.call(ref, { type: "get" });
-    expect(trace.events.map(({ type }) => type)).toEqual(["send", "deliver"]);
+    expect(causes(trace.events, trace.of("deliver")[0])).toEqual(["call", "send", "deliver"]);
     expect(trace.of("deliver")[0]?.message).toMatchObject({ type: "call", request: { type: "get" } });
   });
 });

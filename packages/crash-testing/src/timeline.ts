@@ -159,6 +159,10 @@ export class Timeline {
       return { verb: "signal", other: this.#senders.get(event.cause), text: describeMessage(event.message) };
     }
     if (type === "handled") return describeState(event.event, event.from, event.to);
+    // Of the other ends of a call there is a message or a death.
+    if (type === "callEnded" && event.ending.type === "timeout") {
+      return { verb: "failed", other: undefined, text: "has a call that is not answered in time" };
+    }
     const describe = DESCRIPTIONS[type] as ((event: TraceEvent) => readonly [Line["verb"], string]) | undefined;
     if (describe === undefined) return undefined;
     const [verb, text] = describe(event);

@@ -35,27 +35,48 @@ export function MaxClients({ listener: { id, maxClients } }: { readonly listener
   );
 }
 
-/** Who may connect: the rules in the order in which they are tried. */
-export function AccessRules({ rules }: { readonly rules: readonly string[] }): JSX.Element {
+interface AccessRulesProps {
+  readonly listener: ListenerFact;
+  readonly takesCommands: boolean;
+}
+
+/** Who may connect: the rules in the order in which they are tried, each with a way to be rid of it. */
+export function AccessRules({ listener: { id, accessRules }, takesCommands }: AccessRulesProps): JSX.Element {
+  const { error, carryOut } = useCommand();
   return (
     <>
       <h3>Who may connect</h3>
-      {rules.length === 0 ? (
+      {accessRules.length === 0 ? (
         <p class="muted">Everybody: there is no rule.</p>
       ) : (
         <ol class="rules">
-          {rules.map((rule) => {
+          {accessRules.map((rule) => {
             const [verdict = "", ...peers] = rule.split(" ");
             return (
               <li key={rule}>
                 <span class={`chip ${verdict}`}>{verdict}</span>
                 <span class="path">{peers.join(" ")}</span>
+                {takesCommands && (
+                  <button
+                    type="button"
+                    aria-label={`Remove ${rule}`}
+                    title="Remove this rule"
+                    onClick={() => void carryOut("removeRule", { listener: id, rule })}
+                  >
+                    ×
+                  </button>
+                )}
               </li>
             );
           })}
         </ol>
       )}
-      {rules.length > 1 && <p class="muted small">The first that fits decides.</p>}
+      {accessRules.length > 1 && <p class="muted small">The first that fits decides.</p>}
+      {error !== undefined && (
+        <p class="error" role="alert">
+          {error}
+        </p>
+      )}
     </>
   );
 }

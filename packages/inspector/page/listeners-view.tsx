@@ -53,7 +53,7 @@ function Card({ listener }: { readonly listener: ListenerFact }): JSX.Element {
         <Fact name="sent" value={formatBytes(listener.bytesSent)} />
         <Fact name="unsent" value={formatBytes(listener.unsentBytes)} />
       </dl>
-      <AccessRules rules={listener.accessRules} />
+      <AccessRules listener={listener} takesCommands={takesCommands} />
       {takesCommands && <NewRule listener={listener} />}
       <Counts title="Accepted sockets" counts={listener.stats} />
       <Counts title="Ends of connections" counts={listener.shutdowns} />

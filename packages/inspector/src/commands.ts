@@ -1,4 +1,4 @@
-import { CallExitError, CallTimeoutError, type ProcessView, type System } from "@espalier/actors";
+import { CallExitError, CallTimeoutError, describeValue, type ProcessView, type System } from "@espalier/actors";
 import {
   InvalidOptionError as SocketsOptionError,
   type Listener,
@@ -8,7 +8,7 @@ import {
 import type { CommonCalls } from "@espalier/supervisor";
 import type { CommandAnswer, CommandName } from "./api-types.ts";
 import type { Journal } from "./journal.ts";
-import { listenersOf } from "./listener-facts.ts";
+import { formatRule, listenersOf } from "./listener-facts.ts";
 import type { InspectorConfig } from "./options.ts";
 import { findProcess, formatProcessId } from "./process-id.ts";
 import type { Query } from "./query.ts";
@@ -42,6 +42,7 @@ export class Commander {
     setMaxClients: (query) => this.#setMaxClients(query),
     allow: (query) => this.#rule(query, "allow"),
     deny: (query) => this.#rule(query, "deny"),
+    removeRule: (query) => this.#removeRule(query),
   };
 
   constructor(system: System, config: InspectorConfig, journal: Journal, tracing: Tracing, suspensions: Suspensions) {
@@ -166,7 +167,7 @@ export class Commander {
     const listener = this.#listenerOf(query);
     const maxClients = query.has("maxClients", "infinity")
       ? (query.oneOf("maxClients", ["infinity"]) ?? "infinity")
-      : query.integer("maxClients", 0, Number.MAX_SAFE_INTEGER);
+      : query.integer("maxClients", 1, Number.MAX_SAFE_INTEGER, 'an integer from 1, or "infinity"');
     query.end();
     if (maxClients === undefined) throw new Refusal("badRequest", "maxClients is missing");
     this.#note(listener.id, `maxClients ${maxClients}`);
@@ -178,9 +179,21 @@ export class Commander {
     const listener = this.#listenerOf(query);
     const peers = query.needText("peers");
     query.end();
-    const isNew = await listener[verb](peers);
+    const isNew = await listener[verb](peers).catch(asFaultOf("peers"));
     this.#note(listener.id, `${verb} ${peers}`);
     return done(isNew ? `${listener.id}: ${verb} ${peers}` : `${listener.id} has this rule already`);
+  }
+
+  async #removeRule(query: Query): Promise<CommandAnswer> {
+    const listener = this.#listenerOf(query);
+    const rule = query.needText("rule");
+    query.end();
+    const rules = listener.accessRules;
+    const left = rules.filter((candidate) => formatRule(candidate) !== rule);
+    if (left.length === rules.length) throw new Refusal("notFound", "the listener has no such rule");
+    await listener.setOptions({ accessRules: left });
+    this.#note(listener.id, `remove rule ${rule}`);
+    return done(`${listener.id}: no more ${rule}`);
   }
 
   // — The log ————————————————————————————————————————————————————————————————————————————————————————————————————
@@ -193,6 +206,15 @@ export class Commander {
 
 function done(text: string): CommandAnswer {
   return { ok: true, text };
+}
+
+/** What is wrong with an option of a listener, said of the parameter that it was given by. */
+function asFaultOf(parameter: string): (error: unknown) => never {
+  return (error) => {
+    const [issue] = error instanceof SocketsOptionError ? error.issues : [];
+    if (issue === undefined) throw error;
+    throw new Refusal("badRequest", `${parameter} must be ${issue.expected}; got ${describeValue(issue.value)}`);
+  };
 }
 
 /** What a client has to branch on. The text of any other error may hold what is not to be shown. */

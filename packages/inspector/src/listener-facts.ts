@@ -47,7 +47,8 @@ function discreet(counts: Readonly<Record<string, number>>): Readonly<Record<str
   return Object.fromEntries(shown);
 }
 
-function formatRule(rule: AccessRule): string {
+/** A rule in a line, such as `deny 10.0.0.0/8`. */
+export function formatRule(rule: AccessRule): string {
   return Object.entries(rule)
     .map(([verb, peers]) => `${verb} ${peers}`)
     .join(" ");

@@ -45,13 +45,18 @@ export class Query {
     return value;
   }
 
-  /** A number, or a text of digits, from `least` to `most`. */
-  integer(name: string, least: number, most: number): number | undefined {
+  /** A number, or a text of digits, from `least` to `most`. `expected` is for one that may be something else too. */
+  integer(
+    name: string,
+    least: number,
+    most: number,
+    expected = `an integer from ${least} to ${most}`,
+  ): number | undefined {
     const value = this.#take(name);
     if (value === undefined) return undefined;
     const number = typeof value === "string" && /^\d{1,15}$/u.test(value) ? Number(value) : value;
     if (typeof number === "number" && Number.isInteger(number) && number >= least && number <= most) return number;
-    throw new Refusal("badRequest", `${name} must be an integer from ${least} to ${most}`);
+    throw new Refusal("badRequest", `${name} must be ${expected}`);
   }
 
   /** The number in a pid: of `<0.84>`, `0.84` and `84` it is 84. */

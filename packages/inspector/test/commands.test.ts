@@ -1,4 +1,11 @@
-import type { CommandAnswer, LogAnswer, ProcessAnswer, TraceAnswer } from "@espalier/inspector";
+import type {
+  ApiError,
+  CommandAnswer,
+  ListenersAnswer,
+  LogAnswer,
+  ProcessAnswer,
+  TraceAnswer,
+} from "@espalier/inspector";
 import { sys } from "@espalier/actors";
 import { describe, expect, test } from "vitest";
 import { InspectedWorld, pair } from "./support/world.ts";
@@ -177,6 +184,34 @@ describe("commands to listeners", () => {
     await world.connect(listener);
     expect(listener.currentClients).toBe(3);
     expect(listener.accessRules[0]).toEqual({ allow: "127.0.0.0/8" });
+  });
+
+  test("removeRule takes out the one rule that is named, and the others decide from then on", async () => {
+    const world = await withPair();
+    const listener = await world.open({ accessRules: [{ deny: "127.0.0.1" }, { deny: "10.0.0.0/8" }] });
+    const { id } = listener;
+    await world.connect(listener);
+    expect(listener.stats.closedForbidden).toBe(1);
+    const { body: before } = await world.ask<ListenersAnswer>("listeners");
+    const [rule, other] = before.listeners[0]?.accessRules ?? [];
+    expect((await world.tell("removeRule", { listener: id, rule })).status).toBe(200);
+    expect(listener.accessRules).toEqual([{ deny: "10.0.0.0/8" }]);
+    await world.connect(listener);
+    expect(listener.currentClients).toBe(1);
+    expect((await world.tell("removeRule", { listener: id, rule })).status).toBe(404);
+    expect((await world.tell("removeRule", { listener: id, rule: other })).status).toBe(200);
+    expect(listener.accessRules).toEqual([]);
+    const { body } = await world.ask<LogAnswer>("log?kind=command");
+    expect(body.entries.map(({ text }) => text)).toEqual([rule, other].map((gone) => `remove rule ${gone}`));
+  });
+
+  test("say what was given and what is allowed, by the names that the command has for it", async () => {
+    const world = await withPair();
+    const listener = (await world.open()).id;
+    const { body: limit } = await world.tell<ApiError>("setMaxClients", { listener, maxClients: 0 });
+    expect(limit.error.message).toBe('maxClients must be an integer from 1, or "infinity"');
+    const { body: rule } = await world.tell<ApiError>("deny", { listener, peers: "everybody" });
+    expect(rule.error.message).toMatch(/^peers must be "all", .* or a block such as .*; got "everybody"$/u);
   });
 
   test("drain answers at once, and the log tells what came of it", async () => {

@@ -1,42 +1,12 @@
 import { openTelemetry } from "@espalier/inspector/opentelemetry";
-import type { Attributes, Span, SpanOptions, SpanStatus, Tracer } from "@opentelemetry/api";
 import { expect, test } from "vitest";
+import { recorder } from "./support/spans.ts";
 import { InspectedWorld } from "./support/world.ts";
 
-/** A span that has ended. */
-interface Recorded {
-  readonly name: string;
-  readonly attributes: Attributes;
-  readonly isError: boolean;
-  readonly ms: number;
-}
-
-/** What OpenTelemetry asks of a span, as far as it is used here. Its SDK does not load under Vite's conditions. */
-function recorder() {
-  const recorded: Recorded[] = [];
-  const tracer = {
-    startSpan(name: string, { startTime, attributes: given }: SpanOptions) {
-      const attributes: Attributes = { ...given };
-      let isError = false;
-      return {
-        setAttribute: (key: string, value: string) => void (attributes[key] = value),
-        setAttributes: (more: Attributes) => void Object.assign(attributes, more),
-        setStatus: ({ code }: SpanStatus) => void (isError = `${code}` === "2"),
-        end: (at: number) => void recorded.push({ name, attributes, isError, ms: at - (startTime as number) }),
-      } as unknown as Span;
-    },
-  } as unknown as Tracer;
-  return { recorded, tracer };
-}
-
-async function withSpans() {
-  const world = await InspectedWorld.create();
-  const { recorded, tracer } = recorder();
-  return { world, stop: openTelemetry(world.system, { tracer }), recorded };
-}
-
 test("each connection that has ended is one span, as long as its life, with what went over it and how it ended", async () => {
-  const { world, stop, recorded } = await withSpans();
+  const world = await InspectedWorld.create();
+  const { begun, tracer } = recorder();
+  const stop = openTelemetry(world.system, { tracer });
   const listener = await world.open();
   const [first, second] = await world.connect(listener, 3);
   await world.send(first, "hello");
@@ -46,19 +16,20 @@ test("each connection that has ended is one span, as long as its life, with what
   await world.clock.advance(750);
   await world.send(second, "boom-secret");
   expect(
-    recorded.map(({ name, attributes, isError, ms }) => ({
+    begun.map(({ name, attributes, isError, lengths }) => ({
       name,
       bytes: attributes["espalier.bytes.received"],
       reason: attributes["espalier.exit.reason"],
       isError,
-      ms,
+      lengths,
     })),
   ).toEqual([
-    { name: `connection ${listener.id}`, bytes: 5, reason: "shutdown: peerClosed", isError: false, ms: 250 },
-    { name: `connection ${listener.id}`, bytes: 11, reason: "error: RangeError", isError: true, ms: 1000 },
+    { name: `connection ${listener.id}`, bytes: 5, reason: "shutdown: peerClosed", isError: false, lengths: [250] },
+    { name: `connection ${listener.id}`, bytes: 11, reason: "error: RangeError", isError: true, lengths: [1000] },
+    { name: `connection ${listener.id}`, bytes: undefined, reason: undefined, isError: false, lengths: [] },
   ]);
   // The third one is open, and its span ends with the tracing.
   stop();
-  expect(recorded.length).toBe(3);
-  expect(JSON.stringify(recorded)).not.toContain("secret");
+  expect(begun.map(({ lengths }) => lengths.length)).toEqual([1, 1, 1]);
+  expect(JSON.stringify(begun)).not.toContain("secret");
 });

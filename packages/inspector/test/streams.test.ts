@@ -1,4 +1,6 @@
-import { residue } from "@espalier/actors/testing";
+import { type Cancel, createSystem } from "@espalier/actors";
+import { ManualClock, residue } from "@espalier/actors/testing";
+import { inspector } from "@espalier/inspector";
 import type { LogAnswer, StreamEvents, TreeAnswer } from "@espalier/inspector";
 import { describe, expect, test } from "vitest";
 import { InspectedWorld, pair } from "./support/world.ts";
@@ -45,6 +47,28 @@ async function withPair(options = {}) {
   return world;
 }
 
+/** A clock on which reading takes time. */
+class SlowClock extends ManualClock {
+  /** So long takes each reading. */
+  slowness = 0;
+  /** So long have all of them taken. */
+  lateness = 0;
+  readings = 0;
+
+  read(): void {
+    this.readings += 1;
+    this.lateness += this.slowness;
+  }
+
+  override now(): number {
+    return super.now() + this.lateness;
+  }
+
+  override at(time: number, run: () => void): Cancel {
+    return super.at(time - this.lateness, run);
+  }
+}
+
 describe("a stream", () => {
   test("begins with a tick, and sends one of each topic at each tick", async () => {
     const world = await withPair();
@@ -54,6 +78,31 @@ describe("a stream", () => {
     await world.clock.advance(1000);
     // There is nothing new in the log.
     expect((await stream.next())?.map(([name]) => name)).toEqual(names.slice(0, -1));
+  });
+
+  test("pauses for 250 times as long as a tick took, where that is more than usual, and for 4 s at most", async () => {
+    const host = new SlowClock();
+    const system = createSystem({ host });
+    const listeners = () => {
+      host.read();
+      return [];
+    };
+    const inspected = inspector(system, { sockets: { listeners } });
+    const { body } = await inspected.app.request("/api/v1/events?topics=overview");
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    const pauses: number[] = [];
+    for (const slowness of [0, 3, 15, 90, 0, 0]) {
+      host.slowness = slowness;
+      const next = host.readings + 1;
+      const begin = host.now() - host.lateness;
+      await reader.read();
+      while (host.readings < next) await host.advance(10);
+      pauses.push(host.now() - host.lateness - begin);
+    }
+    // Each follows the tick before it.
+    expect(pauses).toEqual([1000, 1000, 1000, 3750, 4000, 1000]);
+    await reader.cancel();
+    await inspected.close();
   });
 
   test("sends what the questions answer", async () => {

@@ -104,7 +104,7 @@ export abstract class Mortal extends Member {
   }
 
   /** The message that the present callback is about. */
-  private get lastMessage(): unknown {
+  get lastMessage(): unknown {
     const message = this.unfinished?.message;
     return message === undefined ? this.kernel.message : message;
   }

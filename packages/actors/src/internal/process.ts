@@ -133,9 +133,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
     options?: CallOptions,
   ): Promise<ReplyOf<Calls, Request>> {
     this.before("call");
-    return makeCall(this.kernel, this, target, (from) => new CallMessage(request, from), options) as Promise<
-      ReplyOf<Calls, Request>
-    >;
+    return makeCall(this.kernel, this, target, request, CallMessage, options) as Promise<ReplyOf<Calls, Request>>;
   }
 
   sendRequest<Calls>(
@@ -148,7 +146,7 @@ export class ActorProcess extends Runner implements Process, StartListener {
     checkTimeout(timeoutMs);
     const settle = (outcome: CallOutcome, id: RequestId): void =>
       this.accept(new Response(id, label, outcome), this.pid);
-    return startCall(this.kernel, this, target, (from) => new CallMessage(request, from), timeoutMs, settle);
+    return startCall(this.kernel, this, target, request, CallMessage, timeoutMs, settle);
   }
 
   abandonRequest(id: RequestId): void {

@@ -21,10 +21,13 @@ export interface Commands {
   readonly resumeListener: { readonly listener: string };
   /** Closes a listener with care. Answers at once; `timeoutMs` is 30,000 if absent. */
   readonly drainListener: { readonly listener: string; readonly timeoutMs?: number };
+  /** From 1. Whoever is there already stays. */
   readonly setMaxClients: { readonly listener: string; readonly maxClients: number | "infinity" };
   /** `peers` is `"all"`, an address or a block. */
   readonly allow: { readonly listener: string; readonly peers: string };
   readonly deny: { readonly listener: string; readonly peers: string };
+  /** `rule` is one of `accessRules`, as it stands there. */
+  readonly removeRule: { readonly listener: string; readonly rule: string };
 }
 
 export type CommandName = keyof Commands;

@@ -23,6 +23,7 @@ export interface ListenerFact {
   /** How connections ended. A reason that is no plain word counts under `other` unless errors are shown. */
   readonly shutdowns: Readonly<Record<string, number>>;
   readonly acceptErrors: Readonly<Record<string, number>>;
+  /** Such as `deny 10.0.0.0/8`, in the order in which they are tried. */
   readonly accessRules: readonly string[];
   readonly bytesReceived: number;
   readonly bytesSent: number;
