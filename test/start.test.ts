@@ -7,9 +7,10 @@ import type { Readable, Writable } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 const root = join(import.meta.dirname, "..");
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: { start: string } };
-// What stands before it builds the page.
-const [command = "", ...commandArgs] = manifest.scripts.start.split(" && ").at(-1)?.split(" ") ?? [];
+type Script = "start" | "espalier";
+const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  scripts: Readonly<Record<Script, string>>;
+};
 
 /** Somebody who waits for a text to be printed. */
 interface Waiter {
@@ -51,7 +52,7 @@ class Output {
   }
 }
 
-/** A run of the start command. */
+/** A run of a script of the repository. */
 class Program {
   readonly stdout: Output;
   readonly stderr: Output;
@@ -59,7 +60,9 @@ class Program {
   readonly ended: Promise<number | null>;
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
 
-  constructor(...args: string[]) {
+  constructor(script: Script, ...args: string[]) {
+    // What stands before it builds the page.
+    const [command = "", ...commandArgs] = scripts[script].split(" && ").at(-1)?.split(" ") ?? [];
     this.#process = spawn(join(root, "node_modules/.bin", command), [...commandArgs, ...args], {
       cwd: root,
       // A group of its own, so that nothing of it is left behind when a test fails.
@@ -109,7 +112,7 @@ async function resultOf({ ended, stdout, stderr }: Program): Promise<object> {
 
 /** Starts the server on a free port. */
 async function startServer(...args: string[]): Promise<{ server: Program; port: number }> {
-  const server = new Program("--port", "0", "--page", "0", ...args);
+  const server = new Program("start", "--port", "0", "--page", "0", ...args);
   const [, port] = await server.stdout.until(/^listening on 127\.0\.0\.1:(\d+)$/mu);
   // The tree follows; its last line is the last acceptor.
   await server.stdout.until(/└─ \d+ <0\.\d+> machine \(accepting\)\n/u);
@@ -243,6 +246,18 @@ describe("a signal", () => {
   });
 });
 
+describe("the tree from another terminal", () => {
+  test("is what the server's own page shows", async () => {
+    const { server, port } = await startServer("--acceptors", "1");
+    await say(await connectTo(port), "hello");
+    const [, url = ""] = await server.stdout.until(/^the living tree: (\S+)/mu);
+    const tree = new Program("espalier", "tree", "--url", url);
+    expect(await tree.ended).toBe(0);
+    expect(tree.stdout.text).toContain("WAIT_FOR_DATA");
+    expect(tree.stdout.text).toContain(`listener <0.5> listener (127.0.0.1:${port})`);
+  });
+});
+
 describe("flags", () => {
   test("set the framing, the limit on clients, and the time that they may be silent", async () => {
     const { server, port } = await startServer("--packet", "2", "--max-clients=1", "--idle-timeout=1", "--acceptors=1");
@@ -258,7 +273,7 @@ describe("flags", () => {
   });
 
   test("--help lists them, also behind a lone --", async () => {
-    const program = new Program("--", "--help");
+    const program = new Program("start", "--", "--help");
     expect(await program.ended).toBe(0);
     for (const flag of ["host", "port", "packet", "acceptors", "max-clients", "idle-timeout", "page", "help"]) {
       expect(program.stdout.text).toMatch(new RegExp(`^  --${flag}\\b`, "mu"));
@@ -273,12 +288,16 @@ describe("flags", () => {
     { args: ["--page", "on"], fault: /^--page must be .*, or "off", got "on"\n$/u },
     { args: ["5000"], fault: /^.*'5000'.*\n$/u },
   ])("$args are refused in one line", async ({ args, fault }) => {
-    expect(await resultOf(new Program(...args))).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(fault) });
+    expect(await resultOf(new Program("start", ...args))).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(fault),
+    });
   });
 
   test("a port in use is told in one line", async () => {
     const { port } = await startServer("--acceptors", "1");
-    expect(await resultOf(new Program("--port", String(port), "--page", "off"))).toEqual({
+    expect(await resultOf(new Program("start", "--port", String(port), "--page", "off"))).toEqual({
       code: 1,
       stdout: "",
       stderr: `cannot listen on 127.0.0.1:${port}: address already in use (EADDRINUSE)\n`,
