@@ -92,15 +92,18 @@ export class Choices {
 
 /** Everything as in these deviations, and otherwise ordinary. */
 export function replaying(deviations: readonly Deviation[]): Chooser {
+  const kinds = new Set<Kind>();
   const topics = new Map<number, Map<number, number>>();
   for (const { kind, subject, ordinal, value } of deviations) {
     const topic = topicOf(kind, subject);
     const values = topics.get(topic) ?? new Map<number, number>();
     topics.set(topic, values.set(ordinal, value));
+    kinds.add(kind);
   }
   return {
     about(kind, subject) {
-      const values = topics.get(topicOf(kind, subject));
+      // Most kinds are ordinary in most plans: nobody needs the topics of those.
+      const values = kinds.has(kind) ? topics.get(topicOf(kind, subject)) : undefined;
       return values === undefined ? null : (ordinal) => values.get(ordinal) ?? 0;
     },
   };

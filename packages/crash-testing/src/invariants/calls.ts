@@ -1,7 +1,7 @@
 import { type RequestId, Response } from "@espalier/actors";
 import type { Invariant, RunView, Watch, Watched } from "../invariant.ts";
 import { nameOf } from "./name-of.ts";
-import { inspectAtEnd } from "./inspection.ts";
+import { countOwned } from "./inspection.ts";
 
 const ID = "I18-call";
 
@@ -17,7 +17,7 @@ export function callsEndOnce(): Invariant {
 class Calls implements Watch {
   readonly on: Watched;
   readonly #run: RunView;
-  readonly #answered = new WeakSet<RequestId>();
+  readonly #answered = new Set<RequestId>();
 
   constructor(run: RunView) {
     this.#run = run;
@@ -31,11 +31,12 @@ class Calls implements Watch {
   }
 
   after(): void {
-    const { processes } = inspectAtEnd(this.#run);
-    for (const { path, resources, monitors } of processes) {
+    const { system } = this.#run;
+    for (const process of system.processes()) {
       // Each call watches its callee, and so does each monitor, as long as that lives.
-      const watching = resources.filter(({ kind }) => kind === "call" || kind === "monitor").length;
-      if (watching > monitors.length) this.#run.violate(ID, `${path} waits for an answer of somebody who is dead`);
+      const watching = countOwned(process, "call", "monitor");
+      const watched = watching === 0 ? 0 : (system.inspect(process.pid)?.monitors.length ?? 0);
+      if (watching > watched) this.#run.violate(ID, `${process.path} waits for an answer of somebody who is dead`);
     }
   }
 }

@@ -91,7 +91,7 @@ class Connections implements Watch {
   /** It has not heard of everything yet. */
   #isBusy(supervisor: Pid | undefined): boolean {
     this.#patience.begin(this.#run.world.now());
-    const info = this.#run.system.inspect().processes.find(({ pid }) => pid === supervisor);
-    return info !== undefined && !isIdle(info);
+    const process = supervisor && this.#run.system.process(supervisor);
+    return process !== undefined && !isIdle(process);
   }
 }

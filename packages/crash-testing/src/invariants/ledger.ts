@@ -1,6 +1,6 @@
 /** A number for each event of a trace, by its id. Ids count up, so it is an array. */
 export class Ledger {
-  #numbers = new Int32Array(1024);
+  readonly #numbers: number[] = [];
 
   /** 0 if there is none. */
   get(event: number): number {
@@ -8,11 +8,9 @@ export class Ledger {
   }
 
   set(event: number, number: number): void {
-    if (event >= this.#numbers.length) {
-      const larger = new Int32Array(Math.max(2 * this.#numbers.length, event + 1));
-      larger.set(this.#numbers);
-      this.#numbers = larger;
-    }
-    this.#numbers[event] = number;
+    const numbers = this.#numbers;
+    // Without gaps, which would make each look at it a slow one.
+    while (numbers.length < event) numbers.push(0);
+    numbers[event] = number;
   }
 }

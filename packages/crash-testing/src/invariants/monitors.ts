@@ -25,8 +25,8 @@ class Monitors implements Watch {
   readonly #byTarget = new Map<Pid, Set<MonitorRef>>();
   readonly #byOwner = new Map<Pid, Set<MonitorRef>>();
   /** Told, or taken back: nothing may come of them any more. */
-  readonly #over = new WeakSet<MonitorRef>();
-  readonly #handled = new WeakSet<MonitorRef>();
+  readonly #over = new Set<MonitorRef>();
+  readonly #handled = new Set<MonitorRef>();
   /** Their targets are dead. */
   #due: MonitorRef[] = [];
 

@@ -1,7 +1,6 @@
 import type { Pid } from "@espalier/actors";
 import type { Invariant, RunView, Watch, Watched } from "../invariant.ts";
 import { nameOf } from "./name-of.ts";
-import { inspectAtEnd } from "./inspection.ts";
 
 const ID = "I12-name";
 
@@ -17,7 +16,8 @@ export function namesAreLive(): Invariant {
 class Names implements Watch {
   readonly on: Watched;
   readonly #run: RunView;
-  readonly #owners = new Map<string, Pid>();
+  /** Also of names that were given up: nobody has those. */
+  readonly #owners = new Map<string, Pid | undefined>();
   readonly #names = new Map<Pid, string>();
   /** Of actors that are dead. */
   #stale: string[] = [];
@@ -41,16 +41,19 @@ class Names implements Watch {
   }
 
   after(): void {
-    const { processes, names } = inspectAtEnd(this.#run);
-    const living = new Set(processes.map(({ pid }) => pid));
-    for (const [name, pid] of names) {
-      if (!living.has(pid)) this.#run.violate(ID, `the name ${name} leads to ${nameOf(this.#run, pid)}, who is dead`);
-      else if (this.#owners.get(name) !== pid)
+    const { system } = this.#run;
+    for (const [name, owner] of this.#owners) {
+      const pid = system.whereis(name);
+      if (pid !== undefined && !system.isAlive(pid))
+        this.#run.violate(ID, `the name ${name} leads to ${nameOf(this.#run, pid)}, who is dead`);
+      else if (pid !== undefined && pid !== owner)
         this.#run.violate(ID, `the name ${name} leads to ${nameOf(this.#run, pid)}, whose it is not`);
+      else if (pid !== owner)
+        this.#run.violate(ID, `the name ${name} does not lead to ${nameOf(this.#run, owner)}, whose it is`);
     }
-    for (const [name, pid] of this.#owners) {
-      if (names.get(name) !== pid)
-        this.#run.violate(ID, `the name ${name} does not lead to ${nameOf(this.#run, pid)}, whose it is`);
+    for (const { name, pid } of system.processes()) {
+      if (name !== undefined && this.#owners.get(name) !== pid)
+        this.#run.violate(ID, `${nameOf(this.#run, pid)} has the name ${name}, and nobody has given it`);
     }
   }
 
@@ -74,7 +77,7 @@ class Names implements Watch {
   #given(name: string, pid: Pid): void {
     if (this.#owners.get(name) !== pid)
       this.#run.violate(ID, `${nameOf(this.#run, pid)} gives up the name ${name}, which it does not have`);
-    this.#owners.delete(name);
+    this.#owners.set(name, undefined);
     this.#names.delete(pid);
   }
 }

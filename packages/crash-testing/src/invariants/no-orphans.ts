@@ -73,11 +73,10 @@ class Orphans implements Watch {
   #judge(): void {
     const { world, system } = this.#run;
     if (world.signalsInFlight > 0) return;
-    const living = new Map(system.inspect().processes.map((info) => [info.pid, info]));
     for (const [pid, parent] of this.#suspects) {
-      const info = living.get(pid);
-      if (info === undefined || info.parent !== parent || info.status === "terminating") this.#suspects.delete(pid);
-      else if (isIdle(info)) this.#run.violate(ID, `${info.path} lives on, and its parent is dead`);
+      const process = system.process(pid);
+      if (process?.parentPid !== parent || process.status === "terminating") this.#suspects.delete(pid);
+      else if (isIdle(process)) this.#run.violate(ID, `${process.path} lives on, and its parent is dead`);
     }
     this.#patience.begin(world.now());
   }

@@ -1,5 +1,5 @@
 import type { Invariant, RunView } from "../invariant.ts";
-import { inspectAtEnd } from "./inspection.ts";
+import { countOwned } from "./inspection.ts";
 
 const ID = "I9-owner";
 
@@ -19,10 +19,9 @@ export function socketsAreOwned(): Invariant {
 
 function check(run: RunView): void {
   const open = run.network.openSockets - clientsOf(run);
-  const owned = inspectAtEnd(run).processes.flatMap(({ resources }) =>
-    resources.filter(({ kind }) => kind === "socket"),
-  );
-  if (open > owned.length) run.violate(ID, `${open} sockets of the server are open, and ${owned.length} have an owner`);
+  let owned = 0;
+  for (const process of run.system.processes()) owned += countOwned(process, "socket");
+  if (open > owned) run.violate(ID, `${open} sockets of the server are open, and ${owned} have an owner`);
 }
 
 /** Ends of connections that are the peers'. */

@@ -1,4 +1,4 @@
-import type { ProcessInfo } from "@espalier/actors";
+import type { ProcessView } from "@espalier/actors";
 
 /** Somebody who is busy is looked at again so much later. */
 const AGAIN_MS = 1000;
@@ -21,6 +21,6 @@ export class Patience {
 }
 
 /** It has handled all there was. */
-export function isIdle({ status, mailboxLength }: ProcessInfo): boolean {
+export function isIdle({ status, mailboxLength }: ProcessView): boolean {
   return status === "waiting" && mailboxLength === 0;
 }

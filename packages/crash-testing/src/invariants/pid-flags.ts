@@ -1,19 +1,16 @@
 import type { Pid } from "@espalier/actors";
 
-/** A set of actors that only grows: one byte each, since pids count up. */
+/** A set of actors that only grows: an array, since pids count up. */
 export class PidFlags {
-  #flags = new Uint8Array(256);
+  readonly #flags: boolean[] = [];
 
   has({ id }: Pid): boolean {
-    return this.#flags[id] === 1;
+    return this.#flags[id] === true;
   }
 
   add({ id }: Pid): void {
-    if (id >= this.#flags.length) {
-      const larger = new Uint8Array(Math.max(2 * this.#flags.length, id + 1));
-      larger.set(this.#flags);
-      this.#flags = larger;
-    }
-    this.#flags[id] = 1;
+    const flags = this.#flags;
+    while (flags.length < id) flags.push(false);
+    flags[id] = true;
   }
 }

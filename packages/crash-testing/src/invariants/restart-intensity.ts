@@ -95,7 +95,7 @@ class Restarts implements Watch {
 
   /** What it says of itself: seldom asked, since restarts are rare. */
   #limitsOf(supervisor: Pid): Limits | undefined {
-    const state = this.#run.system.inspect().processes.find(({ pid }) => pid === supervisor)?.state;
+    const state = this.#run.system.process(supervisor)?.describe();
     if (typeof state !== "object" || state === null || !("intensity" in state) || !("periodMs" in state))
       return undefined;
     const { intensity, periodMs } = state;

@@ -1,8 +1,8 @@
 import type { Pid } from "@espalier/actors";
 import type { Invariant, RunView, Watch, Watched } from "../invariant.ts";
 import { type Child, Families, type Family } from "./family.ts";
+import { countOwned } from "./inspection.ts";
 import { PidFlags } from "./pid-flags.ts";
-import { inspectAtEnd } from "./inspection.ts";
 
 const ID = "I13-supervision";
 
@@ -72,14 +72,13 @@ class Supervision implements Watch {
 
   after(phase: string): void {
     if (phase !== "healed" || this.#run.isEnding || this.#run.world.signalsInFlight > 0) return;
-    const infos = new Map(inspectAtEnd(this.#run).processes.map((info) => [info.pid, info]));
     for (const family of this.#families.all.values()) {
-      const info = infos.get(family.pid);
+      const supervisor = this.#run.system.process(family.pid);
       // One that waits for the time to try again is not done.
-      if (info?.status !== "waiting" || info.resources.some(({ kind }) => kind === "timer")) continue;
+      if (supervisor?.status !== "waiting" || countOwned(supervisor, "timer") > 0) continue;
       if (family.isChanged) continue;
       this.#checkLiving(family);
-      this.#checkDependants(family, strategyOf(info.state));
+      this.#checkDependants(family, strategyOf(supervisor.describe()));
     }
   }
 
@@ -153,8 +152,7 @@ class Supervision implements Watch {
   /** Children without an order. Asked when one seems to be broken, and once. */
   #isDynamic(supervisor: Pid): boolean {
     if (this.#dynamic.has(supervisor)) return true;
-    const info = this.#run.system.inspect().processes.find(({ pid }) => pid === supervisor);
-    const strategy = strategyOf(info?.state);
+    const strategy = strategyOf(this.#run.system.process(supervisor)?.describe());
     if (strategy !== undefined && strategy !== "simpleOneForOne") return false;
     this.#dynamic.add(supervisor);
     return true;

@@ -26,7 +26,7 @@ class Timers implements Watch {
   readonly #run: RunView;
   readonly #armed = new Map<TimerRef, Armed>();
   /** Those that were armed once, so that their silence is meant. Deadlines of resources only fire. */
-  readonly #known = new WeakSet<TimerRef>();
+  readonly #known = new Set<TimerRef>();
 
   constructor(run: RunView) {
     this.#run = run;
