@@ -59,6 +59,10 @@ function sum(
   return all.filter(([name]) => isEnd(name)).reduce((total, [, count]) => total + count, 0);
 }
 
+function mostDescriptors(facts: readonly Facts[]): number {
+  return Math.max(...facts.map(({ descriptors }) => descriptors));
+}
+
 test.each(subjects)(
   "%s, %s: no heap and no descriptor is left of %i connections",
   { timeout: LEAK_CONNECTS === undefined ? 120_000 : 1_800_000 },
@@ -82,11 +86,10 @@ test.each(subjects)(
     const refusals = sum(counts, (name) => /^closed[A-Z]/.test(name));
     expect(sum(counts, (name) => name === "accepted") + refusals).toBe(size * BATCHES);
 
-    const [first] = facts;
-    for (const { descriptors, processes } of facts) {
-      expect({ descriptors, processes }).toEqual({ descriptors: first?.descriptors, processes: first?.processes });
-    }
+    expect(new Set(facts.map(({ processes }) => processes)).size).toBe(1);
     const settled = facts.slice(BATCHES / 2);
+    // Node has some of its own, and closes those that it has loaded the program with when it likes.
+    expect(mostDescriptors(settled)).toBeLessThanOrEqual(mostDescriptors(facts.slice(0, BATCHES / 2)));
     expect(riseOf(settled.map(({ heapUsed }) => heapUsed))).toBeLessThan(noise);
     expect(riseOf(settled.map(({ external }) => external))).toBeLessThan(noise);
   },
