@@ -33,8 +33,9 @@ const GLOBALS = Object.keys(PLACES) as readonly UncontrolledGlobal[];
 /** It has no part in a step. */
 const FAST_CHECK = /[\\/]node_modules[\\/](?:\.pnpm[\\/])?fast-check[@\\/]/;
 /**
- * It names by chance what is scheduled and notes when that was, which nobody hears of, and throws by a timer what nobody
- * handles. Its clock is as forbidden as any.
+ * It draws the ids of what is scheduled and stamps it with the date, and neither has any effect; and what nobody handles it
+ * throws by a timer, outside all steps. The timers that it makes otherwise, of its default clock, do have effects: they
+ * trip.
  */
 const XSTATE = /[\\/]node_modules[\\/](?:\.pnpm[\\/])?xstate[@\\/]/;
 

@@ -170,7 +170,7 @@ describe("behind a PROXY header, with TLS", () => {
     );
 
   test.each(headers)(
-    "%s: any beginning but the right one ends that connection, and no other",
+    "%s: a client that does not make a whole handshake behind it loses its own connection, and no other client notices",
     { timeout: 60_000 },
     async (_name, header) => {
       const listener = await world.open(echo, { tls: server, proxyProtocol: {} });

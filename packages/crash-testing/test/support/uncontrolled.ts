@@ -1,6 +1,9 @@
 import type { UncontrolledGlobal } from "../../src/tripwire.ts";
 
-/** Ways past a simulation, by name. */
+/**
+ * Ways past a simulation, by name. They are Node's own because those are what the tripwire has to catch; no test waits for
+ * one, and what is really set is taken back.
+ */
 export const uncontrolled: Readonly<Record<UncontrolledGlobal, () => unknown>> = {
   setTimeout: () => setTimeout(() => undefined, 0),
   setInterval: () => setInterval(() => undefined, 1),
