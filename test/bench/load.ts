@@ -7,8 +7,8 @@ import net from "node:net";
 
 export type Task =
   /**
-   * So many messages there and back over so many connections: of `bytes` bytes, `inFlight` of them under way at once on
-   * each, with a length of two bytes before each if they are framed.
+   * So many messages there and back over so many connections, which are opened the first time: of `bytes` bytes,
+   * `inFlight` of them under way at once on each, with a length of two bytes before each if they are framed.
    */
   | {
       readonly type: "echo";
@@ -27,12 +27,21 @@ export type Task =
 
 const CONCURRENT = 20;
 const held: net.Socket[] = [];
+/** Those that echo, by port. They stay open, so that what a connection costs is not counted to its echoes. */
+const talking = new Map<number, net.Socket[]>();
 
 function connect(port: number): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ port, host: "127.0.0.1", noDelay: true }, () => resolve(socket));
     socket.once("error", reject);
   });
+}
+
+async function talkers(port: number, count: number): Promise<net.Socket[]> {
+  const open = talking.get(port) ?? [];
+  talking.set(port, open);
+  while (open.length < count) open.push(await connect(port));
+  return open.slice(0, count);
 }
 
 type Echo = Extract<Task, { readonly type: "echo" }>;
@@ -42,11 +51,13 @@ async function echo({ port, connections, messages, bytes, inFlight, isFramed }: 
   if (isFramed) message.writeUInt16BE(bytes);
   const payload = Buffer.concat(Array.from({ length: inFlight }, () => message));
   let left = messages;
-  async function client(): Promise<void> {
-    const socket = await connect(port);
+  const sockets = await talkers(port, connections);
+  const lost = new Promise<never>((_resolve, reject) => {
+    for (const socket of sockets) socket.once("close", () => reject(new Error("a connection is gone")));
+  });
+  function client(socket: net.Socket): Promise<void> {
     let received = 0;
-    await new Promise<void>((resolve, reject) => {
-      socket.on("error", reject);
+    return new Promise<void>((resolve, reject) => {
       socket.on("data", (data) => {
         if (!payload.subarray(received, received + data.length).equals(data)) {
           reject(new Error("the echo is not what was sent"));
@@ -60,9 +71,9 @@ async function echo({ port, connections, messages, bytes, inFlight, isFramed }: 
       });
       socket.write(payload);
     });
-    socket.destroy();
   }
-  await Promise.all(Array.from({ length: connections }, client));
+  await Promise.race([lost, Promise.all(sockets.map(client))]);
+  for (const socket of sockets) socket.removeAllListeners("data").removeAllListeners("close");
 }
 
 async function churn(port: number, count: number): Promise<void> {

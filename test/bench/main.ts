@@ -6,7 +6,7 @@ import { kernelFigures } from "./kernel.ts";
 import { machineCosts } from "./machines.ts";
 import { table } from "./measure.ts";
 import { placement } from "./processes.ts";
-import { type ServerFigures, socketFigures } from "./sockets.ts";
+import { type Figure, GENERATIONS, ROUNDS, type ServerFigures, socketFigures } from "./sockets.ts";
 
 /*
  * `npx -y pnpm@12 bench`: what Espalier costs, as it is when built and installed, beside what it stands on, measured side by side in one run. Single figures
@@ -22,11 +22,13 @@ const [processor] = os.cpus();
 print(`${processor?.model.trim() ?? "unknown processor"}, ${os.cpus().length} processors, Node ${process.version}`);
 
 if (wants("sockets")) {
-  print(`\nSockets: ${placement}. Echoes over 100, 20 and 10 connections; medians of 5 rounds taken in turn.\n`);
+  print(`\nSockets: ${placement}. Echoes over 100, 20 and 10 connections; medians of ${ROUNDS} rounds taken in turn,`);
+  print(`of each of ${GENERATIONS} processes; the ratios are the medians of each round's own.\n`);
   const figures = await socketFigures();
-  const row = (what: string, format: (value: number) => string, of: (kind: ServerFigures) => number): string[] => {
-    const [raw = Number.NaN, ...others] = figures.map(of);
-    return [what, format(raw), ...others.flatMap((value) => [format(value), ratio(value, raw)])];
+  const row = (what: string, format: (value: number) => string, of: (kind: ServerFigures) => Figure): string[] => {
+    const [raw, ...others] = figures.map(of);
+    const cells = others.flatMap(({ value, ratio: times }) => [format(value), `${times.toFixed(2)}×`]);
+    return [what, format(raw?.value ?? Number.NaN), ...cells];
   };
   const rows = [
     row("server CPU per 64-byte echo", micros, ({ echo }) => echo),

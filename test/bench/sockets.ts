@@ -7,63 +7,88 @@ export interface Usage {
   readonly rss: number;
 }
 
-/** One kind of server in all that is measured of it. */
+/** What is measured of each kind of server. */
 export interface ServerFigures {
   /** CPU microseconds of the server for one 64-byte echo. */
-  readonly echo: number;
+  readonly echo: Figure;
   /** For one 1 KiB packet with a length before it, of 16 that are under way at once. */
-  readonly pipelined: number;
+  readonly pipelined: Figure;
   /** For one echo of 64 KiB. */
-  readonly large: number;
+  readonly large: Figure;
   /** CPU microseconds of the server for one connection opened and closed. */
-  readonly churn: number;
+  readonly churn: Figure;
   /** Resident bytes for one idle connection. */
-  readonly idle: number;
+  readonly idle: Figure;
+}
+
+export interface Figure {
+  readonly value: number;
+  /** How many times as much as that of raw `node:net`, measured in the same moment. */
+  readonly ratio: number;
 }
 
 /** What is compared: the first is what the others are measured against. */
 const KINDS = ["raw", "espalier", "fast"] as const;
 
-const ROUNDS = 5;
-const CHURN = 2000;
+/** Processes have their luck, with their memory above all, so each kind is started so often. */
+export const GENERATIONS = 5;
+/** Rounds are short: what slows the machine meanwhile slows all kinds alike. */
+export const ROUNDS = 7;
+/** Rounds in which code is compiled. */
+const WARM_UP = 4;
+const CHURN = 500;
 /** Idle connections come in so many steps of so many: V8 enlarges its heap now and then, which is no connection's cost. */
 const IDLE_STEPS = 7;
 const IDLE_STEP = 2000;
 
 const ECHOES = {
-  echo: { connections: 100, messages: 40_000, bytes: 64, inFlight: 1, isFramed: false },
-  pipelined: { connections: 20, messages: 64_000, bytes: 1024, inFlight: 16, isFramed: true },
-  large: { connections: 10, messages: 4000, bytes: 65_536, inFlight: 1, isFramed: false },
+  echo: { connections: 100, messages: 10_000, bytes: 64, inFlight: 1, isFramed: false },
+  pipelined: { connections: 20, messages: 16_000, bytes: 1024, inFlight: 16, isFramed: true },
+  large: { connections: 10, messages: 1000, bytes: 65_536, inFlight: 1, isFramed: false },
 } as const;
 
-/** Measures all servers side by side: rounds in turn, so that what slows the machine slows all. */
+type Costs = Record<keyof typeof ECHOES | "churn", number>;
+
+/** Measures all servers side by side. */
 export async function socketFigures(): Promise<ServerFigures[]> {
+  // Of each round, what it has cost each kind.
+  const rounds: Costs[][] = [];
+  for (let generation = 0; generation < GENERATIONS; generation += 1) rounds.push(...(await roundsOfOneGeneration()));
+  const idle = await idleFigures();
+  return KINDS.map((_kind, index) => {
+    const figure = (what: keyof Costs): Figure => {
+      const of = (costs: Costs[], place: number): number => costs[place]?.[what] ?? Number.NaN;
+      return {
+        value: median(rounds.map((costs) => of(costs, index))),
+        ratio: median(rounds.map((costs) => of(costs, index) / of(costs, 0))),
+      };
+    };
+    return {
+      echo: figure("echo"),
+      pipelined: figure("pipelined"),
+      large: figure("large"),
+      churn: figure("churn"),
+      idle: idle[index] ?? { value: Number.NaN, ratio: Number.NaN },
+    };
+  });
+}
+
+async function roundsOfOneGeneration(): Promise<Costs[][]> {
   const client = new Helper("load.ts");
   const servers = await Promise.all(KINDS.map(startServers));
   try {
-    const rounds = servers.map((): Record<keyof typeof ECHOES | "churn", number[]> => {
-      return { echo: [], pipelined: [], large: [], churn: [] };
-    });
-    for (let round = 0; round <= ROUNDS; round += 1) {
-      for (const [index, server] of servers.entries()) {
-        const costs = await costsOf(server, client);
-        // The first round compiles.
-        if (round === 0) continue;
-        for (const [what, cost] of costs) rounds[index]?.[what].push(cost);
+    const rounds: Costs[][] = [];
+    for (let round = -WARM_UP; round < ROUNDS; round += 1) {
+      const costs: Costs[] = [];
+      for (let turn = 0; turn < servers.length; turn += 1) {
+        // Each goes first in its turn.
+        const index = (turn + WARM_UP + round) % servers.length;
+        const server = servers[index];
+        if (server !== undefined) costs[index] = await costsOf(server, client);
       }
+      if (round >= 0) rounds.push(costs);
     }
-    const figures: ServerFigures[] = [];
-    for (const [index, { echo, pipelined, large, churn }] of rounds.entries()) {
-      const idle = await idleBytes(KINDS[index] ?? "", client);
-      figures.push({
-        echo: median(echo),
-        pipelined: median(pipelined),
-        large: median(large),
-        churn: median(churn),
-        idle,
-      });
-    }
-    return figures;
+    return rounds;
   } finally {
     client.end();
     for (const { plain, framed } of servers) for (const { helper } of [plain, framed]) helper.end();
@@ -71,15 +96,30 @@ export async function socketFigures(): Promise<ServerFigures[]> {
 }
 
 /** One round of one kind. */
-async function costsOf({ plain, framed }: Servers, client: Helper): Promise<[keyof typeof ECHOES | "churn", number][]> {
-  const costs: [keyof typeof ECHOES | "churn", number][] = [];
-  for (const what of ["echo", "pipelined", "large"] as const) {
+async function costsOf({ plain, framed }: Servers, client: Helper): Promise<Costs> {
+  const cost = async (what: keyof typeof ECHOES): Promise<number> => {
     const server = ECHOES[what].isFramed ? framed : plain;
     const cpu = await cpuOf(server, client, { type: "echo", port: server.port, ...ECHOES[what] });
-    costs.push([what, cpu / ECHOES[what].messages]);
+    return cpu / ECHOES[what].messages;
+  };
+  return {
+    echo: await cost("echo"),
+    pipelined: await cost("pipelined"),
+    large: await cost("large"),
+    churn: (await cpuOf(plain, client, { type: "churn", port: plain.port, count: CHURN })) / CHURN,
+  };
+}
+
+async function idleFigures(): Promise<Figure[]> {
+  const client = new Helper("load.ts");
+  try {
+    const values: number[] = [];
+    for (const kind of KINDS) values.push(await idleBytes(kind, client));
+    const [raw = Number.NaN] = values;
+    return values.map((value) => ({ value, ratio: value / raw }));
+  } finally {
+    client.end();
   }
-  const churn = await cpuOf(plain, client, { type: "churn", port: plain.port, count: CHURN });
-  return [...costs, ["churn", churn / CHURN]];
 }
 
 /** Resident bytes of one more idle connection, on a server that has done nothing else: a used one has room to spare. */

@@ -103,7 +103,15 @@ export class System implements Caller, Spawner {
    * work stands in front. For those who bring a new kind of I/O.
    */
   sendIo(target: Pid, message: unknown): void {
-    this.kernel.io(() => target.process?.deliver(message, this.kernel.rootPid));
+    this.kernel.io(deliver, target, message);
+  }
+
+  /**
+   * Calls `enter(first, second)` as one I/O callback, for one that does more than one `sendIo`, such as to set
+   * deadlines: the clock is read once for all of it.
+   */
+  io<First, Second>(enter: (first: First, second: Second) => void, first: First, second: Second): void {
+    this.kernel.io(enter, first, second);
   }
 
   cast<Message>(target: Castable<Message>, message: Message): void;
@@ -256,6 +264,11 @@ export class System implements Caller, Spawner {
   #resolve(target: Destination): ActorProcess | null {
     return typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
   }
+}
+
+/** From outside all actors. */
+function deliver({ process }: Pid, message: unknown): void {
+  process?.deliver(message, process.kernel.rootPid);
 }
 
 function lastRoot(kernel: Kernel): ActorProcess | null {

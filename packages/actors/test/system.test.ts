@@ -1,5 +1,6 @@
 import {
   createSystem,
+  type Deadline,
   defineServer,
   formatTree,
   InvalidOptionError,
@@ -531,5 +532,37 @@ describe("a message from an I/O callback", () => {
     host.wakes.length = 0;
     system.sendIo(ref, "packet");
     expect(host.wakes).toEqual([]);
+  });
+
+  test("reads the clock once for all that it does, and anew once a step has run", () => {
+    const { host, system } = cranked();
+    const deadlines: Deadline[] = [];
+    const ref = system.spawn({
+      name: "patient",
+      behaviour: {
+        kind: "patient",
+        start: (process: Process) => {
+          for (let count = 0; count < 3; count += 1) deadlines.push(process.deadline(() => undefined));
+        },
+        receive: () => deadlines[0]?.arm(100),
+      },
+    });
+    host.crank();
+    host.tick = 1;
+    const readings = (run: () => void): number => {
+      const before = host.now();
+      run();
+      return host.now() - before - 1;
+    };
+    const armAll = (): void => deadlines.forEach((deadline) => deadline.arm(100));
+    expect(readings(armAll)).toBe(3);
+    expect(readings(() => system.io(armAll, undefined, undefined))).toBe(1);
+    system.send(ref, "arm");
+    const andCrank = (): void => {
+      armAll();
+      host.crank();
+      armAll();
+    };
+    expect(readings(() => system.io(andCrank, undefined, undefined))).toBe(1 + 1 + 3);
   });
 });

@@ -152,10 +152,13 @@ export abstract class ConnectionLife extends OwnedSocket implements IntakeHost, 
 
   /** @internal */
   data(bytes: Uint8Array): void {
-    if (this.isDeaf) return;
-    this.intake.push(bytes);
-    this.pump();
+    if (!this.isDeaf) this.system.io(ConnectionLife.#arrived, this, bytes);
   }
+
+  static readonly #arrived = (connection: ConnectionLife, bytes: Uint8Array): void => {
+    connection.intake.push(bytes);
+    connection.pump();
+  };
 
   /** @internal */
   end(): void {

@@ -52,8 +52,8 @@ export class Intake implements Clocked, Throttled, Demanding {
   readonly #sharedBytes: SharedBytes | undefined;
   /** Undefined where each chunk is a packet. */
   #decoder: PacketDecoder | undefined;
-  /** Raw chunks that wait; packets wait in the decoder. Made for the first. */
-  #held: Uint8Array[] | undefined;
+  /** Raw chunks that wait: none, one, or several; packets wait in the decoder. */
+  #held: Uint8Array | Uint8Array[] | undefined;
   #credit = 0;
   #isServing = false;
   #isReading = false;
@@ -100,8 +100,8 @@ export class Intake implements Clocked, Throttled, Demanding {
     }
     this.watchIdle();
     if (this.#decoder !== undefined) this.#decoder.push(bytes);
-    else if (this.#held === undefined) this.#held = [bytes];
-    else this.#held.push(bytes);
+    else if (this.#held === undefined) this.#held = bytes;
+    else this.#heldChunks().push(bytes);
   }
 
   /**
@@ -169,7 +169,7 @@ export class Intake implements Clocked, Throttled, Demanding {
    * goes on to wait, for others. The socket is to be replaced.
    */
   takeOut(): readonly Uint8Array[] {
-    const taken = this.#decoder === undefined ? (this.#held ?? []) : [this.#decoder.remaining()];
+    const taken = this.#decoder === undefined ? this.#heldChunks() : [this.#decoder.remaining()];
     this.#held = undefined;
     this.#decoder = createDecoder(this.#host.settings.packet, this.#host.settings);
     this.#packetClock?.reset();
@@ -216,7 +216,7 @@ export class Intake implements Clocked, Throttled, Demanding {
   }
 
   answer(length: number | undefined): ReceiveOutcome | undefined {
-    const data = length === undefined ? this.#next() : takeBytes((this.#held ??= []), length);
+    const data = length === undefined ? this.#next() : takeBytes(this.#heldChunks(), length);
     if (data === undefined) {
       const { hasEnded, endCode } = this.#host;
       return hasEnded ? { ok: false, error: endCode } : undefined;
@@ -252,11 +252,25 @@ export class Intake implements Clocked, Throttled, Demanding {
   }
 
   #next(): Uint8Array | undefined {
-    return this.#decoder === undefined ? this.#held?.shift() : this.#decoder.next();
+    if (this.#decoder !== undefined) return this.#decoder.next();
+    const held = this.#held;
+    if (Array.isArray(held)) return held.shift();
+    this.#held = undefined;
+    return held;
+  }
+
+  /** As an array from now on. */
+  #heldChunks(): Uint8Array[] {
+    const held = this.#held;
+    if (Array.isArray(held)) return held;
+    return (this.#held = held === undefined ? [] : [held]);
   }
 
   get #holdsBytes(): boolean {
-    return (this.#held?.length ?? 0) > 0 || (this.#decoder?.bufferedBytes ?? 0) > 0;
+    if (this.#decoder !== undefined) return this.#decoder.bufferedBytes > 0;
+    const held = this.#held;
+    // A datagram may be empty.
+    return Array.isArray(held) ? held.length > 0 : held !== undefined;
   }
 
   #createIdle(): Deadline | undefined {

@@ -18,7 +18,7 @@ export class DeadlineTimer extends Timer implements Deadline {
     if (process.isDead) return;
     if (this.owner === null) process.own(this);
     const { kernel } = process;
-    const hasMoved = this.queue.arm(this, kernel.host.now() + afterMs);
+    const hasMoved = this.queue.arm(this, kernel.now() + afterMs);
     // Outside a drain nobody else would tell the host of an earlier deadline.
     if (hasMoved && !kernel.isDraining) kernel.wake();
   }

@@ -55,6 +55,8 @@ export class Kernel {
   #draining = false;
   #woken = false;
   #inIo = false;
+  /** `time` was read in the I/O callback that is under way, and nothing has run since. */
+  #isTimeNew = false;
   #armedFor = Infinity;
   #disarm: Cancel | null = null;
 
@@ -150,19 +152,27 @@ export class Kernel {
 
   /**
    * Runs `enter` for an I/O callback and then, if nothing stands in front, all that it set off: a packet is handled in
-   * the turn in which it arrived.
+   * the turn in which it arrived. What `enter` needs is handed to it, since a closure would be an object for each packet.
    */
-  io(enter: () => void): void {
+  io<First, Second>(enter: (first: First, second: Second) => void, first: First, second: Second): void {
     if (this.#draining || this.#inIo) {
-      enter();
+      enter(first, second);
       return;
     }
     this.#inIo = true;
+    this.time = this.host.now();
+    this.#isTimeNew = true;
     try {
-      enter();
+      enter(first, second);
     } finally {
       this.#inIo = false;
+      this.#isTimeNew = false;
     }
+  }
+
+  /** The time of the host. Until an I/O callback sets off the first step, one reading is new enough for all that it does. */
+  now(): number {
+    return this.#isTimeNew ? this.time : this.host.now();
   }
 
   /** Delivers exactly one signal; answers whether there was one. */
@@ -192,7 +202,8 @@ export class Kernel {
     if (this.#draining) return false;
     this.#draining = true;
     this.#woken = false;
-    const start = this.host.now();
+    const start = this.now();
+    this.#isTimeNew = false;
     this.time = start;
     try {
       this.#fireTimers();
@@ -252,7 +263,7 @@ export class Kernel {
     this.#disarm = this.host.at(next, () => {
       this.#armedFor = Infinity;
       this.#disarm = null;
-      this.io(() => this.wake());
+      this.io(wake, this, undefined);
     });
   }
 
@@ -363,6 +374,10 @@ export class Kernel {
   log({ logger, pid, path }: ActorProcess, level: LogLevel, fields: object, text: string): void {
     log(logger, level, { pid: pid.toString(), path, ...fields }, text);
   }
+}
+
+function wake(kernel: Kernel): void {
+  kernel.wake();
 }
 
 /** A sink that is broken costs its own lines, and not whoever is logged about, who may be in the middle of its end. */

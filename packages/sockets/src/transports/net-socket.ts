@@ -69,6 +69,8 @@ export class NetSocket implements TransportSocket, TurnSocket {
   #bytesSent = 0;
   #isEnded = false;
   #isClosing = false;
+  /** As of the last write: Node's own count is behind two getters. */
+  #hasUnsent = false;
   #isDrainDue = false;
   #onSent: ((error?: Error | null) => void) | undefined;
   #code: string | undefined;
@@ -135,19 +137,16 @@ export class NetSocket implements TransportSocket, TurnSocket {
   }
 
   write(bytes: Uint8Array): boolean {
-    const socket = this.#socket;
-    if (this.#isEnded || socket.destroyed) return true;
+    if (this.#isEnded) return true;
     this.#bytesSent += bytes.length;
-    if (socket.writableLength === 0 && turn.take(this, bytes)) return true;
+    if (!this.#hasUnsent && turn.take(this, bytes)) return true;
     const isSent = this.sendNow(bytes);
     if (!isSent && !this.#isDrainDue) this.#askForDrain();
     return isSent;
   }
 
   writeFrame(header: LengthHeader, data: Uint8Array | string): boolean {
-    const socket = this.#socket;
-    const isIdle = !this.#isEnded && !socket.destroyed && socket.writableLength === 0;
-    const size = isIdle ? turn.takeFrame(this, header, data) : 0;
+    const size = this.#isEnded || this.#hasUnsent ? 0 : turn.takeFrame(this, header, data);
     if (size === 0) return this.write(encodeFrame(header, data));
     this.#bytesSent += size;
     return true;
@@ -157,7 +156,9 @@ export class NetSocket implements TransportSocket, TurnSocket {
     const socket = this.#socket;
     // Node's answer is about its high-water mark, and given before it tries to send.
     socket.write(bytes);
-    return socket.writableLength === 0;
+    const isSent = socket.writableLength === 0;
+    this.#hasUnsent = !isSent;
+    return isSent;
   }
 
   end(): void {
@@ -202,7 +203,7 @@ export class NetSocket implements TransportSocket, TurnSocket {
     } finally {
       turn.end(this);
     }
-    if (this.#socket.writableLength > 0) this.#tellUnsent();
+    if (this.#hasUnsent) this.#tellUnsent();
   }
 
   /** What was taken for sent, as it turns out, is not. */
@@ -221,6 +222,7 @@ export class NetSocket implements TransportSocket, TurnSocket {
   }
 
   onClose(): void {
+    this.#isEnded = true;
     descriptors.sockets -= 1;
     this.#events.closed(this.#code);
   }
@@ -253,6 +255,7 @@ export class NetSocket implements TransportSocket, TurnSocket {
     if (!this.#isDrainDue || socket.destroyed || (error !== undefined && error !== null)) return;
     if (socket.writableLength === 0) {
       this.#isDrainDue = false;
+      this.#hasUnsent = false;
       this.#events.drain();
     } else if (!this.#isEnded) {
       // More was written in the meantime. After `end` its own callback follows.
