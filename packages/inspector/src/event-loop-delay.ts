@@ -2,8 +2,11 @@
 import { type Histogram, monitorEventLoopDelay } from "node:perf_hooks";
 import type { EventLoopDelayFact } from "./api-types.ts";
 
-/** A timer of Node's looks at the event loop every so many milliseconds. */
-const INTERVAL_MS = 10;
+/**
+ * A timer of Node's looks at the event loop every so many milliseconds, and wakes a program up that has nothing else to do:
+ * half as often as by default takes half of that.
+ */
+export const INTERVAL_MS = 20;
 
 /** How late the event loop is, since it was last read. It keeps no program alive. It is on from here to `stop`. */
 export class EventLoopDelay {

@@ -26,7 +26,7 @@ export interface RateSample {
   readonly perSecond: Counters;
 }
 
-/** How late a timer of 10 ms was, its own 10 ms not counted, in milliseconds: 0 for one that was in time. */
+/** How late a timer of 20 ms was, its own 20 ms not counted, in milliseconds: 0 for one that was in time. */
 export interface EventLoopDelayFact {
   readonly p50: number;
   readonly p99: number;

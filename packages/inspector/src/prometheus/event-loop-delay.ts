@@ -3,7 +3,7 @@ import { EventLoopDelay } from "../event-loop-delay.ts";
 
 /** What is told of the metric. */
 export const DELAY_HELP =
-  "How late a timer of 10 ms was, its own 10 ms not counted: since the last scrape; quantile 1 is the worst, 0 is in time";
+  "How late a timer of 20 ms was, its own 20 ms not counted: since the last scrape; quantile 1 is the worst, 0 is in time";
 
 /** How late the event loop was since the last scrape, in seconds. It is measured from here to `stop`. */
 export class DelayMetric {

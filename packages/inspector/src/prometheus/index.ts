@@ -8,7 +8,7 @@ export interface PrometheusOptions {
   readonly prefix?: string;
   /** Where the metrics are registered, to be told together with others. @defaultValue a registry of their own */
   readonly register?: Registry;
-  /** Whether Node measures how late its event loop is, every 10 ms. @defaultValue true */
+  /** Whether Node measures how late its event loop is, every 20 ms. @defaultValue true */
   readonly eventLoopDelay?: boolean;
 }
 

@@ -108,7 +108,8 @@ export class NetSocket implements TransportSocket, TurnSocket {
   /** A write that the system took in part counts as a whole until the rest is taken: that is all Node tells. */
   get unsentBytes(): number {
     turn.flush(this);
-    return this.#socket.destroyed ? 0 : this.#socket.writableLength;
+    // Most sockets have nothing, and inspectors ask thousands of them.
+    return !this.#hasUnsent || this.#socket.destroyed ? 0 : this.#socket.writableLength;
   }
 
   get bytesReceived(): number {
