@@ -107,8 +107,6 @@ export interface Process extends Context<never> {
   warn(text: string): void;
   /** Tells the operator of something, with fields beside the pid and the path. A logger that throws is not noticed. */
   log(level: LogLevel, fields: object, text: string): void;
-  /** Gives an actor another label, unless it has given itself one in place of this. */
-  relabel(actor: Pid, from: string, to: string): void;
   /** Whether anybody sees the events of this system, and reports that are only for them are worth making. */
   readonly isTraced: boolean;
   /** Reports to the trace and the log. */

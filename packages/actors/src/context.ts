@@ -6,14 +6,19 @@ import type { MonitorRef } from "./monitor.ts";
 import type { ActorRef, Callable, Castable, Destination, Pid } from "./pid.ts";
 import type { TimerRef } from "./timer.ts";
 
+/** What has a text for people, which may change, and is made when somebody wants to see it. */
+export interface Labelled {
+  readonly label: string;
+}
+
 /** Options of every spawn. */
 export interface SpawnOptions {
   /** The last part of the path. Default: the definition's name and a number that counts within the parent. */
   readonly id?: string;
   /** Registers the actor under this name before its `init` runs. */
   readonly name?: string;
-  /** A text for people, shown by inspection: a peer's address, a user's name. */
-  readonly label?: string;
+  /** A text for people, shown by inspection: a peer's address, a user's name; or what has one, which is asked each time. */
+  readonly label?: string | Labelled;
   /** Limits the mailbox. @defaultValue no limit, as in Erlang */
   readonly mailbox?: MailboxOptions;
   /** 1 unless a supervisor says otherwise. */

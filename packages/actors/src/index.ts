@@ -7,7 +7,14 @@ export { type Logger, type LogLevel, silentLogger } from "./logger.ts";
 
 // Actors
 export { type ActorRef, type Callable, type Castable, type Destination, Pid } from "./pid.ts";
-export { type Caller, type Context, type MailboxOptions, type Spawner, type SpawnOptions } from "./context.ts";
+export {
+  type Caller,
+  type Context,
+  type Labelled,
+  type MailboxOptions,
+  type Spawner,
+  type SpawnOptions,
+} from "./context.ts";
 export {
   type Adoption,
   type Behaviour,

@@ -32,7 +32,7 @@ export class ClientChild {
   /** @param id - its number among those of the client */
   constructor(process: Process, facts: ClientFacts, burials: Burials, connection: Connection, id: number) {
     const input: ConnectionInput = { connection, config: facts.config.connection };
-    this.pid = process.startChild(facts.handler, input, { id: String(id), label: connection.describe() });
+    this.pid = process.startChild(facts.handler, input, { id: String(id), label: connection });
     this.connection = connection;
     this.#process = process;
     this.#facts = facts;

@@ -28,7 +28,6 @@ import { Burials } from "./burials.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionAccount } from "./connection-account.ts";
 import { ConnectionTable } from "./connection-table.ts";
-import { formatAddress } from "./listen-on.ts";
 import { LastWill } from "./last-will.ts";
 import { type ListenerRecord, serverName } from "./listener-record.ts";
 import { RareWarning } from "./rare-warning.ts";
@@ -213,7 +212,7 @@ class ConnectionSupervisor {
       return;
     }
     this.#started += 1;
-    const options = { id: String(this.#started), label: connection.describe() };
+    const options = { id: String(this.#started), label: connection };
     const pid = this.#process.startChild(handler, { connection, config }, options);
     this.#children.add(pid, connection, acceptor);
     this.#publish();
@@ -273,11 +272,6 @@ class ConnectionSupervisor {
     const child = pid && this.#children.get(pid);
     if (pid === undefined || child === undefined) return;
     child.hasStarted = true;
-    const { proxy, socketPeername } = connection;
-    // Until now the proxy was all that was known of the client.
-    if (proxy?.source !== undefined && socketPeername !== undefined) {
-      this.#process.relabel(pid, formatAddress(socketPeername), formatAddress(proxy.source));
-    }
     this.#account.started(pid, connection);
   }
 
@@ -311,7 +305,7 @@ class ConnectionSupervisor {
     // One that was told to end may be killed for it, if that is how they are told.
     if (isExpected(reason) || (context === "shutdownError" && isOrderlyEnd(reason, shutdown, "temporary"))) return;
     const common = { restart: "temporary", shutdown, type: "worker", significant: false, count: 1 } as const;
-    const offender = { id: formatAddress(child.connection.peername), pid, definition: handler.name, ...common };
+    const offender = { id: child.connection.label, pid, definition: handler.name, ...common };
     this.#process.report(new SupervisorReport(this.#process, context, reason, offender));
   }
 

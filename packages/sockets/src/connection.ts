@@ -274,8 +274,13 @@ export class Connection extends ConnectionLife {
     return !this.isOver && !this.hasEnded;
   }
 
+  /** What the actor of a connection is called for people: the address of the peer, as far as it is known by now. */
+  get label(): string {
+    return formatAddress(this.peername);
+  }
+
   override describe(): string {
-    const address = formatAddress(this.peername);
+    const address = this.label;
     if (this.#metadata === undefined) return address;
     return [address, ...[...this.#metadata].map(([name, value]) => `${name}=${describeValue(value)}`)].join(" ");
   }

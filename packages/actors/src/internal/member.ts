@@ -1,4 +1,5 @@
 import type { Definition } from "../behaviour.ts";
+import type { Labelled } from "../context.ts";
 import { RegistrationError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { ActorRef, Pid } from "../pid.ts";
@@ -25,7 +26,7 @@ export abstract class Member extends Mailbox {
   /** Changed by `sys.changeCode` only. */
   definition: Definition<never>;
   protected key: string | number;
-  label: string | undefined;
+  private ownLabel: string | Labelled | undefined;
   /** What the behaviour remembers; before its start, the arguments. */
   state: unknown;
 
@@ -45,7 +46,7 @@ export abstract class Member extends Mailbox {
     this.kernel = kernel;
     this.parent = parent;
     this.definition = definition;
-    this.label = options.label;
+    this.ownLabel = options.label;
     this.state = args;
     this.particulars = Particulars.of(options);
     const number = parent === null ? kernel.countChild() : parent.countChild();
@@ -54,6 +55,15 @@ export abstract class Member extends Mailbox {
 
   /** This same object, with all that it can. */
   protected abstract get self(): ActorProcess;
+
+  get label(): string | undefined {
+    const label = this.ownLabel;
+    return typeof label === "object" ? label.label : label;
+  }
+
+  set label(label: string | undefined) {
+    this.ownLabel = label;
+  }
 
   get path(): string {
     return this.parent === null ? this.id : `${this.parent.path}/${this.id}`;

@@ -70,11 +70,6 @@ export class ActorProcess extends Runner implements Process, StartListener {
     this.kernel.log(this, level, fields, text);
   }
 
-  relabel(child: Pid, from: string, to: string): void {
-    const { process } = child;
-    if (process?.label === from) process.label = to;
-  }
-
   warn(text: string): void {
     this.kernel.log(this, "warn", {}, text);
   }
