@@ -11,4 +11,5 @@ export const TARGET_NAMES = [
   "decoding",
   "trees",
   "reconnecting",
+  "secured",
 ] as const;

@@ -6,6 +6,7 @@ import { passive } from "./targets/passive.ts";
 import { pooled } from "./targets/pooled.ts";
 import { proxied } from "./targets/proxied.ts";
 import { reconnecting } from "./targets/reconnecting.ts";
+import { secured } from "./targets/secured.ts";
 import { slow } from "./targets/slow.ts";
 import type { TargetCase } from "./targets/target-case.ts";
 import { tree } from "./targets/tree.ts";
@@ -24,4 +25,5 @@ export const targets: readonly TargetCase[] = [
   decoding,
   trees,
   reconnecting,
+  secured,
 ];

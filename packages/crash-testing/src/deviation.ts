@@ -15,7 +15,7 @@
  * | `bind` | an address | for each listening socket | 1: the address is taken |
  * | `connect` | a client's end | once | 1: refused, 2: no answer comes at all |
  * | `knob` | the name of a setting | once | which of its values it has |
- * | `tls` | a server's end | for each handshake in simulated TLS | 1: it fails, 2: it hangs, from 3: it is slow, by {@link TLS_LATENCIES} |
+ * | `tls` | an end | for each handshake in simulated TLS | 1: it fails, 2: it hangs, from 3: it is slow, by {@link TLS_LATENCIES} |
  *
  * Ends of connections are named after the host of the client and the number of its connection: `10.0.0.3#1` is the client's
  * end of the first from there, and `>10.0.0.3#1` the server's. An address is as it was asked for: `:1883`, `:0`, or a path.

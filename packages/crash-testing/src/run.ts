@@ -284,6 +284,7 @@ class Run<Handle, Knobs extends object> implements RunView {
       system: this.system,
       transport: this.network,
       tls: this.#tls,
+      clientTls: this.#tls.client,
       knobs: knobsOf(this.#target, this.world.choices),
       // Who starts with a machine has said which.
       machine: this.#target.machine as AnyStateMachine,

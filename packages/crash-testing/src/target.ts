@@ -1,5 +1,5 @@
 import type { System } from "@espalier/actors";
-import type { ServerTls, Transport } from "@espalier/sockets";
+import type { ClientTls, ServerTls, Transport } from "@espalier/sockets";
 import type { AnyStateMachine } from "xstate";
 import type { PeerScript } from "./peer-script.ts";
 import type { UncontrolledGlobal } from "./tripwire.ts";
@@ -14,6 +14,8 @@ export interface Surroundings<Knobs extends object = object, Machine extends Any
    * or are slow now and then. Scripts with `tls` or `startTls` speak it.
    */
   readonly tls: ServerTls;
+  /** The same for the option `tls` of clients and pools. Their servers have to speak it: listeners with `tls`. */
+  readonly clientTls: ClientTls;
   /** The settings of this run. */
   readonly knobs: Knobs;
   /** The `machine` of the target, or one of its mutants. */

@@ -7,6 +7,7 @@ import { type ListenerConfig, type ListenerOptions, toListenerConfig } from "./o
 import { LONGEST_MS } from "./setting.ts";
 import { type Address, type Transport, unixAddress } from "./transport.ts";
 import { tcpTransport } from "./transports/tcp.ts";
+import { ClientTls } from "./transports/client-tls.ts";
 import { TlsClientContext } from "./transports/tls-client.ts";
 import type { TlsClientOptions } from "./transports/tls-client-options.ts";
 
@@ -47,7 +48,7 @@ interface CommonOptions extends SharedOptions {
    *
    * @defaultValue false: plain bytes.
    */
-  readonly tls?: TlsClientOptions | TlsClientContext | boolean;
+  readonly tls?: TlsClientOptions | ClientTls | boolean;
 
   /** The IP address of this machine from which to connect. @defaultValue what the system chooses */
   readonly localHost?: string;
@@ -263,10 +264,10 @@ function timeoutsOf({ idleTimeoutMs = "infinity", packetTimeoutMs = "infinity" }
 }
 
 /** What stands for the keys from here on; undefined: plain bytes. @throws `ERR_INVALID_OPTION` */
-export function toTlsContext(tls: unknown): TlsClientContext | undefined {
+export function toTlsContext(tls: unknown): ClientTls | undefined {
   if (tls === undefined || tls === false) return undefined;
   // The context checks what it is given.
-  return tls instanceof TlsClientContext ? tls : new TlsClientContext(tls === true ? {} : (tls as TlsClientOptions));
+  return tls instanceof ClientTls ? tls : new TlsClientContext(tls === true ? {} : (tls as TlsClientOptions));
 }
 
 function completeBackoff(backoff: unknown, issues: OptionIssue[]): CompleteBackoff {

@@ -129,6 +129,7 @@ export { type TlsTransport, tlsTransport, type TlsTransportOptions } from "./tra
 
 // TLS
 export { TlsContext } from "./transports/tls-context.ts";
+export { ClientTls } from "./transports/client-tls.ts";
 export { TlsClientContext } from "./transports/tls-client.ts";
 export { type ClientPskOptions, type TlsClientOptions } from "./transports/tls-client-options.ts";
 export { type PeerCertificate, type SubjectAltNames, type TlsFacts } from "./transports/tls-facts.ts";

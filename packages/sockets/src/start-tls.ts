@@ -1,6 +1,7 @@
 import { InvalidOptionError } from "./errors.ts";
 import type { Address, TransportSocket } from "./transport.ts";
 import type { SecureSocket } from "./transports/secure-socket.ts";
+import { ClientTls } from "./transports/client-tls.ts";
 import { TlsClientContext } from "./transports/tls-client.ts";
 import type { TlsClientOptions } from "./transports/tls-client-options.ts";
 import { isServerTls, type ServerTls } from "./transports/server-tls.ts";
@@ -8,7 +9,7 @@ import { TlsContext } from "./transports/tls-context.ts";
 import type { TlsOptions } from "./transports/tls-options.ts";
 
 /** What a connection may be secured by: a listener's one by the first two, a client's one by the others. */
-export type TlsMaterial = TlsContext | ServerTls | TlsOptions | TlsClientContext | TlsClientOptions;
+export type TlsMaterial = TlsContext | ServerTls | TlsOptions | ClientTls | TlsClientOptions;
 
 /** One end of TLS, to be put on a connection in the middle. */
 export interface TlsEnd {
@@ -36,14 +37,14 @@ export function serverEnd(material: TlsMaterial | undefined, own: ServerTls | fa
  */
 export function clientEnd(material: TlsMaterial | undefined, to: Address): TlsEnd {
   if (isServerTls(material)) throw misplaced("a TlsClientContext or options of one: this end is the client");
-  const context = material instanceof TlsClientContext ? material : new TlsClientContext(material as TlsClientOptions);
+  const context = material instanceof ClientTls ? material : new TlsClientContext(material as TlsClientOptions);
   // It is the client that speaks first. What is there already, somebody has slipped in.
   return { secure: (socket) => context.secure(socket, to), mayBegin: () => false };
 }
 
 function toContext(material: TlsMaterial | undefined, own: ServerTls | false): ServerTls {
   if (isServerTls(material)) return material;
-  if (material instanceof TlsClientContext) throw misplaced("a TlsContext or options of one: this end is the server");
+  if (material instanceof ClientTls) throw misplaced("a TlsContext or options of one: this end is the server");
   if (material !== undefined) return new TlsContext(material as TlsOptions);
   if (own === false) throw misplaced("given, here or as an option of the listener");
   return own;

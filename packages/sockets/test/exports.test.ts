@@ -8,6 +8,7 @@ test("the public surface", () => {
       "buildProxyHeader",
       "cidrSize",
       "clientOf",
+      "ClientTls",
       "compileAccessRules",
       "connect",
       "ConnectError",

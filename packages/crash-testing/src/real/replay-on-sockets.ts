@@ -91,10 +91,12 @@ class Replay<Handle, Knobs extends object> implements RunView {
     this.plan = plan;
     this.world = new RealWorld(new Choices(replaying(plan.deviations)), () => this.#look());
     this.system = createSystem({ host: this.world });
+    const tls = simTls(this.world, this.network);
     this.#surroundings = {
       system: this.system,
       transport: this.network,
-      tls: simTls(this.world, this.network),
+      tls,
+      clientTls: tls.client,
       knobs: knobsOf(target, this.world.choices),
       machine: target.machine as AnyStateMachine,
     };

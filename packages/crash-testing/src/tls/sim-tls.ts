@@ -1,7 +1,15 @@
-import { SecureSocket, type ServerTls, type TransportSocket } from "@espalier/sockets";
+import {
+  ClientTls,
+  type HandshakeOutcome,
+  SecureSocket,
+  type ServerTls,
+  type TransportSocket,
+} from "@espalier/sockets";
+import type { Duplex } from "node:stream";
 import { TLS_LATENCIES } from "../deviation.ts";
 import type { PeerNetwork } from "../peer.ts";
 import type { World } from "../world.ts";
+import { ClientEnd } from "./client-end.ts";
 import { ServerEnd } from "./server-end.ts";
 
 /** eSockd's bound on a handshake. */
@@ -12,7 +20,7 @@ export interface SimTlsOptions {
   readonly handshakeTimeoutMs?: number;
 }
 
-/** Decides how the server's end answers a client: with yes, no, late, or not at all. What it returns takes that back. */
+/** Decides how one end answers the other: with yes, no, late, or not at all. What it returns takes that back. */
 export type AnswerOf = (socket: TransportSocket, answer: (isAccepted: boolean) => void) => () => void;
 
 /**
@@ -20,16 +28,21 @@ export type AnswerOf = (socket: TransportSocket, answer: (isAccepted: boolean) =
  * that real TLS stands on, and all of the server around it is what it always is; whether a handshake is done, fails, hangs
  * or is slow is a choice of the world. There is nothing secret about its bytes: each is only masked.
  *
- * Clients speak it whose script says `tls`.
+ * Clients speak it whose script says `tls`, and those that have `client` as their option `tls`.
  */
 export class SimTls implements ServerTls {
   readonly handshakeTimeoutMs: number;
+  /** The same for clients and pools of the program that is tested: they take it as `tls`. */
+  readonly client: ClientTls;
   readonly #answerOf: AnswerOf;
   #isUsed = false;
 
   constructor(answerOf: AnswerOf, { handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS }: SimTlsOptions = {}) {
     this.handshakeTimeoutMs = handshakeTimeoutMs;
     this.#answerOf = answerOf;
+    this.client = new SimClientTls(answerOf, () => {
+      this.#isUsed = true;
+    });
   }
 
   /** There are streams of Node in the run, which do some of their work behind the stack. */
@@ -48,6 +61,27 @@ export class SimTls implements ServerTls {
 
   toJSON(): string {
     return "TLS";
+  }
+}
+
+class SimClientTls extends ClientTls {
+  readonly #answerOf: AnswerOf;
+  readonly #onUse: () => void;
+
+  constructor(answerOf: AnswerOf, onUse: () => void) {
+    super();
+    this.#answerOf = answerOf;
+    this.#onUse = onUse;
+  }
+
+  protected override shakeHands(
+    stream: Duplex,
+    outcome: HandshakeOutcome,
+    _to: unknown,
+    socket: TransportSocket,
+  ): Duplex {
+    this.#onUse();
+    return new ClientEnd(stream, outcome, (answer) => this.#answerOf(socket, answer));
   }
 }
 
