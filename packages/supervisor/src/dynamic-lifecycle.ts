@@ -9,6 +9,8 @@ import type { StartFailure } from "./start-failure.ts";
 export class DynamicLifecycle<Extra> {
   readonly #process: Process;
   readonly #children: DynamicChildren<Extra>;
+  /** The one that is being started: no child yet, and nobody else's. */
+  #starting: Pid | undefined;
 
   constructor(process: Process, children: DynamicChildren<Extra>) {
     this.#process = process;
@@ -20,7 +22,9 @@ export class DynamicLifecycle<Extra> {
     const { id, start } = child;
     child.incarnation += 1;
     const underWay = beginStart(this.#process, id, child.incarnation, start);
+    this.#starting = underWay.pid;
     const started = yield underWay;
+    this.#starting = undefined;
     const { result } = started as Started;
     if (result.ok) {
       child.pid = underWay.pid;
@@ -50,6 +54,8 @@ export class DynamicLifecycle<Extra> {
       .all()
       .filter(({ isRestarting }) => !isRestarting)
       .map(({ pid }) => pid);
+    // A supervisor that crashes while it starts a child leaves that one no more behind than the others.
+    if (this.#starting !== undefined) living.push(this.#starting);
     const ends = yield* shutdownAll(this.#process, living, how);
     const disorderly = ends.filter(({ reason }) => !isOrderlyEnd(reason, how, restart));
     for (const [reason, pids] of groupByReason(disorderly)) this.#reportMany(reason, pids);

@@ -30,7 +30,10 @@ export class Lifecycle {
   *start(child: Child): Waiting<StartFailure | undefined> {
     const { id, start } = child.spec;
     child.incarnation += 1;
-    const started = yield beginStart(this.#process, id, child.incarnation, start);
+    const underWay = beginStart(this.#process, id, child.incarnation, start);
+    // From here on there is a process to be ended, should the supervisor crash before it has heard of the start.
+    this.#children.setState(child, underWay.pid);
+    const started = yield underWay;
     const { result } = started as Started;
     if (result.ok) {
       this.#children.setState(child, result.ref);
@@ -41,6 +44,7 @@ export class Lifecycle {
       this.#children.ended(child);
       return undefined;
     }
+    this.#children.setState(child, undefined);
     return result;
   }
 

@@ -2,6 +2,7 @@ import type { Mutant } from "../mutant.ts";
 
 const SUPERVISOR = "packages/supervisor/src/static-supervisor.ts";
 const DYNAMIC = "packages/supervisor/src/simple-one-for-one.ts";
+const LIFECYCLE = "packages/supervisor/src/dynamic-lifecycle.ts";
 const BEHAVIOUR = "packages/supervisor/src/supervisor-behaviour.ts";
 const RESTART = "packages/supervisor/src/restart.ts";
 const STRATEGY = "packages/supervisor/src/strategy.ts";
@@ -303,6 +304,20 @@ export const supervisionMutants: readonly Mutant[] = [
     change: {
       file: DYNAMIC,
       find: "    // A dynamic child is nothing but its process, so there is nothing to keep of it.\n    this.#children.delete(child.pid);",
+      replace: "",
+    },
+  },
+  {
+    id: "starting-child-left-behind",
+    class: "supervision",
+    wrong: "a dynamic supervisor that crashes while it starts a child does not end that one",
+    origin: "history",
+    faults: 1,
+    seenBy: ["T11-strangers"],
+    targets: ["tree"],
+    change: {
+      file: LIFECYCLE,
+      find: "    if (this.#starting !== undefined) living.push(this.#starting);\n",
       replace: "",
     },
   },
