@@ -2,17 +2,24 @@ import {
   type Call,
   type CallEnding,
   CallExitError,
+  CallMessage,
   CallTimeoutError,
   defineServer,
+  type Definition,
   type From,
   noproc,
   noreply,
   ok,
+  type Outcome,
+  type Pid,
+  type Process,
   reply,
+  request as block,
   type RequestId,
   Response,
   type ServerRef,
   sys,
+  type Waiting,
 } from "@espalier/actors";
 import { collectTrace, type Trace } from "@espalier/actors/testing";
 import * as fc from "fast-check";
@@ -54,6 +61,37 @@ const relay = defineServer<RelayTypes>({
     return reply(await self.call(next, { type: "get" }), next);
   },
 });
+
+/** Asks as it starts, and blocks until it knows what has become of that. */
+function blocked(target: Pid, request: object, heard: (outcome: Outcome) => void): Definition {
+  return {
+    name: "blocked",
+    behaviour: {
+      kind: "blocked",
+      *start(process: Process): Waiting {
+        heard(yield* block(process, target, request));
+      },
+      receive: () => undefined,
+    },
+  };
+}
+
+/** Answers what another one answers, for which it blocks twice. */
+const blockingRelay: Definition<Pid, ServerRef<{ call: Call<"get", number> }>> = {
+  name: "blockingRelay",
+  behaviour: {
+    kind: "blockingRelay",
+    start(process, next) {
+      process.state = next;
+    },
+    *receive(process: Process, message: unknown): Waiting {
+      if (!(message instanceof CallMessage)) return;
+      yield* block(process, process.state as Pid, { type: "get" });
+      const outcome = yield* block(process, process.state as Pid, { type: "get" });
+      message.from.reply(outcome.ok ? outcome.value : undefined);
+    },
+  },
+};
 
 describe("the trace of a call", () => {
   test("has one event for its begin and one for its end, each with its cause", async () => {
@@ -146,8 +184,44 @@ describe("the trace of a call", () => {
     ]);
   });
 
+  test("shows one for which a behaviour blocks as it shows any other, and makes nothing of it for whoever sees only lives", async () => {
+    const { system } = createWorld();
+    const last = system.spawn(counter, 7, { id: "last" });
+    const relaying = system.spawn(blockingRelay, last, { id: "relaying" });
+    await system.idle();
+    const ids: number[] = [];
+    const stop = system.trace(({ id }) => ids.push(id), { detail: "life" });
+    expect(await system.call(relaying, { type: "get" })).toBe(7);
+    system.spawn(mute);
+    expect(ids).toEqual([1]);
+    stop();
+    const trace = collectTrace(system);
+    expect(await system.call(relaying, { type: "get" })).toBe(7);
+    const [outer, ...inner] = callsOf(trace);
+    const within = outer?.began.id;
+    const of = { subject: { path: "relaying" }, caller: relaying, to: last, name: undefined, request: { type: "get" } };
+    expect(inner.map(({ began }) => began)).toMatchObject([
+      { ...of, within },
+      { ...of, within },
+    ]);
+    for (const { began, ends } of inner) {
+      expect(ends).toMatchObject([{ ending: { type: "replied" }, subject: began.subject }]);
+      expect(trace.of("send").filter(({ cause }) => cause === began.id)).toMatchObject([{ to: last }]);
+    }
+  });
+
   test("has exactly one end for each, the one that the caller is told, whatever becomes of the two", async () => {
-    const what = fc.constantFrom("ask", "ask", "answer", "wait", "abandon", "killCaller", "killCallee");
+    const what = fc.constantFrom(
+      "ask",
+      "ask",
+      "answer",
+      "wait",
+      "abandon",
+      "killCaller",
+      "killCallee",
+      "block",
+      "killBlocked",
+    );
     const ops = fc.array(fc.tuple(what, fc.nat(9)), { minLength: 5, maxLength: 40, size: "max" });
     await fc.assert(
       fc.asyncProperty(ops, async (run) => {
@@ -179,6 +253,7 @@ async function play({ system, clock }: World, run: ReadonlyArray<readonly [strin
   };
   let callee = spawnCallee();
   let caller = spawnCaller();
+  const waiting = new Map<Pid, unknown>();
   const hear = (): void => {
     for (const response of caller.received.splice(0)) {
       if (!(response instanceof Response)) throw new Error("nothing else was sent");
@@ -196,6 +271,21 @@ async function play({ system, clock }: World, run: ReadonlyArray<readonly [strin
       await tell(system, caller.ref, (self) => {
         caller.open.set(self.sendRequest(callee, request, { label: request, timeoutMs }), request);
       });
+    } else if (what === "block") {
+      const request = { type: "ask" } as const;
+      told.set(request, []);
+      const heard = ({ ok: isAnswered }: Outcome): void => {
+        told.set(request, [isAnswered ? "replied" : "calleeDied"]);
+        waiting.delete(ref);
+      };
+      const ref = system.spawn(blocked(callee, request, heard));
+      waiting.set(ref, request);
+    } else if (what === "killBlocked") {
+      for (const [ref, request] of waiting) {
+        system.kill(ref);
+        told.set(request, ["callerDied"]);
+      }
+      waiting.clear();
     } else if (what === "answer") {
       kept[amount]?.reply("done");
     } else if (what === "wait") {

@@ -88,6 +88,24 @@ describe("a request", () => {
     expect(outcomes).toEqual([{ ok: false, reason: noproc }]);
   });
 
+  test("to oneself fails instead of waiting for ever", async () => {
+    const world = createWorld();
+    const outcomes: Outcome[] = [];
+    const ref = world.system.spawn({
+      name: "lonely",
+      behaviour: {
+        kind: "lonely",
+        start: () => undefined,
+        *receive(process: Process): Waiting {
+          outcomes.push(yield* request(process, process.pid, { type: "question" }));
+        },
+      },
+    });
+    world.system.send(ref, "ask");
+    await world.system.idle();
+    expect(outcomes).toMatchObject([{ ok: false, reason: { type: "error", error: { code: "ERR_CALLING_SELF" } } }]);
+  });
+
   test("fails with the reason for which the target ends, and a late answer is dropped", async () => {
     const world = createWorld();
     const { ref: target, questions } = holding(world);

@@ -1,6 +1,7 @@
 import type { RateSample } from "@espalier/inspector/api-types";
 import type { JSX } from "preact";
 import { formatBytes, formatShort } from "./format.ts";
+import { useKeptView } from "./kept-scroll.ts";
 import { LineChart } from "./line-chart.tsx";
 import { overview, samples } from "./store.ts";
 
@@ -55,6 +56,7 @@ const CHARTS: readonly Chart[] = [
 export function ChartsView(): JSX.Element {
   // The first sample has no rate: nothing was before it.
   const all = samples.value.filter(({ seconds }) => seconds > 0);
+  useKeptView(all.length < 2 ? undefined : "charts");
   if (all.length < 2) return <div class="empty">A line needs two samples. They come with the seconds.</div>;
   const offset = overview.value === undefined ? 0 : overview.value.wallClock - overview.value.at;
   const times = all.map(({ at }) => at + offset);

@@ -6,7 +6,7 @@ import { formatBytes, formatCount } from "./format.ts";
 import { HeatMap } from "./heat-map.tsx";
 import { StateHistogram, statesOf } from "./histogram.tsx";
 import { RowPages } from "./row-pages.ts";
-import { useKeptScroll } from "./kept-scroll.ts";
+import { useKeptScroll, useKeptView } from "./kept-scroll.ts";
 import { addressOf, go, look, route } from "./route.ts";
 import { countOf, families, type Place, places } from "./store.ts";
 
@@ -44,6 +44,7 @@ const COLUMNS: readonly Column[] = [
 /** The children of an actor that are too many for the tree; `about` is its path, or nothing. */
 export function ConnectionsView({ about }: { readonly about: string }): JSX.Element {
   const all = families.value;
+  useKeptView("connections");
   const place = places.value.get(about) ?? (about === "" ? all[0] : undefined);
   if (place === undefined) {
     const text =

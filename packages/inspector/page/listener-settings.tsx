@@ -1,6 +1,6 @@
 import type { CommandName, Commands, ListenerFact } from "@espalier/inspector/api-types";
-import type { ComponentChildren, JSX } from "preact";
-import { useId, useRef, useState } from "preact/hooks";
+import type { ComponentChildren, JSX, RefObject } from "preact";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { attempt } from "./commands.ts";
 import { refreshListeners } from "./store.ts";
 
@@ -40,17 +40,36 @@ interface AccessRulesProps {
   readonly takesCommands: boolean;
 }
 
-/** Who may connect: the rules in the order in which they are tried, each with a way to be rid of it. */
+/** Who may connect: the rules in the order in which they are tried, each with a way to be rid of it, and to a new one. */
 export function AccessRules({ listener: { id, accessRules }, takesCommands }: AccessRulesProps): JSX.Element {
   const { error, carryOut } = useCommand();
+  const list = useRef<HTMLOListElement>(null);
+  const field = useRef<HTMLInputElement>(null);
+  // The rule that is being removed: the focus is in it, and would be lost with it.
+  const leaving = useRef<{ readonly rule: string; readonly index: number } | undefined>(undefined);
+  useLayoutEffect(() => {
+    const gone = leaving.current;
+    if (gone === undefined || accessRules.includes(gone.rule)) return;
+    leaving.current = undefined;
+    // Whoever has gone on meanwhile stays there.
+    if (document.activeElement !== document.body) return;
+    const left = list.current?.querySelectorAll("button") ?? [];
+    (left[Math.min(gone.index, left.length - 1)] ?? field.current)?.focus();
+  }, [accessRules]);
+  const remove = async (rule: string, index: number): Promise<void> => {
+    const own = { rule, index };
+    leaving.current ??= own;
+    const isDone = await carryOut("removeRule", { listener: id, rule });
+    if (!isDone && leaving.current === own) leaving.current = undefined;
+  };
   return (
     <>
       <h3>Who may connect</h3>
       {accessRules.length === 0 ? (
         <p class="muted">Everybody: there is no rule.</p>
       ) : (
-        <ol class="rules">
-          {accessRules.map((rule) => {
+        <ol class="rules" ref={list}>
+          {accessRules.map((rule, index) => {
             const [verdict = "", ...peers] = rule.split(" ");
             return (
               <li key={rule}>
@@ -61,7 +80,7 @@ export function AccessRules({ listener: { id, accessRules }, takesCommands }: Ac
                     type="button"
                     aria-label={`Remove ${rule}`}
                     title="Remove this rule"
-                    onClick={() => void carryOut("removeRule", { listener: id, rule })}
+                    onClick={() => void remove(rule, index)}
                   >
                     ×
                   </button>
@@ -77,12 +96,19 @@ export function AccessRules({ listener: { id, accessRules }, takesCommands }: Ac
           {error}
         </p>
       )}
+      {takesCommands && <NewRule id={id} field={field} />}
     </>
   );
 }
 
+interface NewRuleProps {
+  /** Of the listener. */
+  readonly id: string;
+  readonly field: RefObject<HTMLInputElement | null>;
+}
+
 /** Puts a rule before all others. It counts from the next connection on. */
-export function NewRule({ listener: { id } }: { readonly listener: ListenerFact }): JSX.Element {
+function NewRule({ id, field }: NewRuleProps): JSX.Element {
   const [verdict, setVerdict] = useState<Verdict>("deny");
   const [peers, setPeers] = useState("");
   const { error, carryOut, forget } = useCommand();
@@ -92,6 +118,7 @@ export function NewRule({ listener: { id } }: { readonly listener: ListenerFact 
   return (
     <Setting
       label="New first rule"
+      field={field}
       value={peers}
       placeholder="10.0.0.0/8 or all"
       error={error}
@@ -119,6 +146,7 @@ export function NewRule({ listener: { id } }: { readonly listener: ListenerFact 
 
 interface SettingProps {
   readonly label: string;
+  readonly field?: RefObject<HTMLInputElement | null>;
   readonly value: string;
   readonly placeholder?: string;
   readonly isNumber?: boolean;
@@ -131,7 +159,7 @@ interface SettingProps {
 
 /** A field with its buttons, and below it why the server has refused what stood in it. */
 function Setting(props: SettingProps): JSX.Element {
-  const { label, value, placeholder, isNumber = false, error, onInput, onSubmit, before, children } = props;
+  const { label, field, value, placeholder, isNumber = false, error, onInput, onSubmit, before, children } = props;
   const id = useId();
   return (
     <form
@@ -146,6 +174,7 @@ function Setting(props: SettingProps): JSX.Element {
         {before}
         <input
           id={id}
+          ref={field ?? null}
           value={value}
           placeholder={placeholder}
           inputMode={isNumber ? "numeric" : "text"}

@@ -2,12 +2,14 @@ import type { ListenerFact } from "@espalier/inspector/api-types";
 import type { JSX } from "preact";
 import { confirm, give } from "./commands.ts";
 import { formatBytes, formatCount } from "./format.ts";
-import { AccessRules, MaxClients, NewRule } from "./listener-settings.tsx";
+import { useKeptView } from "./kept-scroll.ts";
+import { AccessRules, MaxClients } from "./listener-settings.tsx";
 import { addressOf } from "./route.ts";
 import { listeners, overview, places } from "./store.ts";
 
 export function ListenersView(): JSX.Element {
   const all = listeners.value?.listeners ?? [];
+  useKeptView(listeners.value && "listeners");
   if (all.length === 0) {
     return <div class="empty">This inspector knows no listener. Those of the option “sockets” stand here.</div>;
   }
@@ -54,7 +56,6 @@ function Card({ listener }: { readonly listener: ListenerFact }): JSX.Element {
         <Fact name="unsent" value={formatBytes(listener.unsentBytes)} />
       </dl>
       <AccessRules listener={listener} takesCommands={takesCommands} />
-      {takesCommands && <NewRule listener={listener} />}
       <Counts title="Accepted sockets" counts={listener.stats} />
       <Counts title="Ends of connections" counts={listener.shutdowns} />
       <Counts title="Errors of accepting" counts={listener.acceptErrors} />

@@ -2,6 +2,8 @@ import type { LogEntry, LogKind } from "@espalier/inspector/api-types";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { formatCount, formatTime } from "./format.ts";
+import { useKeptView } from "./kept-scroll.ts";
+import { keep, kept } from "./kept.ts";
 import { addressOf, look, route } from "./route.ts";
 import { entries, logCounts, places } from "./store.ts";
 
@@ -12,6 +14,7 @@ const MOST_SHOWN = 200;
 /** What went wrong, and what was done about it; the newest first. */
 export function LogView(): JSX.Element {
   const { filter = "", kind: asked } = route.value.manner;
+  useKeptView(logCounts.value && "log");
   const kind = KINDS.find((name) => name === asked);
   const [limit, setLimit] = useState(MOST_SHOWN);
   const sought = filter.toLowerCase();
@@ -63,6 +66,8 @@ export function LogView(): JSX.Element {
 /** An entry, and if there is a stack, that too. */
 export function Reason({ entry }: { readonly entry: LogEntry }): JSX.Element {
   const { kind, wallClock, path, text, reason } = entry;
+  const fold = `thrown-${entry.number}`;
+  const [wasOpen] = useState(() => kept(fold) === true);
   const id = places.value.get(path)?.node.id ?? entry.id;
   return (
     <div class="entry">
@@ -80,7 +85,7 @@ export function Reason({ entry }: { readonly entry: LogEntry }): JSX.Element {
         )}
         <p>{text}</p>
         {reason?.stack && reason.stack.length > 0 && (
-          <details>
+          <details open={wasOpen} onToggle={(event) => keep(fold, event.currentTarget.open)}>
             <summary>Where it was thrown</summary>
             <pre>{[reason.message, ...reason.stack].filter(Boolean).join("\n")}</pre>
           </details>

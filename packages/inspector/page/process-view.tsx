@@ -1,9 +1,10 @@
 import type { Neighbour, ProcessAnswer, ProcessId, StatechartAnswer, TracedEvent } from "@espalier/inspector/api-types";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, RefusedError } from "./api.ts";
 import { give, kill } from "./commands.ts";
 import { formatBytes, formatCount, formatDuration, formatStrategy } from "./format.ts";
+import { useKeptScroll, useKeptView } from "./kept-scroll.ts";
 import { Reason } from "./log-view.tsx";
 import { addressOf } from "./route.ts";
 import { link, overview, places } from "./store.ts";
@@ -16,7 +17,8 @@ const NONE: readonly TracedEvent[] = [];
 /** One actor in full, as long as it lives, and as it was last. */
 export function ProcessView({ id }: { readonly id: ProcessId }): JSX.Element {
   const [process, setProcess] = useState<ProcessAnswer>();
-  const [chart, setChart] = useState<StatechartAnswer>();
+  // Null once it is known that there is none.
+  const [chart, setChart] = useState<StatechartAnswer | null>();
   const [isGone, setGone] = useState(false);
   const [events, setEvents] = useState(NONE);
   const [received, setReceived] = useState(NONE);
@@ -25,7 +27,7 @@ export function ProcessView({ id }: { readonly id: ProcessId }): JSX.Element {
     ask("process", { id }, abort.signal).then(setProcess, (error: unknown) => {
       if (error instanceof RefusedError && error.status === 404) setGone(true);
     });
-    ask("statechart", { id }, abort.signal).then(setChart, () => undefined);
+    ask("statechart", { id }, abort.signal).then(setChart, () => setChart(null));
     const stream = new Stream(
       () => ({ topics: "process,trace", id }),
       ({ name, data }) => {
@@ -44,6 +46,10 @@ export function ProcessView({ id }: { readonly id: ProcessId }): JSX.Element {
       stream.close();
     };
   }, [id]);
+  const state = useRef<HTMLPreElement>(null);
+  const place = process === undefined || chart === undefined ? undefined : id;
+  useKeptView(place);
+  useKeptScroll(state, "state", place);
   if (process === undefined) {
     return (
       <div class="empty">
@@ -97,7 +103,7 @@ export function ProcessView({ id }: { readonly id: ProcessId }): JSX.Element {
           <div class="stack whole">
             <section>
               <h3>State</h3>
-              <pre>{JSON.stringify(process.detail, undefined, 2)}</pre>
+              <pre ref={state}>{JSON.stringify(process.detail, undefined, 2)}</pre>
             </section>
           </div>
         )}

@@ -1,10 +1,9 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { keepToken, token } from "./api.ts";
 import { askForToken } from "./commands.ts";
 import { Dialogs } from "./dialogs.tsx";
 import { formatBytes, formatCount, formatDuration, formatShort } from "./format.ts";
-import { useKeptScroll } from "./kept-scroll.ts";
 import { addressOf, route, VIEWS } from "./route.ts";
 import { link, main, overview, samples } from "./store.ts";
 
@@ -13,14 +12,8 @@ history.scrollRestoration = "manual";
 
 /** What stands around every view. */
 export function Shell({ children }: { readonly children: JSX.Element }): JSX.Element {
-  const { view, about } = route.value;
+  const { view } = route.value;
   const { type } = link.value;
-  // Within a view one stays where one is. On a phone the window is scrolled, and elsewhere what is below the head.
-  const place = overview.value && (view === "process" ? about : view);
-  const content = useRef<HTMLElement>(null);
-  const all = useRef<HTMLElement>(document.documentElement);
-  useKeptScroll(content, "content", place);
-  useKeptScroll(all, "all", place);
   useEffect(() => {
     document.title = `${overview.value?.system ?? "Espalier"} · ${view}`;
   }, [view, overview.value?.system]);
@@ -49,7 +42,7 @@ export function Shell({ children }: { readonly children: JSX.Element }): JSX.Ele
       </header>
       <LinkBanner />
       {overview.value && <Figures />}
-      <main id="view" ref={content} tabIndex={-1} class={type === "live" ? "" : "stale"}>
+      <main id="view" tabIndex={-1} class={type === "live" ? "" : "stale"}>
         {overview.value === undefined ? <Waiting /> : children}
       </main>
       <Dialogs />

@@ -1,16 +1,16 @@
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { kill } from "./commands.ts";
 import { StateBar, statesOf } from "./histogram.tsx";
+import { fold, foldedPaths } from "./folded-paths.ts";
 import { formatCount, formatShort, formatStrategy } from "./format.ts";
+import { kept } from "./kept.ts";
+import { useKeptScroll, useKeptView } from "./kept-scroll.ts";
 import { ProcessPanel } from "./process-panel.tsx";
 import { addressOf, go, step } from "./route.ts";
 import { doomed, isFresh, overview, type Place, places, tree } from "./store.ts";
 import { drawTree, NODE_WIDTH, type Spot } from "./tree-layout.ts";
 
-/** Whoever comes back finds them folded. */
-const foldedPaths = signal<ReadonlySet<string>>(new Set());
 const narrow = matchMedia("(max-width: 700px)");
 
 /** The living tree, and the actor of it that was chosen by its path. */
@@ -20,14 +20,11 @@ export function TreeView({ selected }: { readonly selected: string }): JSX.Eleme
   const all = places.value;
   const drawing = useMemo(() => drawTree(all, folded, isNarrow), [all, folded, isNarrow]);
   const place = all.get(selected);
+  const frame = useRef<HTMLDivElement>(null);
   const forest = useRef<HTMLDivElement>(null);
+  // Who was chosen when this was left, and is not to be looked for again.
+  const leftAt = useRef(kept("forest") === undefined ? undefined : selected);
   const { spots, twigs, width, height } = drawing;
-  const fold = (path: string, isFolded: boolean): void => {
-    const next = new Set(folded);
-    if (isFolded) next.add(path);
-    else next.delete(path);
-    foldedPaths.value = next;
-  };
   const choose = (path: string, lead = go): void => {
     lead("tree", path);
     forest.current?.querySelector<HTMLElement>(`[data-path="${CSS.escape(path)}"]`)?.focus();
@@ -45,7 +42,13 @@ export function TreeView({ selected }: { readonly selected: string }): JSX.Eleme
     } else if (here && event.key === "ArrowRight" && folded.has(here.path)) fold(here.path, false);
     else if (target && event.key.startsWith("Arrow")) choose(target.path, step);
   };
+  useKeptView(spots.length > 0 ? "tree" : undefined);
+  useKeptScroll(frame, "forest", spots.length > 0 ? "tree" : undefined);
   useEffect(() => {
+    if (place === undefined) return;
+    const isAsLeft = leftAt.current === place.path;
+    leftAt.current = undefined;
+    if (isAsLeft) return;
     // On a phone the panel covers what lies below.
     const chosen = forest.current?.querySelector("[aria-selected=true]");
     chosen?.scrollIntoView({ block: isNarrow ? "start" : "nearest", inline: "nearest" });
@@ -54,7 +57,7 @@ export function TreeView({ selected }: { readonly selected: string }): JSX.Eleme
   if (spots.length === 0) return <div class="empty">No actor lives in this system.</div>;
   return (
     <div class={`tree-view ${place ? "with-panel" : ""}`}>
-      <div class="forest-frame">
+      <div class="forest-frame" ref={frame}>
         <div
           class="forest"
           ref={forest}

@@ -10,7 +10,10 @@ export interface PageQuery {
   readonly limit: number;
   readonly sort: ChildSort;
   readonly order: SortOrder;
-  /** Part of the key, the label, the name or the definition's name; upper and lower case are the same. */
+  /**
+   * Part of the key, the label, the name, the definition's name, the pid, or the state (status of one without a machine);
+   * upper and lower case are the same.
+   */
   readonly filter: string | undefined;
   /** Exactly this state, or status of one without a machine. */
   readonly state: string | undefined;
@@ -39,11 +42,17 @@ export function childrenAnswer(system: System, parent: ProcessView, query: PageQ
   };
 }
 
-function matches({ id, name, label, definition, summary, status }: ProcessView, { filter, state }: PageQuery): boolean {
-  if (state !== undefined && (summary ?? status) !== state) return false;
+function matches(process: ProcessView, { filter, state }: PageQuery): boolean {
+  const { id, name, label, definition, pid } = process;
+  if (state !== undefined && stateOf(process) !== state) return false;
   if (filter === undefined) return true;
   const sought = filter.toLowerCase();
-  return [id, label, name, definition.name].some((text) => text?.toLowerCase().includes(sought) === true);
+  const texts = [id, label, name, definition.name, pid.toString(), stateOf(process)];
+  return texts.some((text) => text?.toLowerCase().includes(sought) === true);
+}
+
+function stateOf({ summary, status }: ProcessView): string {
+  return summary ?? status;
 }
 
 type Key = (process: ProcessView) => number | string;
@@ -59,7 +68,7 @@ const keys: Readonly<Record<Exclude<ChildSort, "age" | "rate">, Key>> = {
   },
   unsentBytes: (process) => sumsOf(process).unsentBytes,
   restarts: ({ incarnation }) => incarnation - 1,
-  state: ({ summary, status }) => summary ?? status,
+  state: stateOf,
   key: ({ id }) => id,
 };
 

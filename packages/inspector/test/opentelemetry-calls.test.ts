@@ -169,6 +169,19 @@ describe("the span of a call", () => {
     expect(connection).toBeDefined();
   });
 
+  test("is there for one that a behaviour blocks for, as the starter of a listener does for each acceptor", async () => {
+    const world = await InspectedWorld.create();
+    const { tracer, begun } = recorder();
+    openTelemetry(world.system, { tracer, calls: 1 });
+    await world.open({ acceptors: 2 });
+    const asked = begun.filter(({ attributes }) => String(attributes["espalier.caller.path"]).endsWith("/starter"));
+    expect(asked.map(({ name }) => name)).toEqual(["call countChildren", "call startDynamic", "call startDynamic"]);
+    for (const span of asked) {
+      expect(span.attributes["espalier.callee.path"]).toMatch(/\/acceptor_sup$/u);
+      expect(endingOf(span)).toEqual({ ending: "replied", isError: false, lengths: [0] });
+    }
+  });
+
   test("is made for none unless that is asked for, and then no event of a message is made either", async () => {
     const { system, tracer, begun } = createWorld();
     openTelemetry(system, { tracer });

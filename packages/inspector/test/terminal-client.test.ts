@@ -1,25 +1,15 @@
 import { defineServer, ok, sys } from "@espalier/actors";
-import type { ApiError, ChildRow } from "@espalier/inspector";
+import type { ChildRow } from "@espalier/inspector";
 import { packetMachine } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
-import { type Ask, RemoteError } from "../src/terminal/client.ts";
 import { parseCommandLine, UsageError } from "../src/terminal/command-line.ts";
 import { findProcess } from "../src/terminal/find-process.ts";
 import { initialModel } from "../src/terminal/model.ts";
 import { askProcessList } from "../src/terminal/process-list.ts";
 import { bytesOf, processRows } from "../src/terminal/rows.ts";
 import { receive, SORTS } from "../src/terminal/update.ts";
+import { askOf } from "./support/ask-of.ts";
 import { InspectedWorld, keeper } from "./support/world.ts";
-
-/** The API of the inspector itself, without HTTP. */
-function askOf(world: InspectedWorld): Ask {
-  return async <Answer>(question: string, parameters: Readonly<Record<string, string | number>> = {}) => {
-    const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-    const { status, body } = await world.ask(`${question}?${query.join("&")}`);
-    if (status !== 200) throw new RemoteError("refused", (body as ApiError).error.code);
-    return body as Answer;
-  };
-}
 
 /** More connections than a page of children has. */
 async function crowded(): Promise<InspectedWorld> {
@@ -95,7 +85,7 @@ describe("the list of actors", () => {
   test("has everybody, unless a family is larger than a page", async () => {
     const world = await InspectedWorld.create();
     await world.connect(await world.open({ acceptors: 4 }), 50);
-    const list = await askProcessList(askOf(world), { sort: "pid", isDescending: false, scope: undefined });
+    const list = await askProcessList(askOf(world), { sort: "pid", isDescending: false, scope: undefined, filter: "" });
     const { processes } = world.system.inspect();
     expect(list.rows.map(({ path }) => path).toSorted()).toEqual(processes.map(({ path }) => path).toSorted());
     expect(list.total).toBe(processes.length);
@@ -105,7 +95,12 @@ describe("the list of actors", () => {
     const world = await crowded();
     const late = world.clients.at(-1);
     await world.send(late, "many bytes");
-    const list = await askProcessList(askOf(world), { sort: "bytes", isDescending: true, scope: undefined });
+    const list = await askProcessList(askOf(world), {
+      sort: "bytes",
+      isDescending: true,
+      scope: undefined,
+      filter: "",
+    });
     expect(list.total).toBe(world.system.inspect().processes.length);
     expect(list.rows.length).toBeLessThan(list.total);
     expect(Math.max(...list.rows.map(({ bytesReceived }) => bytesReceived))).toBe(10);
@@ -114,7 +109,7 @@ describe("the list of actors", () => {
   test("has exactly those that come first, by whatever it is sorted, of a family that is larger than a page", async () => {
     const { world, ask, parent, all } = await motley();
     // From here on, rates are counted.
-    await askProcessList(ask, { sort: "rate", isDescending: true, scope: parent });
+    await askProcessList(ask, { sort: "rate", isDescending: true, scope: parent, filter: "" });
     const before = new Map((await all()).map(({ id, reductions }) => [id, reductions]));
     for (const [index, { name = "" }] of (await all()).entries()) {
       for (let count = (index * 7) % 11; count > 0; count -= 1) world.system.send(name, { type: "keep", text: "" });
@@ -125,7 +120,7 @@ describe("the list of actors", () => {
       return Object.assign(row, { path: `crowd/${row.key}`, rate });
     });
     for (const [sort, isDescending] of SORTS.flatMap((name) => [[name, true] as const, [name, false] as const])) {
-      const list = await askProcessList(ask, { sort, isDescending, scope: parent });
+      const list = await askProcessList(ask, { sort, isDescending, scope: parent, filter: "" });
       const model = { ...initialModel({ columns: 80, rows: 24 }, false), sort, isDescending };
       const scope = { id: parent, path: "crowd" };
       const shown = processRows({ ...receive(model, { list }), scope });
@@ -144,7 +139,7 @@ describe("the list of actors", () => {
       await world.send(clients[index], String(answer).padStart(length + 4));
     }
     const scope = world.inspector.readings.listeners().listeners[0]?.connectionSupervisor;
-    const list = await askProcessList(askOf(world), { sort: "bytes", isDescending: true, scope });
+    const list = await askProcessList(askOf(world), { sort: "bytes", isDescending: true, scope, filter: "" });
     const sums = said.map(([length, answer]) => length + 4 + answer).toSorted((left, right) => right - left);
     expect(list.rows.map((row) => bytesOf(row))).toEqual(sums.slice(0, 200));
   });
@@ -152,7 +147,12 @@ describe("the list of actors", () => {
   test("of one family has that family alone", async () => {
     const world = await crowded();
     const { connectionSupervisor } = world.inspector.readings.listeners().listeners[0] ?? {};
-    const list = await askProcessList(askOf(world), { sort: "pid", isDescending: true, scope: connectionSupervisor });
+    const list = await askProcessList(askOf(world), {
+      sort: "pid",
+      isDescending: true,
+      scope: connectionSupervisor,
+      filter: "",
+    });
     expect([list.rows.length, list.total]).toEqual([200, 450]);
     expect(list.rows[0]?.path).toBe(world.system.inspect().processes.at(-1)?.path);
   });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Key } from "../src/terminal/keys.ts";
 import { initialModel, type Model, type Size } from "../src/terminal/model.ts";
 import { paint } from "../src/terminal/painter.ts";
+import type { ProcessList, ProcessRow } from "../src/terminal/process-list.ts";
 import { bytesOf, indexOf, listenerRows, processRows } from "../src/terminal/rows.ts";
 import { screenLines } from "../src/terminal/screen.ts";
 import { widthOf } from "../src/terminal/text.ts";
@@ -33,6 +34,11 @@ const anySize: fc.Arbitrary<Size> = fc.oneof(
   fc.constantFrom({ columns: 80, rows: 24 }, { columns: 40, rows: 24 }),
   fc.record({ columns: fc.nat(200), rows: fc.nat(60) }),
 );
+
+/** The list of all actors, of whom these have rows. */
+function listOf(rows: readonly ProcessRow[], rest: Partial<ProcessList> = {}): ProcessList {
+  return { at: 1, scope: undefined, filter: "", rows, total: rows.length, more: 0, unknown: 0, ...rest };
+}
 
 /** What happens to the program, one after the other. */
 const anyDeed: fc.Arbitrary<(model: Model) => Model> = fc.oneof(
@@ -102,7 +108,7 @@ describe("a screen", () => {
 });
 
 describe("the list of actors", () => {
-  const list = fc.array(processRow, { maxLength: 40 }).map((rows) => ({ at: 1, scope: undefined, rows, total: 40 }));
+  const list = fc.array(processRow, { maxLength: 40 }).map((rows) => listOf(rows));
   const anySort = fc.constantFrom(...SORTS);
 
   test("is sorted by what is asked for, both ways, and loses nobody", () => {
@@ -136,6 +142,23 @@ describe("the list of actors", () => {
     );
   });
 
+  test("says how many belong into it and are not there, and who was not searched, however many rows there are", () => {
+    const size = fc.record({ columns: fc.integer({ min: 60, max: 120 }), rows: fc.integer({ min: 6, max: 40 }) });
+    const some = fc.nat(9999);
+    fc.assert(
+      fc.property(size, list, some, some, fc.nat(50), (own, { rows }, more, unknown, steps) => {
+        const facts = { list: listOf(rows, { more, unknown }) };
+        let model = press(receive(initialModel(own, true), facts), typed("2")).model;
+        for (let step = 0; step < steps; step += 1) model = press(model, { type: "down" }).model;
+        const text = textOf(model);
+        expect(/… and (\d+) more/u.exec(text)?.[1]).toBe(more === 0 ? undefined : String(more));
+        expect(/(\d+) are not searched/u.exec(text)?.[1]).toBe(unknown === 0 ? undefined : String(unknown));
+        // What was asked before the filter has changed says nothing of this one.
+        expect(textOf({ ...model, filter: "x" })).toMatch(/… asking/u);
+      }),
+    );
+  });
+
   test("keeps the cursor on whom it was moved to, wherever that one goes", () => {
     fc.assert(
       fc.property(list, anySort, fc.nat(30), (facts, sort, steps) => {
@@ -159,7 +182,7 @@ describe("a kill", () => {
   function asked(): Model {
     const [row] = fc.sample(processRow, { numRuns: 1, seed: 1 });
     if (row === undefined) throw new Error("there is a row");
-    const list = { at: 1, scope: undefined, rows: [{ ...row, ...child }], total: 1 };
+    const list = listOf([{ ...row, ...child }]);
     const model = receive(initialModel({ columns: 80, rows: 24 }, true), { list });
     return press(press(model, { type: "character", character: "2" }).model, { type: "character", character: "k" })
       .model;
@@ -186,6 +209,12 @@ describe("a kill", () => {
     );
   });
 });
+
+function textOf(model: Model): string {
+  return screenLines(model)
+    .map((line) => line.map(({ text }) => text).join(""))
+    .join("\n");
+}
 
 function typed(pressed: string): Key {
   return { type: "character", character: pressed };
@@ -264,7 +293,7 @@ describe("suspend, resume and drain", () => {
     const [listener] = fc.sample(listenerFact, { numRuns: 1, seed: 1 });
     const [row] = fc.sample(processRow, { numRuns: 1, seed: 1 });
     if (listener === undefined || row === undefined) throw new Error("there is one of each");
-    const list = { at: 1, scope: undefined, rows: [row], total: 1 };
+    const list = listOf([row]);
     const facts = { list, listeners: { at: 1, listeners: [listener] } };
     const model = receive(initialModel({ columns: 80, rows: 24 }, true), facts);
     const effectOf = (keys: string): unknown =>
@@ -278,6 +307,59 @@ describe("suspend, resume and drain", () => {
       { type: "none" },
     ]);
   });
+});
+
+test("a filter of actors is asked for with each key that changes it, and that of another list is not", () => {
+  const keys: readonly Key[] = [
+    typed("/"),
+    typed("a"),
+    typed("b"),
+    { type: "backspace" },
+    { type: "enter" },
+    { type: "escape" },
+    { type: "escape" },
+  ];
+  for (const view of ["2", "3", "4", "5"]) {
+    let { model } = press(initialModel({ columns: 80, rows: 24 }, true), typed(view));
+    const seen = keys.map((key) => {
+      const step = press(model, key);
+      model = step.model;
+      return [model.filter, step.effect.type];
+    });
+    const asked = view === "2" ? "ask" : "none";
+    expect(seen).toEqual([
+      ["", "none"],
+      ["a", asked],
+      ["ab", asked],
+      ["a", asked],
+      ["a", "none"],
+      ["", asked],
+      ["", "none"],
+    ]);
+  }
+});
+
+test("a tree says how many are not in it, and with a filter, how many that does not look at", () => {
+  const totals = { processes: 12, mailbox: 0, bytesReceived: 0, bytesSent: 0, unsentBytes: 0 };
+  const aggregate = { count: 11, states: { open: 11 }, definitions: {}, totals, longestMailbox: 0 };
+  const [row] = fc.sample(processRow, { numRuns: 1, seed: 1 });
+  if (row === undefined) throw new Error("there is a row");
+  const root = { ...row, key: "oak", behaviour: "server", below: totals, children: [], aggregate };
+  const facts = { tree: { at: 1, roots: [root], omitted: 3 } };
+  const { model } = press(receive(initialModel({ columns: 80, rows: 24 }, true), facts), typed("3"));
+  expect(textOf(model)).toMatch(/Tree … and 3 more/u);
+  expect(textOf({ ...model, filter: "oak" })).toMatch(/Tree 15 are not searched here/u);
+});
+
+test("a log says how many older entries there are", () => {
+  const entry = { number: 7, kind: "crash", at: 1, wallClock: 1, path: "a", text: "b" } as const;
+  const counts = { crash: 9, restart: 0, supervisor: 0, alarm: 0, command: 0 };
+  const shown = (oldest: number): string => {
+    const facts = { log: { at: 1, entries: [entry], counts, oldest } };
+    return textOf(press(receive(initialModel({ columns: 120, rows: 24 }, true), facts), typed("5")).model);
+  };
+  expect(shown(3)).toMatch(/… and 4 older/u);
+  expect(shown(7)).not.toMatch(/older/u);
 });
 
 test("the keys at the foot of each view fit into 80 columns", () => {

@@ -1,4 +1,5 @@
 import type { ListenerFact, LogEntry, ProcessId, TreeNode } from "../api-types.ts";
+import { letsThrough, matches } from "./filter.ts";
 import type { Cursor, Model } from "./model.ts";
 import type { ProcessRow, ProcessSort } from "./process-list.ts";
 
@@ -20,7 +21,7 @@ export function processRows({
   const compare = comparisons[sort];
   const sign = isDescending ? -1 : 1;
   return list.rows
-    .filter((row) => matches(filter, row.path, row.name, row.label, row.definition, row.pid, row.state ?? row.status))
+    .filter((row) => letsThrough(filter, row.path, row))
     .toSorted((left, right) => sign * compare(left, right, rates) || pidNumber(left.pid) - pidNumber(right.pid));
 }
 
@@ -48,11 +49,6 @@ function compareText(left: string, right: string): number {
 /** Pids count up: `<0.9>` is older than `<0.10>`. */
 function pidNumber(pid: string): number {
   return Number(/(\d+)>?$/u.exec(pid)?.[1] ?? 0);
-}
-
-function matches(filter: string, ...texts: ReadonlyArray<string | undefined>): boolean {
-  const sought = filter.toLowerCase();
-  return sought === "" || texts.some((text) => text?.toLowerCase().includes(sought) === true);
 }
 
 /** A line of the tree: an actor, or all children of one together. */

@@ -181,8 +181,8 @@ class Top {
           log: await ask("log", { limit: 50 }),
         };
       case "processes": {
-        const { sort, isDescending, scope } = model;
-        return { overview, list: await askProcessList(ask, { sort, isDescending, scope: scope?.id }) };
+        const { sort, isDescending, scope, filter } = model;
+        return { overview, list: await askProcessList(ask, { sort, isDescending, scope: scope?.id, filter }) };
       }
       case "tree":
         return { overview, tree: await ask("tree") };

@@ -1,5 +1,5 @@
 import type { ProcessId } from "../api-types.ts";
-import { ask, none, type Step } from "./effect.ts";
+import { ask, type Effect, none, type Step } from "./effect.ts";
 import type { Key } from "./keys.ts";
 import { bodyRows, type Facts, type Model, type Size, type View, VIEWS } from "./model.ts";
 import { answer, askForDrain, askForKill, toggle } from "./orders.ts";
@@ -52,7 +52,10 @@ export function press(pressed: Model, key: Key): Step {
   if (key.type === "redraw") return { model: pressed, effect: { type: "redraw" } };
   if (key.type === "stop") return { model: pressed, effect: { type: "stop" } };
   const model: Model = { ...pressed, notice: undefined };
-  if (prompt?.type === "filter") return { model: typeFilter(model, prompt.before, key), effect: none };
+  if (prompt?.type === "filter") {
+    const typed = typeFilter(model, prompt.before, key);
+    return { model: typed, effect: effectOfFilter(model, typed) };
+  }
   if (prompt !== undefined) return answer(model, prompt, key);
   if (model.isHelp) return { model: { ...model, isHelp: false }, effect: none };
   return key.type === "character" ? pressCharacter(model, key.character) : pressNamed(model, key.type);
@@ -219,7 +222,10 @@ function list(model: Model, { id, path }: Target): Step {
 /** One step back: out of the actor, the filter, the family. */
 function leave(model: Model): Step {
   if (model.detail !== undefined) return { model: { ...model, detail: undefined }, effect: ask };
-  if (model.filter !== "") return { model: { ...model, filter: "" }, effect: none };
+  if (model.filter !== "") {
+    const all: Model = { ...model, filter: "" };
+    return { model: all, effect: effectOfFilter(model, all) };
+  }
   if (model.scope !== undefined) return { model: { ...model, scope: undefined }, effect: ask };
   return { model, effect: none };
 }
@@ -241,6 +247,11 @@ function typeFilter(model: Model, before: string, key: Key): Model {
   if (key.type === "backspace") return { ...model, filter: Array.from(filter).slice(0, -1).join("") };
   if (key.type === "enter") return { ...model, prompt: undefined };
   return key.type === "escape" ? { ...model, prompt: undefined, filter: before } : model;
+}
+
+/** The list of actors is asked for with the filter; the others are there as a whole. */
+function effectOfFilter(before: Model, after: Model): Effect {
+  return after.view === "processes" && after.filter !== before.filter ? ask : none;
 }
 
 // — Answers ————————————————————————————————————————————————————————————————————————————————————————————————————————

@@ -225,8 +225,11 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
     fc.record({
       at: number,
       scope: fc.constantFrom(undefined, "1.1.some/1"),
+      filter: fc.constantFrom("", "a"),
       rows: fc.array(processRow, { maxLength: 30 }),
       total: number,
+      more: number,
+      unknown: number,
     }),
   ),
   process: maybe(process),

@@ -8,9 +8,14 @@ import { count, timeOfDay } from "../units.ts";
 export function logLines(model: Model, width: number, height: number): readonly Line[] {
   const rows = logRows(model);
   const selected = indexOf(model.cursors.log, rows);
-  const { counts } = model.facts.log ?? {};
+  const { counts, entries = [], oldest = 0 } = model.facts.log ?? {};
+  const older = (entries[0]?.number ?? 0) - oldest;
   const totals = Object.entries(counts ?? {}).map(([kind, number]) => `${kind} ${count(number)}`);
-  const title: Line = [span(" Log, times in UTC: ", "bold"), span(totals.join("  "))];
+  const title: Line = [
+    span(" Log, times in UTC: ", "bold"),
+    span(totals.join("  ")),
+    span(older > 0 ? ` … and ${count(older)} older` : "", "warning"),
+  ];
   const start = firstVisible(selected, height - 1, rows.length);
   const shown = rows.slice(start, start + Math.max(0, height - 1)).map(({ entry }, index) => {
     const line = entryLine(entry);

@@ -1,7 +1,7 @@
 import type { ProcessStatus } from "../../api-types.ts";
 import { type Line, span, type Style } from "../line.ts";
 import type { Model } from "../model.ts";
-import type { ProcessRow, ProcessSort } from "../process-list.ts";
+import type { ProcessList, ProcessRow, ProcessSort } from "../process-list.ts";
 import { bytesOf, indexOf, processRows } from "../rows.ts";
 import { type Column, tableLines, widest } from "../table.ts";
 import { bytes, count, rate } from "../units.ts";
@@ -19,6 +19,7 @@ export function processLines(model: Model, width: number, height: number): reado
     span(`${count(rows.length)} of ${total}${filter === "" ? "" : ` with ${JSON.stringify(filter)}`}`),
     span(`, by ${sort}${model.isDescending ? " ↓" : " ↑"}`, "dim"),
   ];
+  const cut = cutText(model, list);
   const table = tableLines(
     {
       columns: columnsOf(rows, model),
@@ -27,9 +28,19 @@ export function processLines(model: Model, width: number, height: number): reado
       selected: indexOf(model.cursors.processes, rows),
     },
     width,
-    height - 1,
+    height - (cut === "" ? 1 : 2),
   );
-  return [about, ...table];
+  return [about, ...table, ...(cut === "" ? [] : [[span(` ${cut}`, "warning")]])];
+}
+
+/** Who is not in the list, though he may belong there. Empty when it is all there. */
+function cutText({ filter }: Model, list: ProcessList | undefined): string {
+  if (list === undefined) return "";
+  // What is there answers another filter.
+  if (list.filter !== filter) return "… asking";
+  const more = list.more === 0 ? "" : `… and ${count(list.more)} more`;
+  const unknown = list.unknown === 0 ? "" : `${count(list.unknown)} are not searched`;
+  return more === "" || unknown === "" ? more + unknown : `${more}; ${unknown}`;
 }
 
 function columnsOf(rows: readonly ProcessRow[], { sort, rates }: Model): ReadonlyArray<Column<ProcessRow>> {

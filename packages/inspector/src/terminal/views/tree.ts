@@ -1,4 +1,4 @@
-import type { Aggregate, SupervisorFacts } from "../../api-types.ts";
+import type { Aggregate, SupervisorFacts, TreeNode } from "../../api-types.ts";
 import { fitLine, inStyle, type Line, type Span, span } from "../line.ts";
 import type { Model } from "../model.ts";
 import { indexOf, type TreeRow, treeRows } from "../rows.ts";
@@ -9,17 +9,26 @@ import { statusStyle } from "./processes.ts";
 export function treeLines(model: Model, width: number, height: number): readonly Line[] {
   const rows = treeRows(model);
   const selected = indexOf(model.cursors.tree, rows);
-  const omitted = model.facts.tree?.omitted ?? 0;
-  const title: Line = [
-    span(" Tree", "bold"),
-    span(omitted === 0 ? "" : ` ${count(omitted)} more are not shown`, "dim"),
-  ];
+  const title: Line = [span(" Tree", "bold"), span(cutText(model), "warning")];
   const start = firstVisible(selected, height - 1, rows.length);
   const shown = rows.slice(start, start + Math.max(0, height - 1)).map((row, index) => {
     const line = rowLine(row);
     return start + index === selected ? fitLine(inStyle(line, "selected"), width, "selected") : line;
   });
   return [title, ...shown];
+}
+
+/** Who is not in the tree; for a filter that is also whoever an aggregate stands for. */
+function cutText({ facts: { tree }, filter }: Model): string {
+  const omitted = tree?.omitted ?? 0;
+  if (filter === "") return omitted === 0 ? "" : ` … and ${count(omitted)} more`;
+  const unsearched = omitted + (tree?.roots ?? []).reduce((sum, root) => sum + countUnlisted(root), 0);
+  return unsearched === 0 ? "" : ` ${count(unsearched)} are not searched here; 2 searches more`;
+}
+
+function countUnlisted({ aggregate, below, children }: TreeNode): number {
+  if (aggregate !== undefined) return below.processes;
+  return children.reduce((sum, child) => sum + countUnlisted(child), 0);
 }
 
 function rowLine({ node, branch, type, isFolded }: TreeRow): Line {
