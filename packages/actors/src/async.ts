@@ -88,12 +88,11 @@ class Body extends Resource {
   readonly kind = "body";
   readonly #process: ActorProcess;
   #want: Want | null = null;
-  #isRunning = true;
 
   constructor(process: ActorProcess) {
     super();
     this.#process = process;
-    process.kernel.tasks += 1;
+    this.#setRunning(true);
     process.own(this);
   }
 
@@ -102,13 +101,14 @@ class Body extends Resource {
   }
 
   override describe(): string {
-    return this.#isRunning ? "running" : "receiving";
+    return this.#process.isAdrift ? "running" : "receiving";
   }
 
   #setRunning(isRunning: boolean): void {
-    if (isRunning === this.#isRunning) return;
-    this.#isRunning = isRunning;
-    this.#process.kernel.tasks += isRunning ? 1 : -1;
+    const process = this.#process;
+    if (isRunning === process.isAdrift) return;
+    process.isAdrift = isRunning;
+    process.kernel.tasks += isRunning ? 1 : -1;
   }
 
   receive(options: { readonly match?: Match; readonly timeoutMs?: number } = {}): Promise<unknown> {

@@ -12,7 +12,7 @@ export type InjectedEnd = "throw" | "kill";
  */
 export interface Simulation {
   /**
-   * Whether an actor ends here, and how. Asked in a step of that actor, right before
+   * Whether an actor ends here, and how. Asked when code of that actor runs, right before
    *
    * - its start, and each message that it takes;
    * - each call of its context that has an effect: `send`, `call`, `spawn`, `link`, `monitor`, `register`, `sendAfter`,
@@ -20,13 +20,17 @@ export interface Simulation {
    * - each action of its machine;
    * - each call by which it sends, lets in, asks for bytes, begins TLS or ends on a connection of its own.
    *
-   * What stands before has happened, and what stands behind never does. Whoever catches the error of a throw goes no further:
-   * the next of these throws it again, and the actor ends with the step.
+   * That code may be a step, or what an asynchronous callback or function does behind an `await`: such an actor is asked
+   * wherever none of the kernel's steps, timers and I/O callbacks is on the stack.
    *
-   * Nowhere else: not between two lines of code that do none of this, not in an asynchronous function behind an `await` on
-   * a promise (it goes on outside all steps; the next message or start counts again), not in callbacks of resources, and
-   * not for what others do to the actor. What the kernel does in one go, such as to release all that the dead have owned,
-   * is never cut in two.
+   * What stands before has happened, and what stands behind never does. Whoever catches the error of a throw goes no further:
+   * the next of these throws it again, and the actor ends with the step. Behind an `await` it ends in a step of its own, which
+   * is its next: that comes when the promises that are settled have had their reactions, the rejections among them. Who is
+   * ended by an exit signal meanwhile goes no further either.
+   *
+   * Nowhere else: not between two lines of code that do none of this, not in promises that run beside an actor (those of
+   * `task` and of machines), not in callbacks of resources, and not for what others do to the actor in their steps. What
+   * the kernel does in one go, such as to release all that the dead have owned, is never cut in two.
    */
   crashAt(actor: Subject, effect: string): InjectedEnd | undefined;
   /**

@@ -2,13 +2,18 @@ import { describe, expect, test } from "vitest";
 import { assign, raise, setup } from "xstate";
 import {
   type ActorRef,
+  type Context,
   createSystem,
   defineServer,
+  type Definition,
+  fromAsync,
   fromMachine,
   type InjectedEnd,
   InjectedCrashError,
   noreply,
   ok,
+  type Process,
+  Resource,
   type Simulation,
   type System,
 } from "../src/index.ts";
@@ -109,6 +114,147 @@ describe.each(ends)("an actor that a simulator ends by %s", (end) => {
     const server = defineServer<{ state: null }>({ name: "server", init: () => ok(null) });
     expect(await system.start(server)).toMatchObject({ ok: false, error: "failed" });
   });
+});
+
+const effects = ["spawn", "sendAfter", "register", "send", "monitor"];
+
+/** What a worker does behind an `await`, whatever becomes of it. */
+async function work(self: Context<string>, log: string[]): Promise<void> {
+  const other = defineServer<{ state: null }>({ name: "other", init: () => ok(null) });
+  await Promise.resolve();
+  const runs: ReadonlyArray<() => unknown> = [
+    () => self.spawn(other),
+    () => self.sendAfter(self.pid, "late", 1000),
+    () => self.register("worker"),
+    () => self.send(self.pid, "again"),
+    () => self.monitor(self.pid),
+  ];
+  for (const [index, run] of runs.entries()) {
+    try {
+      run();
+      log.push(effects[index] ?? "");
+    } catch (error) {
+      if (error instanceof InjectedCrashError) log.push("caught");
+    }
+    await Promise.resolve();
+  }
+}
+
+const workers: Readonly<Record<string, (log: string[]) => Definition<void, ActorRef<string>>>> = {
+  "an asynchronous function": (log) =>
+    fromAsync<string>(async function worker(self) {
+      await work(self, log);
+      await self.receive();
+    }),
+  "a server with an asynchronous callback": (log) =>
+    defineServer<{ state: null; info: string }>({
+      name: "worker",
+      init: async (_args, self) => {
+        await work(self, log);
+        return ok(null);
+      },
+    }),
+};
+
+describe.each(Object.entries(workers))("%s", (_name, workerOf) => {
+  test.each(ends.flatMap((end) => effects.map((effect) => [end, effect] as const)))(
+    "ends by %s before %s behind an await, and has no effect from there on",
+    async (end, effect) => {
+      const log: string[] = [];
+      const { system, clock } = world(new Script(`worker-1 ${effect}`, end));
+      const reason = system.exited(system.spawn(workerOf(log)));
+      await clock.advance(0);
+      await system.idle();
+      const done = effects.slice(0, effects.indexOf(effect));
+      expect(log.filter((entry) => entry !== "caught")).toEqual(done);
+      // By a throw its own code gets the error; by a kill none of it is to notice.
+      expect(log.includes("caught")).toBe(end === "throw");
+      expect(await reason).toMatchObject(
+        end === "kill" ? { type: "killed" } : { type: "error", error: new InjectedCrashError(effect) },
+      );
+      expect(residue(system).timers).toBe(0);
+      expect(residue(system).names).toEqual([]);
+      expect(system.tasks).toBe(0);
+    },
+  );
+
+  test("is asked for each effect once, in order", async () => {
+    const script = new Script();
+    const { system, clock } = world(script);
+    system.spawn(workerOf([]));
+    await clock.advance(0);
+    await system.idle();
+    const asked = script.asked.filter((point) => point.startsWith("worker-1 ") && !point.endsWith(" receive"));
+    expect(asked).toEqual(["start", ...effects].map((effect) => `worker-1 ${effect}`));
+  });
+});
+
+async function sendLater(self: Context<string>): Promise<void> {
+  await Promise.resolve();
+  self.send(self.pid, "late");
+}
+
+test("an asynchronous function that an injected throw ends runs its finally, and rejects for whoever awaits it", async () => {
+  const log: string[] = [];
+  const { system, clock } = world(new Script("worker-1 send"));
+  const worker = fromAsync<string>(async function worker(self) {
+    try {
+      await sendLater(self);
+    } finally {
+      log.push("finally");
+    }
+    log.push("behind");
+  });
+  const reason = system.exited(system.spawn(worker));
+  await clock.advance(0);
+  expect(await reason).toMatchObject({ type: "error", error: new InjectedCrashError("send") });
+  expect(log).toEqual(["finally"]);
+});
+
+test("who waits for a promise is not asked for what others do to him, in their steps and in callbacks", async () => {
+  class Thing extends Resource {
+    readonly kind = "thing";
+    soon(): void {
+      this.deadline(() => this.touch())?.arm(5);
+    }
+    touch(): void {
+      this.mayCrash("touch");
+    }
+    release(): void {}
+  }
+  const thing = new Thing();
+  const script = new Script();
+  const { system, clock } = world(script);
+  const waits: Array<() => void> = [];
+  const waiting: Definition = {
+    name: "waiting",
+    behaviour: {
+      kind: "waiting",
+      async start(self: Process) {
+        self.own(thing);
+        thing.soon();
+        await new Promise<void>((resolve) => void waits.push(resolve));
+        thing.touch();
+      },
+      receive: () => undefined,
+    },
+  };
+  const other = defineServer<{ state: null }>({
+    name: "other",
+    init() {
+      thing.touch();
+      return ok(null);
+    },
+  });
+  system.spawn(waiting);
+  system.spawn(other);
+  await clock.advance(10);
+  const touched = (): number => script.asked.filter((point) => point.endsWith("touch")).length;
+  expect(touched()).toBe(0);
+  waits[0]?.();
+  await clock.advance(0);
+  expect(script.asked.at(-1)).toBe("waiting-1 touch");
+  expect(touched()).toBe(1);
 });
 
 describe("a machine", () => {

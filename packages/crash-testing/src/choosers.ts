@@ -73,9 +73,10 @@ export function focus(random: Random): Chooser {
   };
 }
 
-/** A few deviations, anywhere: `asked` is how many choices a run of this kind has. */
-export function sprinkle(random: Random, asked: number): Chooser {
-  const places = new Set(Array.from({ length: 1 + random.below(4) }, () => random.below(Math.max(asked, 1))));
+/** A few deviations, anywhere behind the first `from` choices: `asked` is how many a run of this kind has. */
+export function sprinkle(random: Random, asked: number, from = 0): Chooser {
+  const span = Math.max(asked - from, 1);
+  const places = new Set(Array.from({ length: 1 + random.below(4) }, () => from + random.below(span)));
   let place = 0;
   const decide: Decide = (_ordinal, outcomes) => {
     const isHere = places.has(place);

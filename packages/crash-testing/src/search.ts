@@ -5,6 +5,7 @@ import { Consequences } from "./consequences.ts";
 import { Coverage } from "./coverage.ts";
 import type { Deviation, Kind } from "./deviation.ts";
 import type { Invariant } from "./invariant.ts";
+import { KeptPlans } from "./kept-plans.ts";
 import { singleFaults } from "./single-faults.ts";
 import type { PeerScript } from "./peer-script.ts";
 import type { Operation, Plan } from "./plan.ts";
@@ -61,6 +62,8 @@ export interface SearchResult {
   readonly injected: number;
   readonly ms: number;
   readonly coverage: Coverage;
+  /** Plans that were the first to come by something: all that was come by, as long as there is room for them. */
+  readonly kept: readonly Plan[];
 }
 
 /** What is run next, and in which way it was come by. */
@@ -70,8 +73,6 @@ interface Attempt {
   readonly chooser: Chooser;
 }
 
-/** So many plans that have led to something new are kept to start from. */
-const MOST_KEPT = 200;
 /** When something is done to the server: at once, soon, or when it has come to rest. */
 const OPERATION_TIMES: readonly number[] = [0, 1, 5, 20, 200];
 const MOST_OPERATIONS = 5;
@@ -97,8 +98,10 @@ export async function search<Handle, Knobs extends object>(
 class Search<Handle, Knobs extends object> {
   readonly #options: SearchOptions<Handle, Knobs>;
   readonly #coverage = new Coverage();
+  /** The invariants, and who counts what machines do. */
+  readonly #watched: readonly Invariant[];
   readonly #random: Random;
-  readonly #kept: Plan[] = [];
+  readonly #kept = new KeptPlans();
   readonly #consequences = new Consequences();
   readonly #start = elapsed();
   /** How many choices a run has, of late. */
@@ -111,6 +114,7 @@ class Search<Handle, Knobs extends object> {
 
   constructor(options: SearchOptions<Handle, Knobs>) {
     this.#options = options;
+    this.#watched = [...options.invariants, this.#coverage.watcher];
     this.#random = new Random(options.seed ?? 1);
   }
 
@@ -128,12 +132,13 @@ class Search<Handle, Knobs extends object> {
     }
     const [runs, steps, asked] = [this.#runs, this.#steps, this.#allAsked];
     const [injected, coverage] = [this.#injected, this.#coverage];
-    return { found, runs, steps, asked, injected, coverage, ms: elapsed() - this.#start };
+    return { found, runs, steps, asked, injected, coverage, kept: this.#kept.all, ms: elapsed() - this.#start };
   }
 
   async #run(plan: Plan, chooser: Chooser): Promise<Outcome> {
     this.#runs += 1;
-    const { target, invariants, without = [] } = this.#options;
+    const { target, without = [] } = this.#options;
+    const invariants = this.#watched;
     const coverage = this.#coverage;
     const outcome = await run({
       target,
@@ -206,10 +211,12 @@ class Search<Handle, Knobs extends object> {
     const turn = this.#draws;
     this.#draws += 1;
     const plan = this.#workload(random);
-    const kept = this.#kept.length > 0 && turn % 5 === 4 ? random.of(this.#kept) : undefined;
+    const kept = turn % 5 === 4 ? this.#kept.pick(random) : undefined;
     if (kept !== undefined) {
-      const chooser = either(replaying(kept.deviations), sprinkle(random, this.#asked));
-      return { strategy: "guided", plan: kept, chooser };
+      // What comes next rather than something else instead of what has led there.
+      const from = random.below(kept.asked + 1);
+      const chooser = either(replaying(kept.plan.deviations), sprinkle(random, this.#asked, from));
+      return { strategy: "guided", plan: kept.plan, chooser };
     }
     switch (turn % 3) {
       case 0:
@@ -245,14 +252,11 @@ class Search<Handle, Knobs extends object> {
     }));
   }
 
-  /** Plans that have led to something new are worth to start from. */
+  /** What a plan was the first to come by may be due to its clients alone. */
   #keep({ plan, strategy }: Attempt, { deviations, choices }: Outcome): void {
     this.#asked = choices.asked;
     if (strategy === "single faults" || strategy === "consequences") this.#consequences.add(plan, choices);
-    if (this.#coverage.takeNews() === 0 || deviations.length === 0) return;
-    const kept = { ...plan, deviations };
-    if (this.#kept.length < MOST_KEPT) this.#kept.push(kept);
-    else this.#kept[this.#random.below(MOST_KEPT)] = kept;
+    this.#kept.add({ ...plan, deviations }, this.#coverage.takeNews(), this.#random);
   }
 
   async #found({ plan, strategy }: Attempt, { deviations }: Outcome, failure: Failure): Promise<Found> {

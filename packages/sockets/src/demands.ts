@@ -16,6 +16,8 @@ export interface Demanding {
   /** What there is for a request; undefined: it has to wait. */
   answer(length: number | undefined): ReceiveOutcome | undefined;
   tell(received: Received): void;
+  /** A request is over, and nothing has come for it. */
+  syncReading(): void;
 }
 
 /** The requests to receive of one connection, which are answered in the order in which they were made. */
@@ -80,6 +82,7 @@ export class Demands {
       this.#limited = undefined;
       this.failFirst("timeout");
       this.watch();
+      this.#connection.syncReading();
     });
     this.#limit?.arm(first.timeoutMs);
   }

@@ -58,6 +58,8 @@ export class Intake implements Clocked, Throttled, Demanding {
   #isServing = false;
   #isReading = false;
   #idle: Deadline | undefined;
+  /** The same where bytes are asked for: to one that does not listen, nobody is silent. Made when it is first needed. */
+  #patience: PacketClock | undefined;
   #demands: Demands | undefined;
   /** Made when there is a limit to keep: there is none for most connections. */
   #throttle: ReadThrottle | undefined;
@@ -133,13 +135,14 @@ export class Intake implements Clocked, Throttled, Demanding {
   syncReading(): void {
     const host = this.#host;
     if (host.isServed) this.#demands?.watch();
-    const isWanted = this.#credit > 0 || this.#demands?.isEmpty === false;
+    const isWanted = this.#credit > 0 || this.#isAsked;
     const shouldRead = isWanted && this.#throttle?.isPaused !== true && host.mayRead;
     if (shouldRead !== this.#isReading) {
       this.#isReading = shouldRead;
       if (shouldRead) host.socket.resume();
       else host.socket.pause();
     }
+    if (host.isPassive && host.isServed) this.#watchPatience();
     if (this.#decoder !== undefined) this.#watchPacket(this.#decoder.bufferedBytes);
   }
 
@@ -147,7 +150,10 @@ export class Intake implements Clocked, Throttled, Demanding {
   watchIdle(): void {
     const { idleTimeoutMs } = this.#host.settings;
     if (!this.#host.isServed) return;
-    if (idleTimeoutMs === "infinity" || this.#throttle?.isPaused === true) this.#idle?.cancel();
+    if (this.#host.isPassive) {
+      this.#patience?.reset();
+      this.#watchPatience();
+    } else if (idleTimeoutMs === "infinity" || this.#throttle?.isPaused === true) this.#idle?.cancel();
     else (this.#idle ?? this.#createIdle())?.arm(idleTimeoutMs);
   }
 
@@ -173,6 +179,7 @@ export class Intake implements Clocked, Throttled, Demanding {
     this.#held = undefined;
     this.#decoder = createDecoder(this.#host.settings.packet, this.#host.settings);
     this.#packetClock?.reset();
+    this.#patience?.reset();
     this.#idle?.cancel();
     this.#isReading = false;
     return taken.filter(({ length }) => length > 0);
@@ -183,6 +190,8 @@ export class Intake implements Clocked, Throttled, Demanding {
     this.#throttle?.renew();
     this.#packetClock?.reset();
     this.#packetClock = undefined;
+    this.#patience?.reset();
+    this.#patience = undefined;
   }
 
   /** Nothing more comes in. Who has asked for bytes is told so. */
@@ -191,6 +200,7 @@ export class Intake implements Clocked, Throttled, Demanding {
     this.#credit = 0;
     this.#held = undefined;
     this.#idle?.cancel();
+    this.#patience?.reset();
     this.#throttle?.stop();
     this.#packetClock?.reset();
     this.failDemands();
@@ -241,7 +251,7 @@ export class Intake implements Clocked, Throttled, Demanding {
     // A handler may end the connection, or begin a handshake, while it handles.
     while (this.#host.isServed) {
       this.#demands?.serve();
-      if (this.#credit <= 0 || this.#demands?.isEmpty === false) return;
+      if (this.#credit <= 0 || this.#isAsked) return;
       const data = this.#next();
       if (data === undefined) return;
       this.#credit -= 1;
@@ -280,8 +290,35 @@ export class Intake implements Clocked, Throttled, Demanding {
 
   #idled(): void {
     this.watchIdle();
-    if (this.#host.isPassive) this.#demands?.failFirst("idleTimeout");
-    else this.#host.deliver({ type: "timeout" });
+    this.#host.deliver({ type: "timeout" });
+  }
+
+  /** The time of a client runs while somebody waits for its bytes. */
+  #watchPatience(): void {
+    const { idleTimeoutMs } = this.#host.settings;
+    if (idleTimeoutMs === "infinity") this.#patience?.reset();
+    else if (this.#isAsked && this.#throttle?.isPaused !== true) this.#ensurePatience().run(idleTimeoutMs);
+    else this.#patience?.pause();
+  }
+
+  #ensurePatience(): PacketClock {
+    return (this.#patience ??= new PacketClock({
+      now: () => this.now(),
+      timer: (run) => this.timer(run),
+      expired: () => this.#lostPatience(),
+    }));
+  }
+
+  #lostPatience(): void {
+    // A request whose own time was over at the same moment has been told so: the next one is told of this.
+    if (!this.#isAsked) return this.#patience?.pause();
+    this.watchIdle();
+    this.#demands?.failFirst("idleTimeout");
+    this.syncReading();
+  }
+
+  get #isAsked(): boolean {
+    return this.#demands?.isEmpty === false;
   }
 
   #watchPacket(bufferedBytes: number): void {

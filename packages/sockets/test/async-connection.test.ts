@@ -213,6 +213,30 @@ describe("with time", () => {
     expect(listener.shutdownCounts).toEqual({ timeout: 1 });
   });
 
+  test("a client is silent for as long as it was listened to, however often that was begun anew", async () => {
+    const starts: Array<() => void> = [];
+    const handler = fromConnection(async (connection) => {
+      for (let count = 1; ; count += 1) {
+        try {
+          connection.send((await connection.recv(undefined, { timeoutMs: 500 })) ?? "");
+        } catch (error) {
+          if (!(error instanceof ReceiveError && error.reason === "timeout")) throw error;
+        }
+        if (count % 3 === 0) await new Promise<void>((resolve) => void starts.push(resolve));
+      }
+    });
+    const listener = await world.open(handler, { ...lines, idleTimeoutMs: 2000 });
+    await world.connect(listener);
+    await world.manual.advance(1500);
+    // It does other things for a while.
+    await world.manual.advance(10_000);
+    starts[0]?.();
+    await world.manual.advance(499);
+    expect(listener.currentClients).toBe(1);
+    await world.manual.advance(1);
+    expect(listener.shutdownCounts).toEqual({ idleTimeout: 1 });
+  });
+
   test("a client is not silent to a function that does not listen", async () => {
     const starts: Array<() => void> = [];
     const handler = fromConnection(async (connection) => {

@@ -117,9 +117,8 @@ export const connectionMutants: readonly Mutant[] = [
     targets: ["echo"],
     change: {
       file: INTAKE,
-      find: "      if (this.#credit <= 0 || this.#demands?.isEmpty === false) return;\n      const data = this.#next();",
-      replace:
-        "      const data = this.#next();\n      if (this.#credit <= 0 || this.#demands?.isEmpty === false) return;",
+      find: "      if (this.#credit <= 0 || this.#isAsked) return;\n      const data = this.#next();",
+      replace: "      const data = this.#next();\n      if (this.#credit <= 0 || this.#isAsked) return;",
     },
   },
   {

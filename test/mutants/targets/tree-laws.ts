@@ -121,9 +121,9 @@ const pathsAreUnique: Invariant = {
       if (phase === "stopped" || run.world.signalsInFlight > 0) return;
       const { processes } = run.system.inspect();
       const paths = new Set<string>();
-      for (const { path } of processes) {
-        // Some helpers are let go of, and nobody is left to kill a laggard whose supervisor has crashed.
-        if (path.includes("/helper-") || path.endsWith("/laggard")) continue;
+      for (const { path, definition } of processes) {
+        // Some helpers are let go of, and nobody is left to kill a laggard whose supervisor has crashed while it ended it.
+        if (path.includes("/helper-") || definition === "laggard") continue;
         if (paths.has(path)) run.violate("T11-strangers", `two actors are ${path}`);
         paths.add(path);
       }

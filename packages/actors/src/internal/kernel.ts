@@ -229,6 +229,11 @@ export class Kernel {
     return this.#draining;
   }
 
+  /** It runs an actor, a timer or an I/O callback: what is done now is not the continuation of some promise. */
+  get isOnStack(): boolean {
+    return this.#draining || this.#inIo || this.running !== null;
+  }
+
   #fireTimers(): void {
     for (;;) {
       const timer = this.timers.takeDue(this.time);

@@ -31,6 +31,8 @@ export const BUSY = 8;
 export const BEGUN = 16;
 const TRAPPING_EXITS = 32;
 const SUSPENDED = 64;
+/** It is an asynchronous function that goes on by itself, behind an `await` of something else than a message. */
+const ADRIFT = 128;
 
 /** How an actor comes to its end: by its own doing, by a failure of its code, or by an exit signal. */
 export abstract class Mortal extends Member {
@@ -82,6 +84,14 @@ export abstract class Mortal extends Member {
 
   set isSuspended(isSuspended: boolean) {
     this.set(SUSPENDED, isSuspended);
+  }
+
+  get isAdrift(): boolean {
+    return this.is(ADRIFT);
+  }
+
+  set isAdrift(isAdrift: boolean) {
+    this.set(ADRIFT, isAdrift);
   }
 
   get isDead(): boolean {
@@ -188,7 +198,7 @@ export abstract class Mortal extends Member {
   private askForCrash(simulation: Simulation, effect: string): void {
     const { kernel, unfinished } = this;
     // What others do to this actor in their steps, and what its resources do in callbacks, is no effect of its own.
-    if (this.phase === DEAD || kernel.running !== this.self) return;
+    if (this.phase === DEAD || !this.isActing) return;
     if (unfinished !== null) {
       // Its code has caught what was to end it.
       if (unfinished.doom !== null) throw new ActorExit(unfinished.doom);
@@ -203,6 +213,13 @@ export abstract class Mortal extends Member {
     const error = new InjectedCrashError(effect);
     this.crash(error);
     throw error;
+  }
+
+  /** Its own code runs: in its step or, if it waits for a promise of that code, where nothing of the kernel is on the stack. */
+  private get isActing(): boolean {
+    const { kernel } = this;
+    if (kernel.isOnStack) return kernel.running === this.self;
+    return this.is(BUSY) || this.isAdrift;
   }
 
   /** Code of this actor has thrown outside its steps: it ends in a step of its own, whatever it waits for. */

@@ -77,6 +77,8 @@ export type Mail<Spec extends RuledSpec> =
 
 export class SupervisorRules<Spec extends RuledSpec> {
   readonly #flags: ModelFlags | PoolFlags;
+  /** The child whose start is under way. */
+  #starting: Row<Spec> | undefined;
   readonly #surroundings: Surroundings<Spec>;
   /** In start order. */
   #rows: Array<Row<Spec>>;
@@ -141,6 +143,17 @@ export class SupervisorRules<Spec extends RuledSpec> {
     if (mail.type === "EXIT") this.#handleExit(mail.pid, mail.reason);
     else if (mail.type === "tryAgainRestart") this.#handleTryAgain(mail.id);
     else mail.answer(this.#handleCall(mail.call));
+  }
+
+  /**
+   * It is crashed while it waits for the start of this process, which is one of its children from here on. OTP's supervisor
+   * cannot be: it is blocked in the start, and whoever kills it then has the child hear of that by its link alone.
+   */
+  crashedInStart(process: ModelProcess): void {
+    const row = this.#starting;
+    if (row === undefined) return;
+    row.pid = process;
+    if (!this.#rows.includes(row)) this.#rows.push(row);
   }
 
   /** The end, whoever wants it: terminate/2. */
@@ -281,7 +294,9 @@ export class SupervisorRules<Spec extends RuledSpec> {
 
   #doStartChild(row: Row<Spec>): ModelStart {
     row.starts += 1;
+    this.#starting = row;
     const start = this.#surroundings.start(row.spec, row.starts);
+    this.#starting = undefined;
     if (start !== "ignore" && !isFailed(start)) row.pid = start;
     return start;
   }

@@ -209,7 +209,10 @@ class Replay {
     if (started.type !== "started" || started.child !== child) {
       throw this.#wrong(`does ${describe(started)} before the start of ${child.who} is over`);
     }
-    if (!started.isHandled) this.#take("crash");
+    if (!started.isHandled) {
+      this.#rules.crashedInStart(this.#knownOf(child));
+      this.#take("crash");
+    }
     if (child.startedAt !== undefined && child.startedAt < started.at) return this.#knownOf(child);
     return child.reason?.type === "normal" && !child.signals.some(({ type }) => type === "normal")
       ? "ignore"
