@@ -33,9 +33,9 @@ const GLOBALS = Object.keys(PLACES) as readonly UncontrolledGlobal[];
 /** It has no part in a step. */
 const FAST_CHECK = /[\\/]node_modules[\\/](?:\.pnpm[\\/])?fast-check[@\\/]/;
 /**
- * It draws the ids of what is scheduled and stamps it with the date, and neither has any effect; and what nobody handles it
- * throws by a timer, outside all steps. The timers that it makes otherwise, of its default clock, do have effects: they
- * trip.
+ * It draws the ids of what is scheduled, by which it finds that again and orders nothing, and stamps it with a date that it
+ * never reads. An error that nobody handles it throws by a timer, outside all steps. The timers of its default clock decide
+ * when something happens, so they trip.
  */
 const XSTATE = /[\\/]node_modules[\\/](?:\.pnpm[\\/])?xstate[@\\/]/;
 

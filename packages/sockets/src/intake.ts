@@ -5,7 +5,7 @@ import { type Demanding, Demands, takeBytes } from "./demands.ts";
 import { FrameTooLargeError, InvalidOptionError } from "./errors.ts";
 import { createDecoder, type PacketDecoder } from "./framing.ts";
 import type { ListenerConfig } from "./options.ts";
-import { type Clocked, PacketClock } from "./packet-clock.ts";
+import { type Clocked, ReadingClock } from "./reading-clock.ts";
 import type { Received, ReceiveOutcome, SocketRequest } from "./socket-request.ts";
 import type { TransportSocket } from "./transport.ts";
 
@@ -59,12 +59,12 @@ export class Intake implements Clocked, Throttled, Demanding {
   #isReading = false;
   #idle: Deadline | undefined;
   /** The same where bytes are asked for: to one that does not listen, nobody is silent. Made when it is first needed. */
-  #patience: PacketClock | undefined;
+  #patience: ReadingClock | undefined;
   #demands: Demands | undefined;
   /** Made when there is a limit to keep: there is none for most connections. */
   #throttle: ReadThrottle | undefined;
   /** Made when a packet first comes in parts. */
-  #packetClock: PacketClock | undefined;
+  #packetClock: ReadingClock | undefined;
 
   constructor(host: IntakeHost, sharedBytes: SharedBytes | undefined) {
     this.#host = host;
@@ -301,8 +301,8 @@ export class Intake implements Clocked, Throttled, Demanding {
     else this.#patience?.pause();
   }
 
-  #ensurePatience(): PacketClock {
-    return (this.#patience ??= new PacketClock({
+  #ensurePatience(): ReadingClock {
+    return (this.#patience ??= new ReadingClock({
       now: () => this.now(),
       timer: (run) => this.timer(run),
       expired: () => this.#lostPatience(),
@@ -327,7 +327,7 @@ export class Intake implements Clocked, Throttled, Demanding {
       this.#packetClock?.reset();
       return;
     }
-    this.#packetClock ??= new PacketClock(this);
+    this.#packetClock ??= new ReadingClock(this);
     if (this.#isReading) this.#packetClock.run(packetTimeoutMs);
     else this.#packetClock.pause();
   }

@@ -187,7 +187,7 @@ export const quietPlan: Plan = {
 };
 
 /** Answers each line with itself. */
-const echoMachine = connectionMachine().createMachine({
+export const echoMachine = connectionMachine().createMachine({
   context: ({ input }) => ({ connection: input.connection }),
   initial: "waiting",
   states: {

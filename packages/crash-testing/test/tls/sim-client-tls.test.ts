@@ -7,22 +7,10 @@ import type { Deviation } from "../../src/deviation.ts";
 import { standard } from "../../src/invariants/standard.ts";
 import { run } from "../../src/run.ts";
 import type { Target } from "../../src/target.ts";
+import { echoMachine } from "../support/targets.ts";
 
 const CLIENT_END = "10.0.1.1#1";
 const SERVER_END = `>${CLIENT_END}`;
-
-const echoing = connectionMachine().createMachine({
-  context: ({ input }) => ({ connection: input.connection }),
-  initial: "waiting",
-  states: {
-    waiting: { on: { socketReady: "open" } },
-    open: {
-      entry: "activate",
-      on: { data: { actions: [{ type: "send", params: ({ event }) => event.data }, "activate"] }, closed: "done" },
-    },
-    done: { type: "final" },
-  },
-});
 
 /** Sends a line, and keeps what comes back. */
 const asking = connectionMachine().createMachine({
@@ -43,7 +31,7 @@ const asking = connectionMachine().createMachine({
 const target: Target<{ readonly port: number }> = {
   async start({ system, transport, tls, clientTls }) {
     const sockets = await startSockets(system, { transport });
-    const { port } = await sockets.open("echo", 5000, { packet: "line", tls }, echoing);
+    const { port } = await sockets.open("echo", 5000, { packet: "line", tls }, echoMachine);
     const options = {
       transport: (transport as MemoryTransport).from("10.0.1.1"),
       packet: "line",

@@ -9,11 +9,11 @@ export interface Clocked {
   expired(): void;
 }
 
-/** The time that a packet has from its first byte to its last. It stands still while nothing is read. */
-export class PacketClock {
+/** A time limit that stands still while nothing is read: of a packet that has begun, or of a client that is asked for bytes. */
+export class ReadingClock {
   readonly #connection: Clocked;
   #timer: Deadline | undefined;
-  /** Undefined: no packet has begun. */
+  /** Undefined: nothing is waited for. */
   #leftMs: number | undefined;
   /** Undefined: it stands still. */
   #since: number | undefined;
@@ -22,7 +22,7 @@ export class PacketClock {
     this.#connection = connection;
   }
 
-  /** A part of a packet is there, and more may come. */
+  /** More may come from here on. The limit counts where nothing is left over from before a pause. */
   run(limitMs: number): void {
     if (this.#since !== undefined) return;
     this.#since = this.#connection.now();
@@ -31,7 +31,7 @@ export class PacketClock {
     this.#timer?.arm(this.#leftMs);
   }
 
-  /** Nothing more of the packet can come for now. */
+  /** Nothing more can come for now. */
   pause(): void {
     if (this.#since === undefined || this.#leftMs === undefined) return;
     this.#leftMs = Math.max(this.#leftMs - (this.#connection.now() - this.#since), 0);
@@ -39,7 +39,7 @@ export class PacketClock {
     this.#timer?.cancel();
   }
 
-  /** The packet is whole, or is not waited for any more. */
+  /** What was waited for has come, or is not waited for any more. */
   reset(): void {
     if (this.#leftMs === undefined) return;
     this.#leftMs = undefined;
