@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { createSystem, formatTree, silentLogger, type System } from "@espalier/actors";
+import { createSystem, formatTree, shutdown, silentLogger, type System } from "@espalier/actors";
 import { inspector, type ListeningInspector, type TreeAnswer } from "@espalier/inspector";
 import { type Listener, packetMachine, type Sockets, startSockets } from "@espalier/sockets";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -128,10 +128,15 @@ describe("espalier top", () => {
     await program.shows(/nothing was drained/u);
     expect([own.status, guest.destroyed]).toEqual(["running", false]);
     const closed = once(guest, "close");
+    const { supervisor } = own;
+    if (supervisor === undefined) throw new Error("the listener should run");
+    const ended = system.exited(supervisor);
     program.press("dy");
     await program.shows(/is being drained/u);
     await closed;
     await program.shows(/Listeners +0/u);
+    // It is off the list as soon as it is being closed, and down when all of it has ended.
+    expect(await ended).toEqual(shutdown());
     expect(own.status).toBe("down");
 
     program.press("q");
