@@ -76,6 +76,8 @@ interface Attempt {
 /** When something is done to the server: at once, soon, or when it has come to rest. */
 const OPERATION_TIMES: readonly number[] = [0, 1, 5, 20, 200];
 const MOST_OPERATIONS = 5;
+/** So many workloads are drawn at once, since much of what that takes is for the first. */
+const DRAWN_AT_ONCE = 16;
 /** How many workloads every single deviation is tried on, and how many of each before it is the turn of the next. */
 const ENUMERATED = 6;
 const AT_A_TIME = 40;
@@ -103,6 +105,8 @@ class Search<Handle, Knobs extends object> {
   readonly #random: Random;
   readonly #kept = new KeptPlans();
   readonly #consequences = new Consequences();
+  /** What clients will do in the next runs. */
+  #peers: Array<readonly PeerScript[]> = [];
   readonly #start = elapsed();
   /** How many choices a run has, of late. */
   #asked = 100;
@@ -229,9 +233,8 @@ class Search<Handle, Knobs extends object> {
   }
 
   #workload(random: Random): Plan {
-    const { peers: arbitrary, target } = this.#options;
-    const [peers = []] = fc.sample(arbitrary, { seed: random.below(2 ** 31), numRuns: 1 });
-    const names = Object.keys(target.operations ?? {});
+    const peers = this.#nextPeers(random);
+    const names = Object.keys(this.#options.target.operations ?? {});
     const operations: Operation[] = [];
     let at = 0;
     while (names.length > 0 && !random.onceIn(3) && operations.length < MOST_OPERATIONS) {
@@ -240,6 +243,13 @@ class Search<Handle, Knobs extends object> {
       operations.push({ at, name: random.of(names) });
     }
     return { peers, operations, deviations: [] };
+  }
+
+  #nextPeers(random: Random): readonly PeerScript[] {
+    // Drawn in any case: what else is drawn for a run does not hang on whether some are left.
+    const seed = random.below(2 ** 31);
+    if (this.#peers.length === 0) this.#peers = fc.sample(this.#options.peers, { seed, numRuns: DRAWN_AT_ONCE });
+    return this.#peers.pop() ?? [];
   }
 
   /** Some of what can be done to the server: in the workloads that are gone through, each of it if it can be. */
