@@ -2,12 +2,12 @@ import { type Pid, shutdown, type System } from "@espalier/actors";
 import type { SharedBytes } from "./byte-limit.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
-import { Intake, type IntakeHost } from "./intake.ts";
+import { Intake } from "./intake.ts";
 import type { Keepalive } from "./keepalive.ts";
 import type { ListenerConfig } from "./options.ts";
-import { Outflow, type OutflowHost } from "./outflow.ts";
+import { Outflow } from "./outflow.ts";
 import { OwnedSocket } from "./owned-socket.ts";
-import { Preamble, type PreambleFailure, type PreambleTaker } from "./preamble.ts";
+import { Preamble, type PreambleFailure } from "./preamble.ts";
 import type { TlsEnd } from "./start-tls.ts";
 import type { Address, TransportSocket } from "./transport.ts";
 import { SecureSocket } from "./transports/secure-socket.ts";
@@ -27,8 +27,11 @@ import type { Undertaker } from "./undertaker.ts";
  * ```
  *
  * A handler sees of it what `Connection` adds, which is one object with it: there may be 250,000 of them.
+ *
+ * It is the `IntakeHost`, `OutflowHost` and `PreambleTaker` of what it makes, and does not say `implements`: what they ask
+ * for is internal, and not in its published type.
  */
-export abstract class ConnectionLife extends OwnedSocket implements IntakeHost, OutflowHost, PreambleTaker {
+export abstract class ConnectionLife extends OwnedSocket {
   /** The handler has the socket. Until then nothing is read, and nothing is told. @internal */
   hasBegun = false;
   /** Nothing more is delivered or sent. @internal */

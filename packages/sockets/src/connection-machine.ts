@@ -33,8 +33,9 @@ export interface ConnectionTypes {
   readonly calls?: { readonly type: string };
 }
 
+// Without `exactOptionalPropertyTypes` what may be left out may be undefined, too.
 type Given<Types extends ConnectionTypes, Key extends keyof ConnectionTypes, Default> =
-  Types extends Record<Key, infer Value> ? Value : Default;
+  Types extends Record<Key, infer Value extends NonNullable<ConnectionTypes[Key]>> ? Value : Default;
 
 type CallsOf<Types extends ConnectionTypes> = Given<Types, "calls", never>;
 
@@ -91,8 +92,8 @@ type NamedActors<Actors extends ActorsByName> = {
 }[keyof Actors & string];
 
 /**
- * What `extend` adds: the machine's own actions, guards, delays and actors, by name. Actions that spawn such an actor by
- * its name are added after it, by another `extend`.
+ * What `extend` adds: the machine's own actions, guards, delays and actors, by name. An action that spawns such an actor by
+ * its name, or enqueues and checks such an action or guard by `enqueueActions`, is added after it, by another `extend`.
  */
 export interface ConnectionExtension<
   Types extends ConnectionTypes,
@@ -114,8 +115,8 @@ export interface ConnectionExtension<
       ConnectionMachineEvent<Types>,
       OwnActions[Name],
       NamedActors<Actors>,
-      Named<Actions & OwnActions>,
-      Named<Guards & OwnGuards>,
+      Named<Actions>,
+      Named<Guards>,
       Delay | OwnDelay,
       EventObject
     >;

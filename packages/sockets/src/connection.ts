@@ -85,8 +85,9 @@ export class Connection extends ConnectionLife {
 
   /**
    * From now on, the connection breaks (`error` with reason `keepaliveTimeout`) when not one byte has come in for a whole
-   * interval. Unlike `idleTimeoutMs` it does not ask for whole packets, and its handler need not do anything. A
-   * connection from which nothing is read gets nothing, too. `"infinity"` ends it. eSockd's `esockd_keepalive`.
+   * interval. It looks once in each, so a silence is found when it has lasted for one to two of them; `idleTimeoutMs`, which
+   * `setOptions` changes for one connection, is exact, and so the one for a protocol that says when, such as the keep alive
+   * of MQTT. A connection from which nothing is read gets nothing, too. `"infinity"` ends it. eSockd's `esockd_keepalive`.
    *
    * @param intervalMs - at least 1
    * @throws InvalidOptionError (`ERR_INVALID_OPTION`)
@@ -106,7 +107,8 @@ export class Connection extends ConnectionLife {
   // — What goes out ——————————————————————————————————————————————————————————————————————————————————————————————
 
   /**
-   * Sends one packet, with the header that `packet` asks for. The bytes belong to the connection from here on.
+   * Sends one packet, with the header that `packet` asks for. The bytes belong to the connection from here on: it never
+   * changes them, so the same array may be sent on any number of connections, and nobody else may change them either.
    *
    * @returns whether more should be sent now: false when more than `highWaterMark` bytes are unsent, or the connection
    * is over, in which case nothing is sent. More than `maxUnsentBytes` end it.

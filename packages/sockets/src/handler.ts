@@ -1,6 +1,7 @@
 import { type Context, type Definition, Exit, type ExitReason, fromMachine, shutdown } from "@espalier/actors";
 import type { AnyStateMachine, EventFromLogic, InputFrom } from "xstate";
 import type { ConnectionEvent, ConnectionInput } from "./connection-event.ts";
+import { InvalidOptionError } from "./errors.ts";
 import type { Misfit } from "./misfit.ts";
 
 /**
@@ -22,8 +23,15 @@ export type ConnectionDefinition = Definition<ConnectionInput>;
  *
  * A machine need not mind the ends of its socket: what it does not handle in its present state ends it, in order and
  * with a detail that is counted. A machine that wants to live on says so by handling the event.
+ *
+ * @throws InvalidOptionError (`ERR_INVALID_OPTION`) for what is neither, since the compiler may not have been asked
  */
 export function toConnectionDefinition(handler: AnyStateMachine | ConnectionDefinition): ConnectionDefinition {
+  const given: unknown = handler;
+  if (typeof given !== "object" || given === null || !("behaviour" in given || "transition" in given)) {
+    const expected = "an XState machine, or the definition of a server or an async function";
+    throw new InvalidOptionError([{ option: "handler", value: given, expected }]);
+  }
   if ("behaviour" in handler) return handler;
   // `ConnectionMachine` has checked that the input of this machine can be a ConnectionInput.
   return fromMachine(handler, {

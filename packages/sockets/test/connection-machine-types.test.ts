@@ -245,6 +245,29 @@ describe("the types of a machine", () => {
     expect(unrun).toBeTypeOf("function");
   });
 
+  test("an action of `extend` may enqueue and check what was there before it", () => {
+    const extended = base.extend({
+      actions: {
+        cut: enqueueActions(({ context, event, enqueue, check }) => {
+          expectTypeOf(context.packets).toEqualTypeOf<number>();
+          if (event.type !== "data" || !check({ type: "isLong", params: 2 })) return;
+          for (const byte of event.data) enqueue.raise({ type: "kick", by: String(byte) });
+          enqueue("count");
+          enqueue({ type: "say", params: { text: "cut" } });
+          enqueue("activate");
+        }),
+        // @ts-expect-error -- it is called `count`
+        wrong: enqueueActions(({ enqueue }) => enqueue("counted")),
+      },
+      guards: { isKick: ({ event }) => event.type === "kick" },
+    });
+    const cutting = extended.createMachine({
+      context: begin,
+      on: { data: { actions: "cut" }, kick: { guard: "isKick", actions: "count" } },
+    });
+    expect(cutting).toBeInstanceOf(StateMachine);
+  });
+
   test("it can be opened, with calls or without", () => {
     const plain = connectionMachine().createMachine({ context: ({ input }) => ({ connection: input.connection }) });
     const opening = (sockets: Sockets) => [sockets.open("a", 0, {}, machine), sockets.open("b", 0, {}, plain)];

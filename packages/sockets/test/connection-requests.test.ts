@@ -322,6 +322,26 @@ describe("with time", () => {
     await expect(listener.sendSync(puppet.self.pid, "", { timeoutMs: -1 })).rejects.toThrow("timeoutMs must be");
   });
 
+  test("a keepalive finds a silence within one to two intervals, idleTimeoutMs to the millisecond", async () => {
+    const { client, connection, puppet } = await puppetWithClient();
+    connection.activate(true);
+    connection.keepalive(1000);
+    connection.setOptions({ idleTimeoutMs: 900 });
+    await world.manual.advance(1);
+    client.write("a");
+    await world.manual.advance(899);
+    expect(puppet.heard).toEqual(["socketReady", "data a"]);
+    await world.manual.advance(1);
+    expect(puppet.heard.slice(2)).toEqual(["timeout"]);
+    await world.manual.advance(899);
+    expect(puppet.heard.slice(2)).toEqual(["timeout"]);
+    connection.setOptions({ idleTimeoutMs: "infinity" });
+    await world.manual.advance(199);
+    expect(puppet.heard.slice(2)).toEqual(["timeout"]);
+    await world.manual.advance(1);
+    expect(puppet.heard.slice(2)).toEqual(["timeout", "error keepaliveTimeout"]);
+  });
+
   test("a keepalive can be ended, and begins with the socket", async () => {
     const { handler, puppets } = puppetry({ init: ({ connection }) => connection.keepalive(1000) });
     const listener = await world.open(handler);

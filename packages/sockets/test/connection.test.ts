@@ -23,6 +23,19 @@ function gate() {
 describe.each(transports)("%s", (transport) => {
   useWorld(transport);
 
+  test.each([100, BIG])("one array of %i bytes may be sent on many connections, and is not changed", async (length) => {
+    const { handler, puppets } = puppetry();
+    const clients = await world.connectMany(await world.open(handler), 3);
+    await world.until(() => puppets.length === 3);
+    await world.settle();
+    const shared = pattern(length);
+    for (const { connection } of puppets) connection.send(shared);
+    for (const { connection } of puppets) connection.send(shared);
+    for (const client of clients)
+      expect((await client.bytes(2 * length)).equals(Buffer.concat([shared, shared]))).toBe(true);
+    expect(pattern(length).equals(shared)).toBe(true);
+  });
+
   describe("the hand-off", () => {
     test("nothing is read before it, and what an eager client has sent comes after it, in order", async () => {
       const { wait, open } = gate();

@@ -163,4 +163,14 @@ describe("a connection runs", () => {
     expect(client.received.toString()).toBe("name? town? Ada of London\n");
     expect(listener.shutdownCounts).toEqual({ normal: 1 });
   });
+
+  test.each([undefined, {}, () => {}])("but not as %o, which nobody can start: ERR_INVALID_OPTION", async (handler) => {
+    await expect(world.open(handler as never)).rejects.toMatchObject({
+      code: "ERR_INVALID_OPTION",
+      message: expect.stringContaining(
+        "handler must be an XState machine, or the definition of a server or an async function",
+      ),
+    });
+    expect(world.sockets.listeners()).toEqual([]);
+  });
 });

@@ -430,7 +430,11 @@ export function startProcess<Args, Ref extends Pid>(
   });
 }
 
-/** The actor, unless it is dead or as good as dead: signals that were sent before the question have arrived. */
+/**
+ * The actor, unless it is dead or as good as dead: signals that were sent before the question have arrived.
+ *
+ * @internal
+ */
 export function livingProcess({ process }: Pid): ActorProcess | null {
   // One that is giving back what it owned is dead, too.
   return process === null || process.isDoomed || process.isDead ? null : process;
