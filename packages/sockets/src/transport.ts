@@ -107,8 +107,8 @@ export interface SocketEvents {
   /** After a write that answered false, and after `unsent`: everything has been handed to the system. */
   drain(): void;
   /**
-   * Of what `write` took during `data` not all could be handed to the system when `data` returned: from here on it is as if
-   * `write` had answered false. Absent: one hears only of the `drain`.
+   * Of what `write` took not all could be handed to the system in the end: from here on it is as if `write` had answered
+   * false. Absent: one hears only of the `drain`.
    */
   unsent?(): void;
   /** The connection is over, and nothing follows. `code`: the system's error, undefined for an orderly end. */
@@ -119,7 +119,7 @@ export interface TransportSocket {
   /** Undefined when the peer was gone before anybody asked. */
   readonly peer: Address | undefined;
   readonly local: Address | undefined;
-  /** Bytes written and not yet handed to the system. To look hands over what was written during `data`. */
+  /** Bytes written and not yet handed to the system. To look hands over what was kept for one write. */
   readonly unsentBytes: number;
   readonly bytesReceived: number;
   /** Bytes written, unsent ones included. */
@@ -136,8 +136,9 @@ export interface TransportSocket {
    * Sends bytes in order. The array belongs to the transport until they are sent. False: not all could be handed to the
    * system at once, and `drain` will come. After the end of the connection it does nothing and answers true.
    *
-   * What is written while `data` of the same socket is being handled may be handed over together, when `data` returns or
-   * anything else is asked of the socket; should the system not take all of that, `unsent` tells.
+   * What is written while `data` of the same socket is being handled may be kept and handed over together, when `data`
+   * returns or anything else is asked of the socket, and what is written otherwise at the end of the tick; should the system
+   * not take all of that, `unsent` tells.
    */
   write(bytes: Uint8Array): boolean;
   /**

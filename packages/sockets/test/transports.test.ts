@@ -241,6 +241,28 @@ describe.each(insides)("%s", (_name, create, prototype, write) => {
     expect(writes).toHaveBeenCalledOnce();
   });
 
+  test("what is written to a socket in a tick is one write, also behind promises, and of no other socket", async () => {
+    const [one, other] = [await world.pair(), await world.pair()];
+    const writes = vi.spyOn(prototype as unknown as Record<string, () => unknown>, write);
+    for (const { client, server } of [one, other]) {
+      client.resume();
+      for (const part of ["a", "b", "c"]) server.put(part);
+    }
+    expect(writes).not.toHaveBeenCalled();
+    await Promise.resolve();
+    one.server.put("d");
+    await Promise.resolve();
+    one.server.put("e");
+    expect([await one.client.text(5), await other.client.text(3)]).toEqual(["abcde", "abc"]);
+    expect(writes).toHaveBeenCalledTimes(2);
+    one.server.put("f");
+    one.server.put(pattern(100_000));
+    const sizes = writes.mock.calls
+      .slice(2)
+      .map((call) => (call as readonly unknown[]).find((given) => given instanceof Uint8Array));
+    expect(sizes.map((bytes) => (bytes as Uint8Array).length)).toEqual([1, 100_000]);
+  });
+
   test("what is written while data is handled is sent before the socket is closed now", async () => {
     const { client, server } = await world.pair({
       server: (name, recorder) => {
@@ -262,7 +284,7 @@ describe.each([
   ["unix", unix],
   ["fast", fast],
   ["tls on fast", () => tls(fast())],
-])("what is written while data is handled, %s", (_name, create) => {
+])("what is written, %s", (_name, create) => {
   let world: World;
 
   beforeEach(() => {
@@ -273,10 +295,15 @@ describe.each([
     await world.dispose();
   });
 
-  test(
-    "arrives, all of it and in order, however large, and whatever is called after it",
+  test.each([
+    ["while data is handled", (write: () => void) => write()],
+    ["in a tick of its own", (write: () => void) => process.nextTick(write)],
+    ["behind a promise", (write: () => void) => void Promise.resolve().then(write)],
+    ["in parts of it, each in another tick", undefined],
+  ])(
+    "%s arrives, all of it and in order, however large, and whatever is called after it",
     { timeout: 20_000 },
-    async () => {
+    async (_when, when) => {
       const size = fc.oneof(fc.nat(100), fc.nat(100_000));
       const step = fc.oneof(size, fc.constant("look" as const));
       await fc.assert(
@@ -291,12 +318,13 @@ describe.each([
             const { client, server } = await world.pair({
               server: (name, recorder) => {
                 if (name !== "data") return;
-                for (const next of steps) {
+                const acts = steps.map((next) => () => {
                   if (next === "look") looks.push(recorder.socket.unsentBytes);
                   else recorder.put(Buffer.from(stream.subarray(offset, (offset += next))));
-                }
-                if (end === "end") recorder.end();
-                else recorder.close("flush");
+                });
+                acts.push(() => (end === "end" ? recorder.end() : recorder.close("flush")));
+                if (when === undefined) void inTurn(acts);
+                else when(() => acts.forEach((act) => act()));
               },
             });
             client.resume();
@@ -314,6 +342,15 @@ describe.each([
     },
   );
 });
+
+/** At once, behind a promise, in the next tick, and so on. */
+async function inTurn(acts: ReadonlyArray<() => void>): Promise<void> {
+  for (const [index, act] of acts.entries()) {
+    act();
+    if (index % 3 === 1) await Promise.resolve();
+    else if (index % 3 === 2) await new Promise<void>((resolve) => process.nextTick(resolve));
+  }
+}
 
 describe.each([
   ["tcp", () => tcp()],
@@ -356,6 +393,21 @@ describe.each([
     await server.next("drain");
     const expected = Buffer.concat(Array.from({ length: written / 10_000 }, () => pattern(10_000)));
     expect((await client.bytes(written)).equals(expected)).toBe(true);
+    expect([server.count("unsent"), server.count("drain")]).toEqual([1, 1]);
+  });
+
+  test("is told of, and drains, where it is written later in the tick", async () => {
+    const { client, server } = await pile((name, recorder) => {
+      if (name !== "data") return;
+      void Promise.resolve().then(() => {
+        for (let part = 0; part < 4; part += 1) recorder.put(pattern(4000));
+        written += 16_000;
+      });
+    });
+    expect(server.socket.unsentBytes).toBeGreaterThan(0);
+    client.resume();
+    await server.next("drain");
+    expect(await client.bytes(written)).toHaveLength(written);
     expect([server.count("unsent"), server.count("drain")]).toEqual([1, 1]);
   });
 

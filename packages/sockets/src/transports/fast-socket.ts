@@ -6,6 +6,7 @@ import { descriptors } from "./descriptors.ts";
 import { toAddress } from "./net-socket.ts";
 import type { Driver } from "./tcp-driver.ts";
 import type { HandleAddress, TcpHandle, TcpHandleOwner } from "./tcp-handle.ts";
+import { type LateSocket, LateWrites } from "./late-writes.ts";
 import { turn, type TurnSocket } from "./turn.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -25,7 +26,7 @@ const END = -4095;
  * A connection by the handle that Node's own sockets stand on. It does what `NetSocket` does, without the stream in
  * between.
  */
-export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket {
+export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket, LateSocket {
   protected readonly driver: Driver;
   protected events: SocketEvents = NOBODY;
   /** Absent before the connection is up. */
@@ -48,6 +49,8 @@ export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket {
   /** The handle is closed, or about to be reset. */
   protected isGone = false;
   #isDrainDue = false;
+  /** Made when it is first written to outside of its turn. */
+  #late: LateWrites | undefined;
   protected code: string | undefined;
 
   constructor(driver: Driver) {
@@ -83,7 +86,7 @@ export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket {
   }
 
   get unsentBytes(): number {
-    turn.flush(this);
+    this.#flush();
     return this.#unsentBytes;
   }
 
@@ -123,7 +126,8 @@ export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket {
   write(bytes: Uint8Array): boolean {
     if (this.#shutdown !== "no" || this.isGone) return true;
     this.#bytesSent += bytes.length;
-    if (this.#unsentBytes === 0 && this.#handle !== undefined && turn.take(this, bytes)) return true;
+    const isIdle = this.#unsentBytes === 0 && this.#handle !== undefined;
+    if (isIdle && (turn.isOf(this) ? turn.take(bytes) : this.#takeLate(bytes))) return true;
     const isSent = this.sendNow(bytes);
     if (!isSent) this.#isDrainDue = true;
     return isSent;
@@ -131,10 +135,20 @@ export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket {
 
   writeFrame(header: LengthHeader, data: Uint8Array | string): boolean {
     const isIdle = this.#unsentBytes === 0 && this.#shutdown === "no" && !this.isGone && this.#handle !== undefined;
-    const size = isIdle ? turn.takeFrame(this, header, data) : 0;
+    const size = isIdle && turn.isOf(this) ? turn.takeFrame(header, data) : 0;
     if (size === 0) return this.write(encodeFrame(header, data));
     this.#bytesSent += size;
     return true;
+  }
+
+  #takeLate(bytes: Uint8Array): boolean {
+    return (this.#late ??= new LateWrites(this)).take(bytes);
+  }
+
+  /** What was kept for one write with others is written. */
+  #flush(): void {
+    if (turn.isOf(this)) turn.flush();
+    else this.#late?.flush();
   }
 
   sendNow(bytes: Uint8Array): boolean {
@@ -158,14 +172,14 @@ export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket {
   }
 
   end(): void {
-    turn.flush(this);
+    this.#flush();
     if (this.#shutdown !== "no" || this.isGone) return;
     this.#shutdown = "wanted";
     if (this.#unsentBytes === 0 && this.#handle !== undefined) this.#sendFin();
   }
 
   close(how: "flush" | "now" | "reset"): void {
-    turn.flush(this);
+    this.#flush();
     if (this.isGone) return;
     this.isClosing = true;
     this.#held = undefined;
@@ -213,18 +227,18 @@ export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket {
 
   #deliver(bytes: Buffer): void {
     this.#bytesReceived += bytes.length;
+    this.#late?.flush();
     turn.begin(this);
     try {
       this.events.data(bytes);
     } finally {
-      turn.end(this);
+      turn.end();
     }
-    if (this.#unsentBytes > 0) this.#tellUnsent();
+    this.tellUnsent();
   }
 
-  /** What was taken for sent, as it turns out, is not. */
-  #tellUnsent(): void {
-    if (this.isClosing || this.#isDrainDue) return;
+  tellUnsent(): void {
+    if (this.#unsentBytes === 0 || this.isGone || this.isClosing || this.#isDrainDue) return;
     this.#isDrainDue = true;
     this.events.unsent?.();
   }

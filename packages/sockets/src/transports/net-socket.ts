@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { descriptors } from "./descriptors.ts";
 import type { Address, SocketEvents, SocketOptions, TransportSocket } from "../transport.ts";
 import { encodeFrame, type LengthHeader } from "../framing.ts";
+import { type LateSocket, LateWrites } from "./late-writes.ts";
 import { turn, type TurnSocket } from "./turn.ts";
 
 /** Where Node's socket keeps ours, so that its listeners are shared functions and not closures of each connection. */
@@ -59,7 +60,7 @@ const NOBODY: SocketEvents = {
 };
 
 /** A connection by Node's public `node:net`. */
-export class NetSocket implements TransportSocket, TurnSocket {
+export class NetSocket implements TransportSocket, TurnSocket, LateSocket {
   readonly #socket: Socket;
   readonly #ends: Ends | undefined;
   #events = NOBODY;
@@ -73,6 +74,8 @@ export class NetSocket implements TransportSocket, TurnSocket {
   #hasUnsent = false;
   #isDrainDue = false;
   #onSent: ((error?: Error | null) => void) | undefined;
+  /** Made when it is first written to outside of its turn. */
+  #late: LateWrites | undefined;
   #code: string | undefined;
 
   /** @param ends - the addresses of a unix socket, of which Node knows none */
@@ -107,7 +110,7 @@ export class NetSocket implements TransportSocket, TurnSocket {
 
   /** A write that the system took in part counts as a whole until the rest is taken: that is all Node tells. */
   get unsentBytes(): number {
-    turn.flush(this);
+    this.#flush();
     // Most sockets have nothing, and inspectors ask thousands of them.
     return !this.#hasUnsent || this.#socket.destroyed ? 0 : this.#socket.writableLength;
   }
@@ -140,21 +143,33 @@ export class NetSocket implements TransportSocket, TurnSocket {
   write(bytes: Uint8Array): boolean {
     if (this.#isEnded) return true;
     this.#bytesSent += bytes.length;
-    if (!this.#hasUnsent && turn.take(this, bytes)) return true;
+    if (!this.#hasUnsent && (turn.isOf(this) ? turn.take(bytes) : this.#takeLate(bytes))) return true;
     const isSent = this.sendNow(bytes);
     if (!isSent && !this.#isDrainDue) this.#askForDrain();
     return isSent;
   }
 
   writeFrame(header: LengthHeader, data: Uint8Array | string): boolean {
-    const size = this.#isEnded || this.#hasUnsent ? 0 : turn.takeFrame(this, header, data);
+    const size = this.#isEnded || this.#hasUnsent || !turn.isOf(this) ? 0 : turn.takeFrame(header, data);
     if (size === 0) return this.write(encodeFrame(header, data));
     this.#bytesSent += size;
     return true;
   }
 
+  #takeLate(bytes: Uint8Array): boolean {
+    return !this.#socket.connecting && (this.#late ??= new LateWrites(this)).take(bytes);
+  }
+
+  /** What was kept for one write with others is written. */
+  #flush(): void {
+    if (turn.isOf(this)) turn.flush();
+    else this.#late?.flush();
+  }
+
   sendNow(bytes: Uint8Array): boolean {
     const socket = this.#socket;
+    // It may have broken since.
+    if (socket.destroyed) return true;
     // Node's answer is about its high-water mark, and given before it tries to send.
     socket.write(bytes);
     const isSent = socket.writableLength === 0;
@@ -163,14 +178,14 @@ export class NetSocket implements TransportSocket, TurnSocket {
   }
 
   end(): void {
-    turn.flush(this);
+    this.#flush();
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#socket.end(this.#isDrainDue ? this.#onSent : undefined);
   }
 
   close(how: "flush" | "now" | "reset"): void {
-    turn.flush(this);
+    this.#flush();
     const socket = this.#socket;
     if (socket.destroyed) return;
     this.#isClosing = true;
@@ -198,18 +213,18 @@ export class NetSocket implements TransportSocket, TurnSocket {
   onData(bytes: Uint8Array): void {
     if (this.#isClosing) return;
     this.#bytesReceived += bytes.length;
+    this.#late?.flush();
     turn.begin(this);
     try {
       this.#events.data(bytes);
     } finally {
-      turn.end(this);
+      turn.end();
     }
-    if (this.#hasUnsent) this.#tellUnsent();
+    this.tellUnsent();
   }
 
-  /** What was taken for sent, as it turns out, is not. */
-  #tellUnsent(): void {
-    if (this.#isClosing || this.#isDrainDue || this.#socket.destroyed) return;
+  tellUnsent(): void {
+    if (!this.#hasUnsent || this.#isClosing || this.#isDrainDue || this.#socket.destroyed) return;
     this.#askForDrain();
     this.#events.unsent?.();
   }

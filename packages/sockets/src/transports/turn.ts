@@ -30,15 +30,19 @@ export const turn = {
     owner = socket;
   },
 
-  /** Keeps bytes until the end of the turn. False: it is not this socket's, or they are too many. */
-  take(socket: TurnSocket, bytes: Uint8Array): boolean {
-    if (owner !== socket) return false;
+  /** Whether this socket's data is being handled. */
+  isOf(socket: TurnSocket): boolean {
+    return owner === socket;
+  },
+
+  /** Keeps bytes of the socket whose turn it is until its end. False: they are too many, and what was kept is sent. */
+  take(bytes: Uint8Array): boolean {
     if (only === undefined && used === 0 && bytes.length <= SIZE) {
       only = bytes;
       return true;
     }
     // Where there is no room, they are sent from where they are, behind the others.
-    const start = roomFor(socket, bytes.length);
+    const start = roomFor(bytes.length);
     if (start === undefined) return false;
     slab.set(bytes, start);
     return true;
@@ -50,37 +54,35 @@ export const turn = {
    * @returns its bytes, header included; 0: it is not kept
    * @throws FrameTooLargeError (`ERR_FRAME_TOO_LARGE`) when the header cannot express its length
    */
-  takeFrame(socket: TurnSocket, header: LengthHeader, data: Uint8Array | string): number {
-    if (owner !== socket) return 0;
+  takeFrame(header: LengthHeader, data: Uint8Array | string): number {
     const size = header + sizeInFrame(header, data);
-    const start = roomFor(socket, size);
+    const start = roomFor(size);
     if (start === undefined) return 0;
     putFrame(header, data, slab, start, used);
     return size;
   },
 
-  /** Sends what was kept, if the turn is this socket's. What is written next is kept again. */
-  flush(socket: TurnSocket): void {
-    if (owner !== socket) return;
+  /** Sends what was kept. What is written next is kept again. */
+  flush(): void {
     const bytes = used > 0 ? slab.subarray(0, used) : only;
     if (bytes === undefined) return;
     const isCopied = used > 0;
     only = undefined;
     used = 0;
-    if (!socket.sendNow(bytes) && isCopied) slab = Buffer.allocUnsafeSlow(SIZE);
+    if (owner?.sendNow(bytes) === false && isCopied) slab = Buffer.allocUnsafeSlow(SIZE);
   },
 
-  end(socket: TurnSocket): void {
-    turn.flush(socket);
+  end(): void {
+    turn.flush();
     owner = undefined;
   },
 };
 
 /** Where so many bytes go in the slab. Undefined: there is no such room, and what was kept is sent. */
-function roomFor(socket: TurnSocket, size: number): number | undefined {
+function roomFor(size: number): number | undefined {
   const start = only === undefined ? used : only.length;
   if (start + size > SIZE) {
-    turn.flush(socket);
+    turn.flush();
     return undefined;
   }
   if (only !== undefined) slab.set(only);

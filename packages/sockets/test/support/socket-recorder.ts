@@ -91,6 +91,7 @@ export class SocketRecorder {
   #code: string | undefined;
   #isPaused = true;
   #isDrainDue = false;
+  #isUnsentDue = false;
 
   constructor(react?: Reaction) {
     this.#react = react;
@@ -100,7 +101,7 @@ export class SocketRecorder {
       end: () => this.#record("end"),
       drain: () => this.#drain(),
       unsent: () => {
-        this.#isDrainDue = true;
+        this.#hears();
         this.#record("unsent");
       },
       closed: (code) => {
@@ -180,7 +181,10 @@ export class SocketRecorder {
 
   write(data: string | Uint8Array): boolean {
     const isAllSent = this.put(data);
-    if (isAllSent !== (this.socket.unsentBytes === 0)) this.#log.faults.push(`write answered ${isAllSent}`);
+    const isAllHanded = this.socket.unsentBytes === 0;
+    if (isAllHanded && !isAllSent) this.#log.faults.push("write answered false");
+    // It was kept for one write with others: it will be told that not all of it was taken.
+    if (isAllSent && !isAllHanded) this.#isUnsentDue = true;
     return isAllSent;
   }
 
@@ -188,7 +192,7 @@ export class SocketRecorder {
   put(data: string | Uint8Array): boolean {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     const isAllSent = calling(() => this.socket.write(bytes));
-    if (!isAllSent) this.#isDrainDue = true;
+    if (!isAllSent) this.#hears();
     return isAllSent;
   }
 
@@ -208,7 +212,14 @@ export class SocketRecorder {
     this.#record("data", bytes);
   }
 
+  /** That not all could be handed over. */
+  #hears(): void {
+    this.#isDrainDue = true;
+    this.#isUnsentDue = false;
+  }
+
   #drain(): void {
+    if (this.#isUnsentDue) this.#log.faults.push("drain without a word of what was unsent");
     if (!this.#isDrainDue) this.#log.faults.push("drain that is not due");
     if (this.socket.unsentBytes > 0) this.#log.faults.push("drain with bytes unsent");
     this.#isDrainDue = false;
