@@ -2,10 +2,11 @@ import type { AnyStateMachine, EmittedFrom, EventFromLogic, EventObject, InputFr
 import type { Behaviour, Definition, Process, Progress } from "./behaviour.ts";
 import { CastMessage } from "./call.ts";
 import type { Context } from "./context.ts";
-import { ActorDeadError, CodeChangeError, describeValue } from "./errors.ts";
+import { ActorDeadError, CodeChangeError, describeValue, InvalidOptionError } from "./errors.ts";
 import { type ExitReason, isExitReason, normal, shutdown } from "./exit-reason.ts";
 import type { Kernel } from "./internal/kernel.ts";
 import { Interpreter } from "./internal/machine/interpreter.ts";
+import { limitMicrosteps } from "./internal/machine/microstep-limit.ts";
 import { moveTo, type MachineState, type NewMachineState, stateOf } from "./internal/machine/migrate.ts";
 import { Program } from "./internal/machine/program.ts";
 import { type MachineHooks, MachineScope } from "./internal/machine/scope.ts";
@@ -13,8 +14,9 @@ import { MachineSelf } from "./internal/machine/self.ts";
 import { Turn } from "./internal/machine/shell.ts";
 import { formatStateValue } from "./internal/machine/state-value.ts";
 import { Delayed, MachineSignal } from "./internal/machine/timer.ts";
-import { isEvent, type Machine } from "./internal/machine/xstate.ts";
+import { isEvent, isMachine, type Machine } from "./internal/machine/xstate.ts";
 import type { ActorProcess } from "./internal/process.ts";
+import { isThenable } from "./internal/thenable.ts";
 import type { Logger } from "./logger.ts";
 import { Exit } from "./monitor.ts";
 import type { ActorRef, Callable, Castable } from "./pid.ts";
@@ -67,7 +69,7 @@ export interface InfoEvent {
 
 /**
  * Makes the state of an old version of a machine into one of the new version: states that are called otherwise, a
- * context with more fields. What it leaves out stays as it is.
+ * context with more fields. What it leaves out stays as it is. It answers at once: a promise is refused.
  */
 export type Migrate = (state: MachineState) => NewMachineState;
 
@@ -81,12 +83,12 @@ export interface MachineOptions<StateMachine extends AnyStateMachine> {
   readonly trapExit?: boolean;
   /**
    * By event type: what to do instead when the machine, in its present state, has no transition for such an event.
-   * Without one, XState ignores the event.
+   * Without one, XState ignores the event. A throw crashes the actor, and so does a promise that rejects.
    */
   readonly fallback?: Readonly<
     Record<string, (event: EventFromLogic<StateMachine>, self: Context<EventFromLogic<StateMachine>>) => void>
   >;
-  /** Gets what the machine emits. Absent: it is dropped. A throw crashes the actor. */
+  /** Gets what the machine emits. Absent: it is dropped. A throw crashes the actor, and so does a promise that rejects. */
   readonly onEmit?: (event: EmittedFrom<StateMachine>, self: Context<EventFromLogic<StateMachine>>) => void;
   /** Gets what `log` actions say, at level info. @defaultValue that of the actor */
   readonly logger?: Logger;
@@ -105,16 +107,22 @@ export interface MachineOptions<StateMachine extends AnyStateMachine> {
  * mailboxes, and its errors are exit reasons.
  *
  * A machine that runs more than 1000 microsteps for one event crashes, unless its own `options.maxIterations` says
- * otherwise. An asynchronous action is not waited for; if it rejects, the actor crashes. XState remembers every type of
- * event that it has seen, so a type must not be made of what a peer has sent.
+ * otherwise, and so does a machine that it invokes or spawns. An asynchronous action is not waited for; if it rejects,
+ * the actor crashes. XState remembers every type of event that it has seen, so a type must not be made of what a peer
+ * has sent.
  *
- * What its code may not do with `self`, such as `self.subscribe`, crashes the actor with an `UnsupportedMachineError`
- * (`ERR_UNSUPPORTED_MACHINE`) that names it.
+ * What its code may not do with `self` and `system`, such as `self.subscribe`, crashes the actor with an
+ * `UnsupportedMachineError` (`ERR_UNSUPPORTED_MACHINE`) that names it. Nobody can see that before it runs.
+ *
+ * @throws `InvalidOptionError` (`ERR_INVALID_OPTION`) for what is no machine, such as `fromPromise`: such logic a
+ * machine can invoke
  */
 export function fromMachine<StateMachine extends AnyStateMachine>(
   machine: StateMachine,
   options: MachineOptions<StateMachine> = {},
 ): Definition<MachineInput<StateMachine>, MachineRef<StateMachine>> {
+  const logic: unknown = machine;
+  if (!isMachine(logic)) throw new InvalidOptionError("machine", logic, "what XState's createMachine has made");
   const { name = machine.config.id ?? "machine", trapExit = false } = options;
   // From here on the types are those of the kernel: an actor gets only what its own ref let through.
   const behaviour = new MachineBehaviour(name, programOf(machine), options as unknown as AnyOptions);
@@ -140,9 +148,6 @@ export function machineOf({ behaviour }: Definition<never>): AnyStateMachine | u
   return behaviour instanceof MachineBehaviour ? behaviour.machine : undefined;
 }
 
-/** XState lets a cycle of eventless transitions run for ever. */
-const MAX_MICROSTEPS = 1000;
-
 /** What a machine is compiled to follows from nothing but the machine, which never changes. */
 const programs = new WeakMap<AnyStateMachine, Program>();
 
@@ -150,23 +155,14 @@ const programs = new WeakMap<AnyStateMachine, Program>();
 function programOf(machine: AnyStateMachine): Program {
   let program = programs.get(machine);
   if (program === undefined) {
-    program = new Program(boundMicrosteps(machine) as unknown as Machine);
+    program = new Program(limitMicrosteps(machine as unknown as Machine));
     programs.set(machine, program);
   }
   return program;
 }
 
-/** The same machine, ending by an error where a cycle of microsteps would hang the whole program. */
-function boundMicrosteps(machine: AnyStateMachine): AnyStateMachine {
-  const { options } = machine.config as { readonly options?: { readonly maxIterations?: number } };
-  if (options?.maxIterations !== undefined) return machine;
-  // The user's own machine stays as it is; other actors may run it.
-  const bounded = machine.provide({});
-  bounded.options.maxIterations = MAX_MICROSTEPS;
-  return bounded;
-}
-
-type AnyHandler = (event: EventObject, self: Process) => void;
+/** What it answers counts if it is a promise: it may be an async function. */
+type AnyHandler = (event: EventObject, self: Process) => unknown;
 
 interface AnyOptions {
   readonly fallback?: Readonly<Record<string, AnyHandler>>;
@@ -268,8 +264,12 @@ class MachineBehaviour implements Behaviour<unknown> {
     const before = self.configuration;
     self.shell?.eventArrives();
     const fallback = this.#fallbacks.size === 0 ? undefined : this.#fallbacks.get(event.type);
-    if (fallback !== undefined && !self.interpreter.can(self, event)) fallback(event, process);
-    else self.interpreter.transition(self, event);
+    if (fallback !== undefined && !self.interpreter.can(self, event)) {
+      const result = fallback(event, process);
+      if (isThenable(result)) process.task(result);
+    } else {
+      self.interpreter.transition(self, event);
+    }
     const { kernel } = process as ActorProcess;
     if (kernel.stateTracer !== null) kernel.traceState(process, event, before.value, self.configuration.value);
     const { belongings } = self;

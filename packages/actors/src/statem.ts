@@ -1,7 +1,9 @@
 import type { EventObject } from "xstate";
 import type { From } from "./call.ts";
+import { InvalidOptionError } from "./errors.ts";
 import { MachineSelf } from "./internal/machine/self.ts";
 import { Shell } from "./internal/machine/shell.ts";
+import { isEvent } from "./internal/machine/xstate.ts";
 
 /*
  * What Erlang's `gen_statem` offers to state machines and statecharts have no word for, as actions of XState: they stand
@@ -37,11 +39,13 @@ export function postpone({ self }: Given<never>): void {
 /**
  * Lets an event come right after this one, before postponed ones and before anything that waits in the mailbox. Several
  * come in their order. `gen_statem`: `next_event`.
+ *
+ * @throws `InvalidOptionError` (`ERR_INVALID_OPTION`), when it runs, for what is no event; so do the timeouts
  */
 export function nextEvent<Args extends object, Event extends EventObject>(
   event: Expression<Args, Event>,
 ): (args: Args & Given<Event>) => void {
-  return (args) => shellOf(args.self).nextEvent(valueOf(event, args));
+  return (args) => shellOf(args.self).nextEvent(eventOf("nextEvent", event, args));
 }
 
 /**
@@ -63,7 +67,7 @@ export function stateTimeout<Args extends object>(
   afterMs: Expression<Args, number>,
   event: Expression<Args, EventObject> = timeoutEvent,
 ): (args: Args & Given<never>) => void {
-  return (args) => shellOf(args.self).stateTimeout(valueOf(afterMs, args), valueOf(event, args));
+  return (args) => shellOf(args.self).stateTimeout(valueOf(afterMs, args), eventOf("stateTimeout", event, args));
 }
 
 /**
@@ -81,7 +85,7 @@ export function eventTimeout<Args extends object>(
   afterMs: Expression<Args, number>,
   event: Expression<Args, EventObject> = timeoutEvent,
 ): (args: Args & Given<never>) => void {
-  return (args) => shellOf(args.self).eventTimeout(valueOf(afterMs, args), valueOf(event, args));
+  return (args) => shellOf(args.self).eventTimeout(valueOf(afterMs, args), eventOf("eventTimeout", event, args));
 }
 
 /**
@@ -93,7 +97,7 @@ export function namedTimeout<Args extends object, Event extends EventObject>(
   afterMs: Expression<Args, number>,
   event: Expression<Args, Event>,
 ): (args: Args & Given<Event>) => void {
-  return (args) => shellOf(args.self).namedTimeout(name, valueOf(afterMs, args), valueOf(event, args));
+  return (args) => shellOf(args.self).namedTimeout(name, valueOf(afterMs, args), eventOf("namedTimeout", event, args));
 }
 
 /** Cancels the timeout of the state, of the next event, or of a name. Without one, nothing happens. */
@@ -121,6 +125,16 @@ export function hibernate(): void {
 
 function valueOf<Args, Value>(expression: Expression<Args, Value>, args: Args): Value {
   return typeof expression === "function" ? (expression as (given: Args) => Value)(args) : expression;
+}
+
+function eventOf<Args, Event extends EventObject>(
+  option: string,
+  expression: Expression<Args, Event>,
+  args: Args,
+): Event {
+  const event = valueOf(expression, args);
+  if (!isEvent(event)) throw new InvalidOptionError(option, event, "an event: an object with a type");
+  return event;
 }
 
 function shellOf(self: object): Shell {

@@ -529,6 +529,61 @@ describe.each(ways)("children of a machine that is run %s", (_way, exact) => {
       expect(world.system.inspect().processes).toEqual([]);
     });
 
+    test("a cycle of eventless transitions in a child is the child's failure, and hangs nobody", async () => {
+      const spinning = assembled({
+        initial: "a",
+        states: { a: { on: { spin: "b" } }, b: { always: "c" }, c: { always: "b" } },
+      });
+      const patient = assembled({
+        options: { maxIterations: 3000 },
+        context: { n: 0 },
+        initial: "a",
+        states: {
+          a: { on: { spin: "b" } },
+          b: {
+            always: [
+              { guard: ({ context }: Given) => context["n"] === 2000, target: "a" },
+              { target: "b", reenter: true, actions: set({ n: ({ context }: Given) => Number(context["n"]) + 1 }) },
+            ],
+          },
+        },
+      });
+      const parent = assembled({
+        context: { errors: [] },
+        invoke: [
+          { id: "spinning", src: spinning },
+          { id: "patient", src: patient },
+        ],
+        initial: "a",
+        states: {
+          a: {
+            entry: spawnChild(spinning, { id: "other" }),
+            on: {
+              go: { actions: ["spinning", "other", "patient"].map((id) => sendTo(id, { type: "spin" })) },
+              "xstate.error.actor.*": {
+                actions: set({
+                  errors: ({ context, event }: Given) => [...(context["errors"] as unknown[]), event["actorId"]],
+                }),
+              },
+            },
+          },
+        },
+      });
+      const world = createWorld();
+      const ref = world.system.spawn(fromMachine(parent, { exact }));
+      send(world, ref, { type: "go" });
+      await settle(world);
+      await expect(sys.getState(world.system, ref)).resolves.toMatchObject({
+        context: { errors: ["spinning", "other"] },
+      });
+      await expect(sys.getState(world.system, childOf(world, "patient"))).resolves.toMatchObject({
+        value: "a",
+        context: { n: 2000 },
+      });
+      // The user's own machine is as it was.
+      expect(spinning.options.maxIterations).toBe(Infinity);
+    });
+
     test("an asynchronous action of a child that rejects is the child's failure", async () => {
       const rest = defer();
       const { world, ref } = run(

@@ -33,6 +33,7 @@ import {
   createMachine,
   emit,
   enqueueActions,
+  fromPromise,
   log,
   raise,
   sendParent,
@@ -472,6 +473,18 @@ describe("crashes", () => {
     expect(await sys.getState(world.system, ref)).toMatchObject({ value: "a", context: { n: 2000 } });
   });
 
+  test("an event that is none is one, when the machine raises it", async () => {
+    const machine = assembled({ on: { go: { actions: [raise(() => undefined as never), raise({ type: "more" })] } } });
+    for (const exact of [false, true]) {
+      const world = createWorld();
+      const ref = world.system.spawn(fromMachine(machine, { exact }));
+      const end = endOf(world.system, ref);
+      world.system.send(ref, { type: "go" });
+      await settle(world);
+      expect(end.reason).toMatchObject({ type: "error", error: expect.any(TypeError) as unknown });
+    }
+  });
+
   test("an asynchronous action that rejects crashes the actor", async () => {
     const rest = defer();
     const machine = createMachine({
@@ -752,6 +765,20 @@ describe("effects", () => {
     );
     await settle(world);
     await expect(started).resolves.toMatchObject({ reason: failure(boom) });
+  });
+
+  test("an onEmit that is asynchronous is not waited for, and crashes the actor when it rejects", async () => {
+    const rest = defer();
+    const world = createWorld();
+    const machine = createMachine({ on: { go: { actions: emit({ type: "full" }) } } });
+    const ref = world.system.spawn(fromMachine(machine, { onEmit: () => rest.promise }));
+    const end = endOf(world.system, ref);
+    world.system.send(ref, { type: "go" });
+    await settle(world);
+    expect(end.reason).toBeUndefined();
+    rest.reject(boom);
+    await settle(world);
+    expect(end.reason).toEqual(failure(boom));
   });
 
   test("log actions go to the logger", async () => {
@@ -1061,6 +1088,19 @@ describe("fallback", () => {
     expect(stateOf(world, ref)).toBe("gone");
   });
 
+  test("that is asynchronous is not waited for, and crashes the actor when it rejects", async () => {
+    const rest = defer();
+    const world = createWorld();
+    const ref = world.system.spawn(fromMachine(machine, { fallback: { closed: () => rest.promise } }));
+    const end = endOf(world.system, ref);
+    world.system.send(ref, { type: "closed" });
+    await settle(world);
+    expect(end.reason).toBeUndefined();
+    rest.reject(boom);
+    await settle(world);
+    expect(end.reason).toEqual(failure(boom));
+  });
+
   test("may end the actor", async () => {
     const world = createWorld();
     const ref = world.system.spawn(
@@ -1108,6 +1148,30 @@ describe("inspection", () => {
     await expect(state).resolves.toEqual({ value: "on", context: {}, tags: ["lit"] });
   });
 
+  test("the status is that, with timers, mail and all else there is to know", async () => {
+    const world = createWorld();
+    const machine = assembled({ initial: "a", states: { a: { after: { 100: "b" } }, b: { tags: "late" } } });
+    const ref = world.system.spawn(fromMachine(machine, { trapExit: true }));
+    await settle(world);
+    await sys.suspend(world.system, ref);
+    world.system.send(ref, { type: "waits" });
+    const early = await sys.getStatus(world.system, ref);
+    expect(early).toMatchObject({
+      pid: ref,
+      behaviour: "machine",
+      summary: "a",
+      state: { value: "a", context: {}, tags: [] },
+      status: "suspended",
+      trapExit: true,
+      mailboxLength: 1,
+      resources: [{ kind: "timer", description: "xstate.after.100.(machine).a due at 100" }],
+    });
+    await sys.resume(world.system, ref);
+    await world.clock.advance(100);
+    const late = await sys.getStatus(world.system, ref);
+    expect(late).toMatchObject({ status: "waiting", state: { value: "b", tags: ["late"] }, resources: [] });
+  });
+
   test("a timer is named by its event", async () => {
     const world = createWorld();
     world.system.spawn(fromMachine(createMachine({ id: "m", after: { 10: {} } })));
@@ -1116,6 +1180,17 @@ describe("inspection", () => {
       { kind: "timer", description: "xstate.after.10.m due at 10" },
     ]);
   });
+});
+
+test.each<[string, unknown]>([
+  ["other logic", fromPromise(async () => undefined)],
+  ["the config of a machine", { initial: "a", states: { a: {} } }],
+  ["an actor of XState's own", createActor(light)],
+  ["nothing", undefined],
+])("what is no machine is refused before anything is started: %s", (_what, logic) => {
+  expect(() => fromMachine(logic as AnyStateMachine)).toThrow(
+    expect.objectContaining({ code: "ERR_INVALID_OPTION", option: "machine" }),
+  );
 });
 
 test("machineOf has the states of the machine that a definition runs, and nothing of one that runs none", () => {

@@ -760,6 +760,19 @@ test("hibernate is a hint without effect", async () => {
   expect(machine.value()).toBe("b");
 });
 
+test.each<[string, (event: never) => unknown]>([
+  ["nextEvent", (event) => statem.nextEvent(event)],
+  ["stateTimeout", (event) => statem.stateTimeout(0, event)],
+  ["eventTimeout", (event) => statem.eventTimeout(5, event)],
+  ["namedTimeout", (event) => statem.namedTimeout("x", 5, event)],
+])("an event that is none is a crash that names it: %s", async (option, make) => {
+  for (const event of ["text", {}, null, () => undefined]) {
+    const machine = run({ on: { go: { actions: make(event as never) } } });
+    await machine.send("go");
+    expect(machine.end.reason).toMatchObject({ error: { code: "ERR_INVALID_OPTION", option } });
+  }
+});
+
 test("these actions are for machines that an actor runs", () => {
   const errors: unknown[] = [];
   for (const action of [statem.postpone, statem.nextEvent({ type: "x" }), statem.stateTimeout(1)]) {

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import {
+  and,
   assign,
   cancel,
   createMachine,
@@ -7,6 +8,7 @@ import {
   enqueueActions,
   log,
   not,
+  or,
   raise,
   sendParent,
   sendTo,
@@ -37,12 +39,15 @@ type Delay = { readonly ms: number; readonly form: "number" | "function" | "name
 type Id = string | undefined;
 
 type Guard =
-  | { readonly kind: "modulo"; readonly divisor: number; readonly rest: number }
+  | { readonly kind: "modulo" | "withParams"; readonly divisor: number; readonly rest: number }
   | { readonly kind: "in" | "notIn"; readonly node: number }
+  | { readonly kind: "and" | "or"; readonly guards: readonly Guard[] }
   | { readonly kind: "throw" };
 
 interface Move {
   readonly target: number | undefined;
+  /** A second target, which may lie in another region. */
+  readonly also: number | undefined;
   readonly reenter: boolean;
   readonly guard: Guard | undefined;
   readonly acts: readonly Act[];
@@ -54,13 +59,17 @@ interface Node {
   readonly leaf: "atomic" | "final" | "shallow" | "deep";
   readonly isParallel: boolean;
   readonly initial: number;
+  /** What the transition to the initial state does. */
+  readonly atFirst: readonly Act[];
+  /** Of a history: leads to the first state beside it, where it remembers nothing. */
+  readonly hasDefault: boolean;
   readonly tags: readonly string[];
   readonly output: number | undefined;
   readonly entry: readonly Act[];
   readonly exit: readonly Act[];
   readonly on: ReadonlyArray<{ readonly event: string; readonly moves: readonly Move[] }>;
   readonly always: readonly Move[];
-  readonly after: ReadonlyArray<{ readonly ms: number; readonly moves: readonly Move[] }>;
+  readonly after: ReadonlyArray<{ readonly delay: Delay; readonly moves: readonly Move[] }>;
   readonly onDone: readonly Move[];
 }
 
@@ -70,7 +79,7 @@ export interface Chart {
   readonly contextThrows: boolean;
 }
 
-const events = ["A", "B", "C", "D"];
+const events = ["A", "B", "C", "D", "A.b"];
 const ids = ["x", "y"];
 
 /** What may happen to a running chart. */
@@ -127,11 +136,11 @@ const anyAct: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("enqueue"), acts: someOf(simpleAct, 0, 3) }) },
 );
 
-const anyGuard: fc.Arbitrary<Guard> = fc.oneof(
+const simpleGuard: fc.Arbitrary<Guard> = fc.oneof(
   {
     weight: 60,
     arbitrary: fc.record({
-      kind: fc.constant("modulo"),
+      kind: fc.constantFrom("modulo", "modulo", "withParams"),
       divisor: fc.integer({ min: 2, max: 3 }),
       rest: fc.integer({ min: 0, max: 2 }),
     }),
@@ -140,9 +149,15 @@ const anyGuard: fc.Arbitrary<Guard> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("throw") }) },
 );
 
+const anyGuard: fc.Arbitrary<Guard> = fc.oneof(
+  { weight: 8, arbitrary: simpleGuard },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("and", "or"), guards: someOf(simpleGuard, 1, 2) }) },
+);
+
 function anyMove(guard: fc.Arbitrary<Guard | undefined>): fc.Arbitrary<Move> {
   return fc.record({
     target: maybe(fc.nat(15), 4),
+    also: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(15) }),
     reenter: fc.boolean(),
     guard,
     acts: someOf(anyAct, 0, 2),
@@ -156,16 +171,22 @@ const anyNode: fc.Arbitrary<Node> = fc.record({
   leaf: fc.constantFrom("atomic", "atomic", "atomic", "final", "shallow", "shallow", "deep", "deep"),
   isParallel: fc.boolean(),
   initial: fc.nat(15),
+  atFirst: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: someOf(anyAct, 1, 2) }),
+  hasDefault: fc.boolean(),
   tags: someOf(fc.constantFrom("busy", "idle", "loud"), 0, 2),
   output: maybe(fc.nat(3), 2),
   entry: someOf(anyAct, 0, 2),
   exit: someOf(anyAct, 0, 2),
-  on: someOf(fc.record({ event: fc.constantFrom(...events, ...events, "*"), moves: someOf(plainMove, 1, 2) }), 0, 3),
+  on: someOf(
+    fc.record({ event: fc.constantFrom(...events, ...events, "*", "A.*"), moves: someOf(plainMove, 1, 2) }),
+    0,
+    3,
+  ),
   always: fc.oneof(
     { weight: 4, arbitrary: fc.constant([]) },
     { weight: 1, arbitrary: someOf(anyMove(anyGuard), 1, 2) },
   ),
-  after: someOf(fc.record({ ms: fc.integer({ min: 1, max: 30 }), moves: someOf(plainMove, 1, 2) }), 0, 1),
+  after: someOf(fc.record({ delay: anyDelay, moves: someOf(plainMove, 1, 2) }), 0, 1),
   onDone: someOf(plainMove, 0, 1),
 });
 
@@ -208,6 +229,11 @@ function outputIn({ output }: Given["event"]): string {
 function delayOf({ ms, form }: Delay): unknown {
   if (form === "number") return ms;
   return form === "named" ? `d${ms}` : ({ context }: Given) => ms + (context.n % 2);
+}
+
+/** What `after` calls a delay. */
+function keyOf({ ms, form }: Delay): string | number {
+  return form === "number" ? ms : `${form === "named" ? "d" : "f"}${ms}`;
 }
 
 /** Makes the machine of a chart, whose actions write to the log. Throws what XState throws for an illegal one. */
@@ -307,6 +333,15 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
     switch (guard.kind) {
       case "modulo":
         return ({ context }: Given) => context.n % guard.divisor === guard.rest % guard.divisor;
+      case "withParams":
+        return {
+          type: "isMultiple",
+          params: ({ context }: Given) => ({ n: context.n + guard.rest, of: guard.divisor }),
+        };
+      case "and":
+        return and(guard.guards.map((inner, index) => toGuard(inner, `${place}&${index}`)) as never);
+      case "or":
+        return or(guard.guards.map((inner, index) => toGuard(inner, `${place}|${index}`)) as never);
       case "in":
         return stateIn(idOf(guard.node));
       case "notIn":
@@ -317,8 +352,10 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
   }
 
   function toMoves(moves: readonly Move[], place: string): unknown[] {
-    return moves.map(({ target, reenter, guard, acts }, index) => ({
-      ...(target === undefined ? {} : { target: idOf(target), reenter }),
+    return moves.map(({ target, also, reenter, guard, acts }, index) => ({
+      ...(target === undefined
+        ? {}
+        : { target: also === undefined ? idOf(target) : [target, also].map(idOf), reenter }),
       ...(guard === undefined ? {} : { guard: toGuard(guard, `${place}${index}`) }),
       actions: toActions(acts, `${place}${index}.`),
     }));
@@ -330,7 +367,8 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
     const id = `n${index}`;
     const isRoot = index === 0;
     if (below.length === 0 && !isRoot && !isFirst && (node.leaf === "shallow" || node.leaf === "deep")) {
-      return { id, type: "history", history: node.leaf };
+      const first = (children[node.parent % index] as number[])[0];
+      return { id, type: "history", history: node.leaf, ...(node.hasDefault ? { target: `s${first}` } : {}) };
     }
     const common = {
       id,
@@ -344,8 +382,11 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
     const isHistory = (child: number): boolean =>
       (children[child]?.length ?? 0) === 0 && ["shallow", "deep"].includes(nodes[child]?.leaf ?? "");
     const states = Object.fromEntries(below.map((child, place) => [`s${child}`, toConfig(child, place === 0)]));
-    const kind =
-      below.length === 0 ? {} : node.isParallel ? { type: "parallel" } : { initial: `s${initialOf(node, below)}` };
+    const kind = below.length === 0 ? {} : node.isParallel ? { type: "parallel" } : { initial: toInitial(node, below) };
+    function toInitial({ atFirst }: Node, candidates: readonly number[]): unknown {
+      const target = `s${initialOf(node, candidates)}`;
+      return atFirst.length === 0 ? target : { target, actions: toActions(atFirst, `${id}.initial`) };
+    }
     function initialOf({ initial }: Node, candidates: readonly number[]): number {
       const real = candidates.filter((child, place) => place === 0 || !isHistory(child));
       return real[initial % real.length] as number;
@@ -356,7 +397,7 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
       ...(below.length === 0 ? {} : { states }),
       on: Object.fromEntries(node.on.map(({ event, moves }) => [event, toMoves(moves, `${id}.${event}`)])),
       always: toMoves(node.always, `${id}.always`),
-      after: Object.fromEntries(node.after.map(({ ms, moves }) => [ms, toMoves(moves, `${id}.after`)])),
+      after: Object.fromEntries(node.after.map(({ delay, moves }) => [keyOf(delay), toMoves(moves, `${id}.after`)])),
       ...(below.length === 0 ? {} : { onDone: toMoves(node.onDone, `${id}.done`) }),
     };
   }
@@ -374,7 +415,13 @@ export function buildMachine(chart: Chart, run: RunLog): ReturnType<typeof creat
   };
   const implementations: object = {
     actions: { named: ({ event }: Given, params: unknown) => say(`named ${event.type} ${JSON.stringify(params)}`) },
-    delays: Object.fromEntries(Array.from({ length: 26 }, (_, ms) => [`d${ms}`, ms])),
+    guards: { isMultiple: (_args: Given, { n, of }: { n: number; of: number }) => n % of === 0 },
+    delays: Object.fromEntries(
+      Array.from({ length: 26 }, (_, ms) => [
+        [`d${ms}`, ms],
+        [`f${ms}`, delayOf({ ms, form: "function" })],
+      ]).flat() as Array<[string, unknown]>,
+    ),
   };
   // What the types cannot see, XState checks: it throws for an illegal chart.
   return createMachine(config as Parameters<typeof createMachine>[0], implementations);

@@ -7,7 +7,9 @@ import type { Pid } from "../../pid.ts";
 import { Resource } from "../../resource.ts";
 import { findLink } from "../link.ts";
 import type { ActorProcess } from "../process.ts";
+import { isThenable } from "../thenable.ts";
 import type { Family } from "./family.ts";
+import { limitMicrosteps } from "./microstep-limit.ts";
 import { formatStateValue } from "./state-value.ts";
 import { armTimer, Delayed, type MachineTimer, SentTimer } from "./timer.ts";
 import {
@@ -92,6 +94,8 @@ export class Child {
     const logger: Log = (...args) => family.log(this.process, args);
     // Of this one object only, and not of its class.
     Object.assign(actor, { start: () => this.#spawn(), _stop: () => this.#letGo(stop), logger });
+    // It has not been asked for anything yet, its first snapshot included.
+    if (isMachine(actor.logic)) Object.assign(actor, { logic: limitMicrosteps(actor.logic) });
     ({ _actorScope: this.#scope } = this.actor);
     const execute = this.#scope.actionExecutor;
     this.#scope.logger = logger;
@@ -376,10 +380,6 @@ function handle(process: Process, child: Child, message: unknown): void {
     // Machines send events only, but anybody may have its pid.
     else process.warn(`${child.actor.id} got ${describeValue(event)}, which is no event; it is dropped`);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 function snapshotIn({ state }: Process): Partial<Snapshot> | undefined {

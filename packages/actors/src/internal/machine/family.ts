@@ -99,6 +99,15 @@ export class Family {
     Object.defineProperty(seen.actorRef, ofChild, { value: new Child(seen.actorRef, this) });
   }
 
+  /** As of the machine itself: a trace shows what its children do. */
+  inspect(): never {
+    throw this.scope.refuse("system.inspect");
+  }
+
+  getSnapshot(): never {
+    throw this.scope.refuse("system.getSnapshot");
+  }
+
   _register(sessionId: string): string {
     return sessionId;
   }

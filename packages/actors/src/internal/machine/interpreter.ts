@@ -173,8 +173,8 @@ export class Interpreter {
       let plan: Plan | null = always.length === 0 ? null : chooseAlways(step, always);
       const isAlways = plan !== null;
       if (plan === null) {
-        const raised = step.raised.shift();
-        if (raised === undefined) return;
+        if (step.raised.length === 0) return;
+        const raised = step.raised.shift() as EventObject;
         step.arguments.event = raised;
         plan = choose(step, step.configuration.select(raised.type), raised);
       }

@@ -1,5 +1,6 @@
 import type { EventObject, StateValue } from "xstate";
 import { describeValue } from "../../errors.ts";
+import { isThenable } from "../thenable.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Interpreter } from "./interpreter.ts";
 import { Code, compileActions, type Operation } from "./operation.ts";
@@ -101,12 +102,9 @@ function arrival(
   state: NewMachineState,
   refuse: (problem: string) => Error,
 ): { readonly configuration: Configuration; readonly context: unknown } {
-  if (typeof state !== "object" || state === null) {
-    throw refuse(`the state of a machine is { value, context }; got ${describeValue(state)}`);
-  }
   const { machine } = program;
   const present = stateOf(self);
-  const { value = present.value, context = present.context, history = present.history } = state;
+  const { value, context, history } = { ...present, ...partsOf(state, refuse) };
   const resolved = resolve(machine, value, refuse);
   const nodes = statesOf(value, resolved, self);
   const configuration = program.configurationOf({
@@ -118,6 +116,47 @@ function arrival(
     historyValue: revive(history, machine, JSON.stringify(history) === JSON.stringify(present.history)),
   });
   return { configuration, context };
+}
+
+/** What of a state is to be another one. Whoever gives it may be wrong in ways that no compiler has looked at. */
+function partsOf(state: unknown, refuse: (problem: string) => Error): Partial<NewMachineState> {
+  // A promise is refused, and what becomes of it is nobody's business any more.
+  if (isThenable(state)) state.then(undefined, () => undefined);
+  if (!isState(state)) throw refuse(`the state of a machine is { value, context }; got ${describe(state)}`);
+  const { value, context, history } = state;
+  if (value !== undefined && typeof value !== "string" && !isRecord(value)) {
+    throw refuse(`a state value is text, or an object of such; got ${describe(value)}`);
+  }
+  if (context !== undefined && !isRecord(context)) {
+    throw refuse(`the context of a machine is an object; got ${describe(context)}`);
+  }
+  if (history !== undefined && !isHistory(history)) {
+    throw refuse(`what history states remember is ids by id; got ${describe(history)}`);
+  }
+  return {
+    ...(value !== undefined && { value }),
+    ...(context !== undefined && { context }),
+    ...(history !== undefined && { history }),
+  };
+}
+
+/** It may be empty, and it may say more; but what has nothing of a state was meant to be something else. */
+function isState(state: unknown): state is NewMachineState {
+  if (!isRecord(state)) return false;
+  return Object.keys(state).length === 0 || ["value", "context", "history"].some((part) => part in state);
+}
+
+function isHistory(history: unknown): boolean {
+  if (!isRecord(history)) return false;
+  return Object.values(history).every((ids) => Array.isArray(ids) && ids.every((id) => typeof id === "string"));
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isThenable(value);
+}
+
+function describe(value: unknown): string {
+  return isThenable(value) ? "a promise" : describeValue(value);
 }
 
 function resolve(machine: Machine, value: StateValue, refuse: (problem: string) => Error): Snapshot {

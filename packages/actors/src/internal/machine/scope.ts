@@ -3,6 +3,7 @@ import { describeValue, UnsupportedMachineError } from "../../errors.ts";
 import { Pid } from "../../pid.ts";
 import type { Kernel } from "../kernel.ts";
 import type { ActorProcess } from "../process.ts";
+import { isThenable } from "../thenable.ts";
 import { childOf, Family } from "./family.ts";
 import { ActorHandle, type MachineSelf } from "./self.ts";
 import { formatStateValue } from "./state-value.ts";
@@ -11,7 +12,8 @@ import type { ExecutableAction, LogicActor, Machine } from "./xstate.ts";
 
 /** What differs between two definitions of the same machine. */
 export interface MachineHooks {
-  emit(event: EventObject, process: ActorProcess): void;
+  /** What it answers is minded as that of an action. */
+  emit(event: EventObject, process: ActorProcess): unknown;
   log(process: ActorProcess, label: string | undefined, value: unknown): void;
 }
 
@@ -134,7 +136,7 @@ export class MachineScope {
   }
 
   emit(event: EventObject): void {
-    this.#hooks.emit(event, this.current.process);
+    this.mind(this.#hooks.emit(event, this.current.process));
   }
 
   /** Not a method: XState takes it out of the scope. It is given `(value)` or `(label, value)`. */
@@ -262,6 +264,16 @@ class SharedSystem {
     childOf(child)?.family._unregister(child);
   }
 
+  /** Whoever wants to see what a machine does, traces it. */
+  inspect(): never {
+    throw this.#scope.refuse("system.inspect");
+  }
+
+  /** Its timers are the kernel's. */
+  getSnapshot(): never {
+    throw this.#scope.refuse("system.getSnapshot");
+  }
+
   /** The trace of the kernel is what inspectors read; it takes from XState's whether an event has a transition. */
   _sendInspectionEvent({ _transitions: taken = [] }: { readonly _transitions?: readonly unknown[] }): void {
     const { record } = this.#scope;
@@ -285,8 +297,4 @@ function pidOf(target: unknown): Pid | undefined {
 /** An actor that is not the kernel's, such as one of XState's own. */
 function canReceive(target: unknown): target is { send(event: EventObject): void } {
   return typeof target === "object" && target !== null && "send" in target && typeof target.send === "function";
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -152,6 +152,11 @@ export class MachineSelf extends ActorHandle {
     return this.interpreter.snapshotOf(this);
   }
 
+  /** The state as it can be kept: children as plain data, and where the context names one, its id. */
+  getPersistedSnapshot(): object {
+    return this.src.getPersistedSnapshot(this.getSnapshot());
+  }
+
   /** The system of its children. XState asks for it when it makes one. */
   get system(): object {
     return this.interpreter.scope.familyOf(this);

@@ -16,6 +16,9 @@ export interface Machine {
   readonly implementations: Implementations;
   getInitialSnapshot(scope: unknown, input: unknown): Snapshot;
   transition(snapshot: Snapshot, event: EventObject, scope: unknown): Snapshot;
+  /** A copy with these implementations beside, or in place of, those that it has. */
+  provide(implementations: object): Machine;
+  getPersistedSnapshot(snapshot: Snapshot): object;
   getStateNodeById(id: string): StateNode;
   /** @throws if the value names a state that the machine does not have. */
   resolveState(config: { readonly value: StateValue; readonly context: unknown }): Snapshot;
@@ -24,6 +27,7 @@ export interface Machine {
 interface MachineConfig {
   readonly context?: object | ((args: object) => object);
   readonly output?: unknown;
+  readonly options?: { readonly maxIterations?: number };
 }
 
 /** The named parts of a machine. */
