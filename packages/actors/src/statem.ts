@@ -30,10 +30,11 @@ const timeoutEvent: TimeoutEvent = { type: "timeout" };
 
 /**
  * Puts the event that is being handled off until the state value changes; then it comes again, before anything that
- * waits in the mailbox. Transitions that lead back to the same states are no change. `gen_statem`: `postpone`.
+ * waits in the mailbox. Transitions that lead back to the same states are no change. Of an event that was raised, this one
+ * is put off, and not the one that has led to it. `gen_statem`: `postpone`.
  */
-export function postpone({ self }: Given<never>): void {
-  shellOf(self).postpone();
+export function postpone({ event, self }: Given<never> & { readonly event: EventObject }): void {
+  shellOf(self).postpone(event);
 }
 
 /**

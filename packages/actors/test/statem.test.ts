@@ -20,6 +20,10 @@ import { createWorld } from "./support/world.ts";
 
 const boom = new Error("boom");
 
+function packet(n: number): { type: string; n: number } {
+  return { type: "packet", n };
+}
+
 function fail(): never {
   throw boom;
 }
@@ -53,6 +57,26 @@ function door(seen: string[]): object {
 }
 
 describe.each(ways)("postpone, by %s,", (_way, options) => {
+  test("of a raised event puts off that one, and what has raised it stays done", async () => {
+    const seen: string[] = [];
+    const machine = run(
+      {
+        initial: "a",
+        on: {
+          data: { actions: [noteIn(seen), raise(packet(1)), raise(packet(2))] },
+          mail: { actions: noteIn(seen) },
+        },
+        states: {
+          a: { on: { packet: { actions: statem.postpone }, go: "b" } },
+          b: { on: { packet: { actions: noteIn(seen) } } },
+        },
+      },
+      options,
+    );
+    await machine.send("data", "go", "mail");
+    expect(seen).toEqual(["data", "packet 1", "packet 2", "mail"]);
+  });
+
   test("puts an event off until the state changes; then it comes again, before all mail", async () => {
     const seen: string[] = [];
     const machine = run(door(seen), options);

@@ -65,7 +65,8 @@ export class Shell {
   #zeros: ZeroTimeout[] = [];
   /** Waits in the mailbox. */
   #turn: Turn | null = null;
-  #isPostponing = false;
+  /** What the step under way puts off: the event that it began with, and such as were raised in it. */
+  #postponing: EventObject[] = [];
   #hasEventTimeout = false;
   #hasStateTimeout = false;
   // A timeout that was set in this step belongs to what the step leads to.
@@ -76,8 +77,9 @@ export class Shell {
     this.#self = self;
   }
 
-  postpone(): void {
-    this.#isPostponing = true;
+  postpone(event: EventObject): void {
+    // Behind an `await` the event has been handled long since.
+    if (this.#isInStep && !this.#postponing.includes(event)) this.#postponing.push(event);
   }
 
   nextEvent(event: EventObject): void {
@@ -158,7 +160,7 @@ export class Shell {
   }
 
   eventArrives(): void {
-    this.#isPostponing = false;
+    if (this.#postponing.length > 0) this.#postponing = [];
     this.#isEventTimeoutNew = false;
     this.#isStateTimeoutNew = false;
   }
@@ -174,8 +176,8 @@ export class Shell {
   /** An event has been handled, or none if it was the start. `before` is where the machine was. */
   eventHandled(event: EventObject | undefined, before: Configuration): void {
     const { configuration } = this.#self;
-    if (this.#isPostponing && event !== undefined) this.#postponed.push(event);
-    this.#isPostponing = false;
+    // That it begins cannot be put off.
+    if (this.#postponing.length > 0 && event !== undefined) this.#postponed.push(...this.#postponing);
     if (this.#hasEventTimeout && !this.#isEventTimeoutNew) {
       this.#hasEventTimeout = false;
       this.#cancel(EVENT_TIMEOUT);
