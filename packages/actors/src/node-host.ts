@@ -41,9 +41,10 @@ const consoleLogger: Logger = { ...silentLogger, warn: print, error: print };
  *
  * Work that arises outside an I/O callback is drained in a microtask of the same turn. When a drain uses up its
  * budget, the rest waits for `setImmediate`, behind the sockets and timers that are due, so a busy actor starves
- * neither.
+ * neither. Nor does code outside that awaits one call after the other: now and then it waits for them, too.
  */
 export function nodeHost(options: { readonly logger?: Logger } = {}): Host {
+  let wakes = 0;
   return {
     now: () => clock.now(),
     wallClock: () => Date.now(),
@@ -57,8 +58,10 @@ export function nodeHost(options: { readonly logger?: Logger } = {}): Host {
       return () => clearTimeout(timer);
     },
     wake(drain, inIo) {
+      wakes += 1;
       if (inIo) runDrain(drain);
-      else void settled.then(() => runDrain(drain));
+      else if (wakes % MICROTASKS !== 0) void settled.then(() => runDrain(drain));
+      else setImmediate(() => runDrain(drain));
     },
     turn,
     random: () => Math.random(),
@@ -66,6 +69,9 @@ export function nodeHost(options: { readonly logger?: Logger } = {}): Host {
     logger: options.logger ?? consoleLogger,
   };
 }
+
+/** Of so many drains in microtasks, which may follow each other without end, one lets the event loop turn. */
+const MICROTASKS = 1000;
 
 /** A reaction of it is a microtask, which costs a third of one by `queueMicrotask`. */
 const settled = Promise.resolve();

@@ -497,6 +497,17 @@ describe("the budget", () => {
     expect(system.isAlive(ref)).toBe(true);
   });
 
+  test("holds for code outside, too, that awaits one call after the other", async () => {
+    const system = createSystem();
+    const ref = system.spawn(echo);
+    let calls = 0;
+    const turned: number[] = [];
+    setImmediate(() => turned.push(calls));
+    for (; calls < 5000; calls += 1) await system.call(ref, { type: "echo", value: calls });
+    expect(turned).toEqual([expect.closeTo(1000, -2)]);
+    await system.shutdown();
+  });
+
   test("asks the host once for one lot of work", () => {
     const { host, system } = cranked();
     const ref = system.spawn(puppet());
