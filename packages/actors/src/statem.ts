@@ -43,7 +43,7 @@ export function postpone({ event, self }: Given<never> & { readonly event: Event
  *
  * @throws `InvalidOptionError` (`ERR_INVALID_OPTION`), when it runs, for what is no event; so do the timeouts
  */
-export function nextEvent<Args extends object, Event extends EventObject>(
+export function nextEvent<Args extends object, const Event extends EventObject>(
   event: Expression<Args, Event>,
 ): (args: Args & Given<Event>) => void {
   return (args) => shellOf(args.self).nextEvent(eventOf("nextEvent", event, args));
@@ -93,7 +93,7 @@ export function eventTimeout<Args extends object>(
  * Sends the machine an event after so long, whatever happens meanwhile. Set again under the same name, it begins anew.
  * `gen_statem`: `{timeout, Name}`.
  */
-export function namedTimeout<Args extends object, Event extends EventObject>(
+export function namedTimeout<Args extends object, const Event extends EventObject>(
   name: string,
   afterMs: Expression<Args, number>,
   event: Expression<Args, Event>,

@@ -822,6 +822,11 @@ test("types: an event that the machine does not have is an error of the compiler
     actions: {
       wait: statem.postpone,
       stop: statem.nextEvent({ type: "stop" }),
+      several: (args) => {
+        for (const n of [1, 2]) statem.nextEvent({ type: "go", n })(args);
+        // @ts-expect-error: there is no such event
+        statem.nextEvent({ type: "halt" })(args);
+      },
       again: statem.nextEvent(({ context }) => {
         expectTypeOf(context).toEqualTypeOf<{ idleMs: number }>();
         return { type: "go", n: context.idleMs };
