@@ -7,6 +7,8 @@ export interface MutantResult {
   readonly findings: readonly Finding[];
   /** Of each that was found: whether its line leads there in a fresh process. */
   readonly replayed: readonly boolean[];
+  /** The same on real sockets, of those that can be had there and are seen by clients. */
+  readonly onSockets: readonly boolean[];
 }
 
 /** What became of the sources as they are, on one target. */
@@ -104,6 +106,11 @@ export function summary(
         `in ${median(found.map(({ shrunkIn }) => shrunkIn))} runs; the line has ${median(found.map(({ line }) => line.length))} characters`,
       `${replayed.filter(Boolean).length} of ${replayed.length} lines replay in a fresh process; in ${named.filter(Boolean).length} of ${named.length} cases the invariant is one that was expected`,
     );
+    const onSockets = results.flatMap((result) => result.onSockets);
+    if (onSockets.length > 0)
+      lines.push(
+        `${onSockets.filter(Boolean).length} of ${onSockets.length} that clients see are there on real sockets`,
+      );
     const missed = results.filter((result) => !once.includes(result)).map(({ mutant }) => mutant.id);
     if (missed.length > 0) lines.push(`not found: ${missed.join(", ")}`);
   }

@@ -16,6 +16,8 @@ interface ReplayJob {
   readonly replay: string;
   /** The whole story is printed behind the answer. */
   readonly isExplained?: boolean;
+  /** On the sockets of this machine, and in real time. */
+  readonly onSockets?: boolean;
 }
 
 export interface StatechartJob {

@@ -7,7 +7,7 @@ import { bundle } from "./bundle.ts";
 import { corpus } from "./corpus.ts";
 import { type MutantResult, summary, tableOfMutants, tableOfTargets } from "./figures.ts";
 import type { Change, Mutant } from "./mutant.ts";
-import { replays, searchFor, searchStatecharts } from "./processes.ts";
+import { replays, replaysOnSockets, searchFor, searchStatecharts } from "./processes.ts";
 import { TARGET_NAMES } from "./target-names.ts";
 
 /*
@@ -18,6 +18,7 @@ import { TARGET_NAMES } from "./target-names.ts";
  *   --seconds 10      for each seed; each target of the sources as they are gets as much
  *   --seeds 3         how many
  *   --workers 2       how many processes at a time
+ *   --sockets         has what clients see of a mutant executed again on real sockets
  *   --json file       writes the figures as JSON, too
  *   --also file       makes the changes in this file of JSON first, such as the repair of a bug that is known
  *   --without parts   leaves out `mutants`, `original`, `statechart`
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "10" },
     seeds: { type: "string", default: "3" },
     workers: { type: "string", default: "2" },
+    sockets: { type: "boolean", default: false },
     json: { type: "string" },
     also: { type: "string" },
     without: { type: "string", default: "" },
@@ -70,6 +72,7 @@ async function judge(mutant: Mutant): Promise<MutantResult> {
   const findings = await searchFor(program, { targets, seeds, timeMs });
   const lines = findings.flatMap(({ found }) => (found === undefined ? [] : [found]));
   const replayed = await replays(program, lines);
+  const onSockets = values.sockets ? await replaysOnSockets(program, lines) : [];
   await rm(program);
   const seen = [
     ...new Set(
@@ -77,7 +80,7 @@ async function judge(mutant: Mutant): Promise<MutantResult> {
     ),
   ];
   progress(`${id}: ${seen.join(", ")}`);
-  return { mutant, findings, replayed };
+  return { mutant, findings, replayed, onSockets };
 }
 
 function isWanted(name: string): boolean {

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import process from "node:process";
+import { decodePlan, type Kind } from "./kit.ts";
 import type { Finding, Found, Job, SearchJob, StatechartFinding } from "./job.ts";
 
 /** What a start, and the shrinking of what was found, may take beside the search itself. */
@@ -21,6 +22,24 @@ export async function replays(program: string, found: readonly Found[]): Promise
   const outcomes: boolean[] = [];
   for (const { target, line, invariant } of found) {
     const { answers } = await perform(program, { target, replay: line }, PATIENCE_MS);
+    const [answer] = answers as ReadonlyArray<{ readonly invariant?: string }>;
+    outcomes.push(answer?.invariant === invariant);
+  }
+  return outcomes;
+}
+
+/** Kinds of deviations that cannot be had on real sockets. */
+const SIMULATED_ONLY: ReadonlySet<Kind> = new Set(["delay", "bind"]);
+/** Laws about what clients see; others look at times and quiet points, which are of the simulation. */
+const SEEN_BY_CLIENTS: ReadonlySet<string> = new Set(["I8-probe", "I15-model"]);
+
+/** Of the findings that clients see and that can be had on real sockets: whether each is met there, too. */
+export async function replaysOnSockets(program: string, found: readonly Found[]): Promise<readonly boolean[]> {
+  const outcomes: boolean[] = [];
+  for (const { target, line, invariant } of found) {
+    if (!SEEN_BY_CLIENTS.has(invariant)) continue;
+    if (decodePlan(line).deviations.some(({ kind }) => SIMULATED_ONLY.has(kind))) continue;
+    const { answers } = await perform(program, { target, replay: line, onSockets: true }, PATIENCE_MS);
     const [answer] = answers as ReadonlyArray<{ readonly invariant?: string }>;
     outcomes.push(answer?.invariant === invariant);
   }

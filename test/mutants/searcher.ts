@@ -5,6 +5,7 @@ import {
   encodePlan,
   explain,
   replaying,
+  replayOnSockets,
   run,
   search,
   type StatechartMutant,
@@ -29,7 +30,9 @@ if ("statechart" in job) {
 } else {
   const { target, invariants } = targetOf(job.target);
   const plan = decodePlan(job.replay);
-  const { failure } = await run({ target, plan, chooser: replaying(plan.deviations), invariants });
+  const { failure } = await (job.onSockets === true
+    ? replayOnSockets(target, plan, { invariants })
+    : run({ target, plan, chooser: replaying(plan.deviations), invariants }));
   say({ invariant: failure?.invariant });
   if (job.isExplained === true && failure !== undefined) {
     const { text } = await explain(target, invariants, plan, failure);

@@ -135,13 +135,13 @@ export class Link implements Observer {
 
   #forward(): void {
     if (this.#isUnderWay || this.#isSilent || this.#upstream.connecting) return;
-    // One that has ended may read no more, and waits for the end.
-    if (this.#read < this.#forwarded && !this.#hasEndedServer) return;
     const { length } = this.#pending;
     if (length === 0) {
       if (this.#hasEnded) this.#upstream.end();
       return;
     }
+    // One that has ended may read no more, and waits for the end.
+    if (this.#read < this.#forwarded && !this.#hasEndedServer) return;
     const isComing = !this.#hasEnded && this.#received < this.#context.bytesWritten();
     if (isComing && length < MOST_PENDING) return;
     if (this.#breaks(this.name)) return;
@@ -154,7 +154,8 @@ export class Link implements Observer {
       this.#isUnderWay = false;
       this.#forwarded += take;
       this.#upstream.write(piece);
-      if (this.#hasEndedServer) this.#forward();
+      // Behind the last of it the end follows at once.
+      if (this.#hasEndedServer || (this.#hasEnded && this.#pending.length === 0)) this.#forward();
     });
   }
 

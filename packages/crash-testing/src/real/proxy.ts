@@ -8,6 +8,9 @@ import { ObservedSocket } from "./observed-socket.ts";
 /** By the value of a deviation of the kind `connect`. */
 const REFUSED = 1;
 
+/** Of what is written without a wait, nothing is later than this. Waits take a millisecond at least. */
+const SAME_MOMENT_MS = 0.5;
+
 type ProxyContext = Omit<LinkContext, "bytesWritten" | "nextCut">;
 
 /** The way of one client to the server: a proxy of its own, which it takes for the server. */
@@ -19,6 +22,8 @@ export class Proxy {
   readonly #sockets: TransportSocket[] = [];
   /** Where what the client writes is cut, in ascending order. */
   readonly #cuts: number[] = [];
+  /** When it has written last. */
+  #writtenAt = 0;
 
   private constructor(server: Server, context: ProxyContext) {
     this.#server = server;
@@ -62,6 +67,13 @@ export class Proxy {
     if (this.#server.listening) await new Promise((resolve) => void this.#server.close(resolve));
   }
 
+  /** What a client writes after a wait is read by itself, however late the server has come to read what was before it. */
+  #partFrom(before: number): void {
+    const now = this.#context.world.now();
+    if (before > 0 && now > this.#writtenAt + SAME_MOMENT_MS) this.#cuts.push(before);
+    this.#writtenAt = now;
+  }
+
   #connect(options: Parameters<Transport["connect"]>[0], events: SocketEvents): TransportSocket {
     const { host, onChange, world } = this.#context;
     const address = this.#server.address();
@@ -77,6 +89,7 @@ export class Proxy {
       name: `${host}#1`,
       host: LOOPBACK,
       onWrite: (bytes, before) => {
+        this.#partFrom(before);
         // What is still to go out by itself is not cut anew.
         if ((this.#cuts.at(-1) ?? 0) > (this.#links.at(-1)?.forwarded ?? 0)) return;
         const outcome = writes.next(bytes + 1);

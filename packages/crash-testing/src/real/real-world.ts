@@ -32,7 +32,8 @@ export class RealWorld implements Host, Simulation, WatchedWorld {
   readonly injections: Injection[] = [];
   readonly signalsInFlight = 0;
   readonly isBusy = false;
-  injectedMs = 0;
+  /** Real timers are late of their own: so much is nobody's fault. */
+  injectedMs = 500;
   readonly #host = nodeHost({ logger: silentLogger });
   readonly #members = new Map<Pid, Member>();
   readonly #onPassed: () => void;

@@ -92,6 +92,26 @@ describe("a framing bug that was found in simulation", () => {
   );
 });
 
+test(
+  "what a client sends after a wait is read by itself, as in simulation, and what it sends without one is not",
+  async () => {
+    const handler = fromConnection(async (connection) => {
+      for await (const { length } of connection) connection.send(Buffer.from(`${length}\n`));
+    });
+    const sizes: Target<Listener> = {
+      async start({ system, transport }) {
+        const sockets = await startSockets(system, { transport });
+        return sockets.open("sizes", 5000, {}, handler);
+      },
+    };
+    const wait = { type: "wait", ms: 1 } as const;
+    const peers = [script(0, "10.0.0.1", "a", "bc", wait, "def", wait, "ghijk", { type: "end" })];
+    const replay = await replayOnSockets(sizes, { peers, operations: [], deviations: [] }, { invariants: [] });
+    expect(Buffer.from(replay.peers[0]?.received ?? []).toString()).toBe("3\n3\n5\n");
+  },
+  PATIENCE_MS,
+);
+
 const SERVER_END = ">10.0.0.1#1";
 const CONNECTION = "sockets/listener_sup:echo:5000/connection_sup/1";
 
