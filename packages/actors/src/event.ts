@@ -123,6 +123,11 @@ export class CrashReport {
   readonly label: string | undefined;
   readonly registeredName: string | undefined;
   readonly reason: ExitReason;
+  /**
+   * Its parent had ended for this reason, and it with it: whatever has failed, it was not this actor. OTP reports it as well,
+   * of one that traps exits; one that does not ends in silence.
+   */
+  readonly endedWithParent: boolean;
   /** The message that was being handled, if any. May hold a payload, so it is not part of the text. */
   readonly lastMessage: unknown;
   /** The state as the behaviour describes it. */
@@ -137,6 +142,7 @@ export class CrashReport {
     this.label = facts.label;
     this.registeredName = facts.registeredName;
     this.reason = facts.reason;
+    this.endedWithParent = facts.endedWithParent;
     this.lastMessage = facts.lastMessage;
     this.state = facts.state;
     this.mailboxLength = facts.mailboxLength;
@@ -145,7 +151,8 @@ export class CrashReport {
 
   /** One line for people. */
   get text(): string {
-    const { subject, label, reason } = this;
-    return `crash in ${subject.path} ${subject.pid.toString()}${label === undefined ? "" : ` (${label})`}: ${formatReason(reason)}`;
+    const { subject, label, reason, endedWithParent } = this;
+    const who = `${subject.path} ${subject.pid.toString()}${label === undefined ? "" : ` (${label})`}`;
+    return `crash in ${who}: ${formatReason(reason)}${endedWithParent ? " (it ended with its parent)" : ""}`;
   }
 }

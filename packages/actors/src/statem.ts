@@ -12,7 +12,7 @@ import { isEvent } from "./internal/machine/xstate.ts";
  */
 
 /** What these actions need of the arguments that every action gets. */
-interface Given<Event> {
+export interface Given<Event> {
   readonly self: { readonly send: (event: Event) => void };
 }
 

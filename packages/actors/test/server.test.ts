@@ -22,7 +22,7 @@ import {
 } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
-import { counter, echo, nameOf, puppet } from "./support/actors.ts";
+import { counter, echo, nameOf, puppet, tell } from "./support/actors.ts";
 import { defer, errorOf } from "./support/promises.ts";
 import { createWorld, endOf, type World } from "./support/world.ts";
 
@@ -573,6 +573,38 @@ describe("a crash report", () => {
     ]);
     expect(errors).toEqual([expect.stringMatching(/unlucky.*10\.0\.0\.1.*boom/)]);
     expect(system.inspect().crashes).toBe(1);
+  });
+
+  test("says of one that traps exits that it ended with its parent, unless that has told it to and lives on", async () => {
+    const errors: string[] = [];
+    const logger: Logger = { ...silentLogger, error: (_fields, message) => void errors.push(message) };
+    const { system } = createWorld({ logger });
+    const ends: [string, boolean][] = [];
+    system.trace((event) => {
+      if (event.type !== "report" || event.report.type !== "crash") return;
+      ends.push([event.report.subject.path, event.report.endedWithParent]);
+    });
+    const trapping = puppet({ trapExit: true });
+    const parent = system.spawn(trapping, undefined, { id: "parent" });
+    const children: Pid[] = [];
+    await tell(system, parent, (self) => {
+      for (const id of ["told", "left"]) children.push(self.spawnLink(trapping, undefined, { id }));
+      self.spawnLink(puppet(), undefined, { id: "in silence" });
+    });
+    const [told = parent] = children;
+    await tell(system, parent, (self) => self.exit(told, { type: "noconnection" }));
+    await system.idle();
+    system.kill(parent);
+    await system.idle();
+    expect(ends).toEqual([
+      ["parent/told", false],
+      ["parent/left", true],
+    ]);
+    expect(errors).toEqual([
+      expect.stringMatching(/^crash in parent\/told <0\.\d>: noconnection$/u),
+      expect.stringMatching(/^crash in parent\/left <0\.\d>: killed \(it ended with its parent\)$/u),
+    ]);
+    expect(system.inspect().processes).toEqual([]);
   });
 
   test("is not made for an expected end, nor for a kill", async () => {

@@ -42,6 +42,7 @@ function Card({ listener }: { readonly listener: ListenerFact }): JSX.Element {
           <span class="number">{formatCount(connections)}</span>
           {isBounded && <span class="muted"> of {formatCount(maxClients)}</span>} connections
         </a>
+        {listener.waiting > 0 && <span class="muted">, {formatCount(listener.waiting)} waiting</span>}
       </p>
       {isBounded && <meter min={0} max={maxClients} high={maxClients * 0.85} value={connections} />}
       {takesCommands && (

@@ -97,9 +97,7 @@ export function createApi(parts: ApiParts): Hono {
       }),
     heatMap: (query) => readings.heatMap(query.needText("id"), query.oneOf("by", MEASURES)),
     process: (query) => {
-      const id = query.text("id");
-      const pid = query.pid("pid");
-      if ((id === undefined) === (pid === undefined)) throw new Refusal("badRequest", "either id or pid is needed");
+      const { id, pid } = query.idOrPid();
       return id === undefined ? readings.processOf(pid ?? 0) : readings.process(id);
     },
     statechart: (query) => readings.statechart(query.needText("id")),

@@ -10,7 +10,7 @@ import type { CommandAnswer, CommandName } from "./api-types.ts";
 import type { Journal } from "./journal.ts";
 import { formatRule, listenersOf } from "./listener-facts.ts";
 import type { InspectorConfig } from "./options.ts";
-import { findProcess, formatProcessId } from "./process-id.ts";
+import { findByPid, findProcess, formatProcessId } from "./process-id.ts";
 import type { Query } from "./query.ts";
 import { Refusal } from "./refusal.ts";
 import type { Suspensions } from "./suspensions.ts";
@@ -36,8 +36,8 @@ export class Commander {
     resume: (query) => this.#resume(this.#onlyProcessOf(query)),
     trace: (query) => this.#trace(this.#processOf(query), query.needBoolean("on"), query),
     restartChild: (query) => this.#restartChild(this.#processOf(query), query.needText("child"), query),
-    suspendListener: (query) => this.#withListener(query, "suspended", (listener) => listener.suspend()),
-    resumeListener: (query) => this.#withListener(query, "resumed", (listener) => listener.resume()),
+    suspendListener: (query) => this.#suspendListener(query),
+    resumeListener: (query) => this.#resumeListener(query),
     drainListener: (query) => this.#drain(query),
     setMaxClients: (query) => this.#setMaxClients(query),
     allow: (query) => this.#rule(query, "allow"),
@@ -70,7 +70,8 @@ export class Commander {
   // — Actors —————————————————————————————————————————————————————————————————————————————————————————————————————
 
   #processOf(query: Query): ProcessView {
-    const process = findProcess(this.#system, query.needText("id"));
+    const { id, pid } = query.idOrPid();
+    const process = id === undefined ? findByPid(this.#system, pid ?? 0) : findProcess(this.#system, id);
     if (process === undefined) throw new Refusal("notFound", "there is no such actor; it may have died");
     return process;
   }
@@ -95,7 +96,7 @@ export class Commander {
   }
 
   async #resume({ path, pid }: ProcessView): Promise<CommandAnswer> {
-    this.#note(path, `resume ${pid.toString()}`);
+    this.#note(path, `resume ${pid.toString()}`, "info");
     await this.#suspensions.resume(pid);
     return done(`${path} goes on`);
   }
@@ -103,7 +104,7 @@ export class Commander {
   async #trace(process: ProcessView, isOn: boolean, query: Query): Promise<CommandAnswer> {
     query.end();
     const { path, pid } = process;
-    this.#note(path, `trace ${pid.toString()} ${isOn ? "on" : "off"}`);
+    this.#note(path, `trace ${pid.toString()} ${isOn ? "on" : "off"}`, "info");
     await (isOn ? this.#tracing.start(process) : this.#tracing.stop(process));
     return done(`${path} is ${isOn ? "" : "not "}traced`);
   }
@@ -143,12 +144,20 @@ export class Commander {
     return listener;
   }
 
-  async #withListener(query: Query, what: string, act: (listener: Listener) => Promise<void>): Promise<CommandAnswer> {
+  async #suspendListener(query: Query): Promise<CommandAnswer> {
     const listener = this.#listenerOf(query);
     query.end();
-    this.#note(listener.id, what);
-    await act(listener);
-    return done(`${listener.id} is ${what}`);
+    this.#note(listener.id, "suspended");
+    await listener.suspend();
+    return done(`${listener.id} is suspended`);
+  }
+
+  async #resumeListener(query: Query): Promise<CommandAnswer> {
+    const listener = this.#listenerOf(query);
+    query.end();
+    this.#note(listener.id, "resumed", "info");
+    await listener.resume();
+    return done(`${listener.id} is resumed`);
   }
 
   #drain(query: Query): CommandAnswer {
@@ -157,7 +166,8 @@ export class Commander {
     query.end();
     this.#note(listener.id, "drain");
     listener.drain(timeoutMs === undefined ? {} : { timeoutMs }).then(
-      ({ ended, killed }) => this.#note(listener.id, `drained: ${ended} connections ended, ${killed} were killed`),
+      ({ ended, killed }) =>
+        this.#note(listener.id, `drained: ${ended} connections ended, ${killed} were killed`, "info"),
       () => this.#note(listener.id, "could not be drained"),
     );
     return done(`${listener.id} is being drained`);
@@ -198,9 +208,13 @@ export class Commander {
 
   // — The log ————————————————————————————————————————————————————————————————————————————————————————————————————
 
-  #note(path: string, text: string): void {
+  /**
+   * Whoever reads the log later should see that somebody had a hand in it: as a warning, unless it takes nothing from
+   * anybody. The token is never part of it.
+   */
+  #note(path: string, text: string, level: "info" | "warn" = "warn"): void {
     this.#journal.command(path, text);
-    this.#system.logger.info({ path, command: text }, `inspector: ${path}: ${text}`);
+    this.#system.logger[level]({ path, command: text, by: "http" }, `inspector, by http: ${path}: ${text}`);
   }
 }
 

@@ -49,6 +49,7 @@ export function isKnownReason(key: string): boolean {
 }
 
 const KNOWN_REASONS: ReadonlySet<string> = new Set([
+  "badFrame",
   "closed",
   "error",
   "frameTooLarge",

@@ -93,9 +93,10 @@ export class Journal {
     this.#write("restart", subject.path, subject, `started anew: restart ${subject.incarnation - 1}`);
   }
 
-  #crashed({ subject, reason, behaviour }: CrashReport): void {
+  #crashed({ subject, reason, behaviour, endedWithParent }: CrashReport): void {
     const fact = toReasonFact(reason, this.#show);
-    this.#write("crash", subject.path, subject, `${behaviour} ended by ${formatReasonFact(fact)}`, fact);
+    const how = endedWithParent ? "ended with its parent" : "ended";
+    this.#write("crash", subject.path, subject, `${behaviour} ${how} by ${formatReasonFact(fact)}`, fact);
   }
 
   #reported({ supervisor, errorContext, reason, offender }: SupervisorReport): void {

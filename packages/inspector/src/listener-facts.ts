@@ -12,8 +12,19 @@ export function listenersOf(sources: readonly ListenerSource[]): readonly Listen
 }
 
 export function toListenerFact(system: System, { listener, traffic }: ReadListener, show: Shown): ListenerFact {
-  const { id, name, status, address, transport, handler, isAsleep, currentClients, stats, shutdownCounts } =
-    listener.info;
+  const {
+    id,
+    name,
+    status,
+    address,
+    transport,
+    handler,
+    isAsleep,
+    currentClients,
+    waitingClients,
+    stats,
+    shutdownCounts,
+  } = listener.info;
   const { bytesReceived, bytesSent, unsentBytes } = traffic;
   return {
     id,
@@ -24,6 +35,7 @@ export function toListenerFact(system: System, { listener, traffic }: ReadListen
     handler,
     isAsleep,
     connections: currentClients,
+    waiting: waitingClients,
     maxClients: listener.maxClients,
     stats: { ...stats },
     shutdowns: show.errors ? { ...shutdownCounts } : discreet(shutdownCounts),

@@ -59,10 +59,18 @@ export class Query {
     throw new Refusal("badRequest", `${name} must be ${expected}`);
   }
 
-  /** The number in a pid: of `<0.84>`, `0.84` and `84` it is 84. */
-  pid(name: string): number | undefined {
+  /** Who is meant: by an id, or by a pid. */
+  idOrPid(): { readonly id: string | undefined; readonly pid: number | undefined } {
+    const id = this.text("id");
+    const pid = this.#pid("pid");
+    if ((id === undefined) === (pid === undefined)) throw new Refusal("badRequest", "either id or pid is needed");
+    return { id, pid };
+  }
+
+  /** The number in a pid: of `<0.84>`, `0.84`, `84` and 84 it is 84. */
+  #pid(name: string): number | undefined {
     const value = this.#take(name);
-    if (value === undefined) return undefined;
+    if (value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value >= 0)) return value;
     const [, digits] = (typeof value === "string" && /^<?(?:0\.)?(\d{1,15})>?$/u.exec(value)) || [];
     if (digits !== undefined) return Number(digits);
     throw new Refusal("badRequest", `${name} must be a pid such as <0.84>, or its number`);

@@ -6,9 +6,9 @@ import type {
   ProcessAnswer,
   TraceAnswer,
 } from "@espalier/inspector";
-import { sys } from "@espalier/actors";
+import { type Pid, sys } from "@espalier/actors";
 import { describe, expect, test } from "vitest";
-import { InspectedWorld, pair } from "./support/world.ts";
+import { InspectedWorld, pair, TOKEN } from "./support/world.ts";
 
 async function withPair(options = {}) {
   const world = await InspectedWorld.create(options);
@@ -98,6 +98,68 @@ describe("commands to actors", () => {
     const { isTraced, events } = await traceOf(world, "pair/one");
     expect([isTraced, events.at(-1)?.number, events.length]).toEqual([false, 10_000, 200]);
     expect(await sys.getStatus(world.system, "one")).toMatchObject({ log: [] });
+  });
+
+  test("name an actor by its id or its pid, however that is written, and by one of the two", async () => {
+    const world = await withPair();
+    const id = world.idOf("pair/one");
+    const pid = world.system.whereis("one");
+    for (const given of [{ id }, { pid: String(pid) }, { pid: String(pid?.id) }, { pid: pid?.id }]) {
+      expect((await world.tell("suspend", given)).status).toBe(200);
+      expect(statusOf(world, "one")).toBe("suspended");
+      expect((await world.tell("resume", given)).status).toBe(200);
+    }
+    expect((await world.tell("kill", { pid: pid?.id })).status).toBe(200);
+    await world.settle();
+    expect(world.system.isAlive(pid as Pid)).toBe(false);
+    const bad = [{}, { id, pid: 1 }, { pid: "one" }, { pid: 1.5 }, { pid: -1 }, { pid: null }, { pid: 999_999 }];
+    const answers = [];
+    for (const body of bad) answers.push(await world.tell<ApiError>("kill", body));
+    expect(answers.map(({ status, body }) => `${status} ${body.error.message}`)).toEqual([
+      "400 either id or pid is needed",
+      "400 either id or pid is needed",
+      ...Array<string>(4).fill("400 pid must be a pid such as <0.84>, or its number"),
+      "404 there is no such actor; it may have died",
+    ]);
+  });
+
+  test("each is a line in the log of the program, a warning unless it takes nothing from anybody, without the token", async () => {
+    const lines: string[] = [];
+    const at = (level: string) => (fields: object, text: string) =>
+      void lines.push(`${level} ${text} ${JSON.stringify(fields)}`);
+    const logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+    const world = await InspectedWorld.create({}, logger);
+    await world.system.start(pair, undefined, { id: "pair", name: "pair" });
+    const listener = (await world.open()).id;
+    const id = world.idOf("pair/one");
+    const own = (): string[] => lines.splice(0).filter((line) => line.includes("inspector"));
+    await world.tell("suspend", { id });
+    await world.tell("resume", { id });
+    await world.tell("trace", { id, on: true });
+    await world.tell("suspendListener", { listener });
+    await world.tell("resumeListener", { listener });
+    await world.tell("setMaxClients", { listener, maxClients: 7 });
+    await world.tell("deny", { listener, peers: "10.0.0.0/8" });
+    await world.tell("removeRule", { listener, rule: "deny 10.0.0.0/8" });
+    const said = own();
+    expect(said.join()).not.toContain(TOKEN);
+    expect(said.map((line) => line.replaceAll(/<0\.\d+>| \{.*/gu, "").replaceAll(listener, "L"))).toEqual([
+      "warn inspector, by http: pair/one: suspend ",
+      "info inspector, by http: pair/one: resume ",
+      "info inspector, by http: pair/one: trace  on",
+      "warn inspector, by http: L: suspended",
+      "info inspector, by http: L: resumed",
+      "warn inspector, by http: L: maxClients 7",
+      "warn inspector, by http: L: deny 10.0.0.0/8",
+      "warn inspector, by http: L: remove rule deny 10.0.0.0/8",
+    ]);
+    const pid = String(world.system.whereis("one"));
+    await world.tell("kill", { pid });
+    const fields = JSON.stringify({ path: "pair/one", command: `kill ${pid}`, by: "http" });
+    expect(own()).toEqual([`warn inspector, by http: pair/one: kill ${pid} ${fields}`]);
+    // Nobody has a hand in what is refused for want of the token.
+    await world.tell("kill", { id: world.idOf("pair/two") }, { authorization: "Bearer wrong" });
+    expect(own()).toEqual([]);
   });
 
   test("each command stands in the log", async () => {

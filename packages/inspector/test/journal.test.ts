@@ -51,6 +51,20 @@ describe("the log", () => {
     expect((await logOf(world, `after=${last + 100}`)).entries).toEqual(entries);
   });
 
+  test("says of those who ended with their parent that they did", async () => {
+    const world = await InspectedWorld.create();
+    const listener = await world.open({ acceptors: 1 });
+    const pid = listener.supervisor;
+    if (pid === undefined) throw new Error("the listener should run");
+    world.system.kill(pid);
+    await world.settle();
+    const { entries } = await logOf(world, "kind=crash");
+    expect(entries.length).toBeGreaterThan(0);
+    expect(new Set(entries.map(({ text }) => text.replace(/^\w+ /u, "")))).toEqual(
+      new Set(["ended with its parent by killed"]),
+    );
+  });
+
   test("names the last crash of an actor that lives again", async () => {
     const world = await InspectedWorld.create();
     await world.system.start(pair, undefined, { id: "pair" });

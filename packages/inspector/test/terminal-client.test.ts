@@ -2,7 +2,7 @@ import { defineServer, ok, sys } from "@espalier/actors";
 import type { ChildRow } from "@espalier/inspector";
 import { packetMachine } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
-import { parseCommandLine, UsageError } from "../src/terminal/command-line.ts";
+import { parseCommandLine, USAGE, UsageError } from "../src/terminal/command-line.ts";
 import { findProcess } from "../src/terminal/find-process.ts";
 import { initialModel } from "../src/terminal/model.ts";
 import { askProcessList } from "../src/terminal/process-list.ts";
@@ -158,7 +158,42 @@ describe("the list of actors", () => {
   });
 });
 
+const COMMANDS = [
+  "top, tree, listeners, trace, kill, suspend, resume, restart-child, suspend-listener, resume-listener",
+  "drain-listener, set-max-clients, allow, deny, remove-rule, help",
+].join(", ");
+
+/** A line as it is typed, without quotes. */
+function parsed(line: string) {
+  return parseCommandLine(line.split(" "), { ESPALIER_TOKEN: "own" });
+}
+
 describe("the command line", () => {
+  test("has a word for each command of the API, in any order with its flags", () => {
+    const given = { url: new URL("http://127.0.0.1:4848"), token: "own", isJson: false };
+    const tell = { command: "tell", ...given, word: undefined, timeoutMs: undefined };
+    expect(parsed("kill <0.84>")).toEqual({ ...tell, name: "kill", target: "<0.84>" });
+    expect(parsed("restart-child 3 room --json")).toEqual({
+      ...tell,
+      name: "restart-child",
+      target: "3",
+      word: "room",
+      isJson: true,
+    });
+    expect(parsed("drain-listener --timeout 1.5 echo")).toEqual({
+      ...tell,
+      name: "drain-listener",
+      target: "echo",
+      timeoutMs: 1500,
+    });
+    const rule = { ...tell, name: "remove-rule", target: "echo", word: "deny 10.0.0.0/8" };
+    expect(parsed("remove-rule echo deny 10.0.0.0/8")).toEqual(rule);
+    expect(parseCommandLine(["remove-rule", "echo", "deny 10.0.0.0/8", "--token=own"], {})).toEqual(rule);
+    expect(USAGE.split("\n").flatMap((line) => /^ {2}espalier ([\w-]+)/u.exec(line)?.[1] ?? [])).toEqual(
+      COMMANDS.split(", ").slice(0, -1),
+    );
+  });
+
   test("has defaults, and takes the token of the environment unless one is given", () => {
     expect(parseCommandLine(["top"], { ESPALIER_TOKEN: "from-outside" })).toEqual({
       command: "top",
@@ -182,8 +217,17 @@ describe("the command line", () => {
 
   test.each([
     [["tpo"], 'there is no command "tpo"; did you mean top?'],
-    [["xyzzy"], 'there is no command "xyzzy"; expected top, tree or trace'],
-    [["--json", "tree"], "the command comes first; expected top, tree or trace"],
+    [["xyzzy"], `there is no command "xyzzy"; expected one of ${COMMANDS}`],
+    [["--json", "tree"], `the command comes first; expected one of ${COMMANDS}`],
+    [["kil", "84"], 'there is no command "kil"; did you mean kill?'],
+    [["kill"], "kill needs a PID"],
+    [["kill", "84", "85"], '"85" is not expected'],
+    [["kill", "84", "--timeout", "1"], "there is no flag --timeout"],
+    [["restart-child", "84"], "restart-child needs a CHILD behind the PID"],
+    [["allow", "echo:5000", "all", "now"], '"now" is not expected'],
+    [["remove-rule", "echo:5000"], "remove-rule needs a RULE behind the LISTENER"],
+    [["drain-listener", "echo:5000", "--timeout", "-1"], "Option '--timeout' argument is ambiguous"],
+    [["drain-listener", "echo:5000", "--timeout=x"], '--timeout is "x"; expected a number from 0 to 86400'],
     [["tree", "--jsno"], "there is no flag --jsno; did you mean --json?"],
     [["tree", "more"], '"more" is not expected'],
     [["trace"], "trace needs a PID, such as 84"],

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { createSystem, formatTree, shutdown, silentLogger, type System } from "@espalier/actors";
+import { createSystem, formatTree, type Pid, shutdown, silentLogger, type System } from "@espalier/actors";
 import { inspector, type ListeningInspector, type TreeAnswer } from "@espalier/inspector";
 import { type Listener, packetMachine, type Sockets, startSockets } from "@espalier/sockets";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -43,6 +43,11 @@ function top(...args: readonly string[]): TerminalProgram {
   const started = new TerminalProgram(["top", "--url", listening.url, "--interval", "0.2", ...args]);
   onTestFinished(() => started.dispose());
   return started;
+}
+
+/** A command of the shell, by one who may give it, when it has ended. */
+function told(...args: readonly string[]) {
+  return espalier([...args, "--url", listening.url], { ESPALIER_TOKEN: TOKEN }).ended;
 }
 
 /** The terminal is as it was before: the other screen, its cursor, and the modes of a shell. */
@@ -229,6 +234,60 @@ describe("espalier tree", () => {
     expect(code).toBe(2);
     expect(stderr).toBe("espalier: there is no flag --ulr; did you mean --url? (espalier --help tells more)\n");
   }, 30_000);
+});
+
+describe("espalier, as a shell gives commands", () => {
+  test("kills an actor by its pid, once", async () => {
+    const socket = await client();
+    const sought = system.inspect().processes.find(({ label }) => label?.endsWith(`:${socket.localPort}`));
+    const closed = once(socket, "close");
+    const killing = await told("kill", String(sought?.pid));
+    expect(killing).toEqual({ code: 0, stdout: `${sought?.path} was killed\n`, stderr: "" });
+    await closed;
+    const again = await told("kill", String(sought?.pid));
+    expect(again).toEqual({ code: 1, stdout: "", stderr: `espalier: no living actor is ${String(sought?.pid)}\n` });
+  }, 30_000);
+
+  test("suspends, resumes, limits and drains a listener, by its id, its name, or its address", async () => {
+    const own = await sockets.open("creek", "127.0.0.1:0", { acceptors: 2 }, echo);
+    const { id } = own;
+    expect(await told("suspend-listener", "creek")).toMatchObject({ code: 0, stdout: `${id} is suspended\n` });
+    expect(own.status).toBe("suspended");
+    expect((await told("resume-listener", id)).code).toBe(0);
+    expect((await told("set-max-clients", `127.0.0.1:${own.port}`, "7")).code).toBe(0);
+    expect((await told("deny", "creek", "10.0.0.0/8")).code).toBe(0);
+    const { stdout } = await told("listeners");
+    const line = `${id} running, tcp 127.0.0.1:${own.port}, 0 of 7 connections, 0 waiting; deny 10.0.0.0/8, allow all`;
+    expect(stdout.split("\n")).toContain(line);
+    expect((await told("remove-rule", "creek", "deny", "10.0.0.0/8")).code).toBe(0);
+    expect(own.accessRules).toEqual([{ allow: "all" }]);
+    const ended = system.exited(own.supervisor as Pid);
+    const drained = await told("drain-listener", "creek", "--timeout", "1", "--json");
+    expect(JSON.parse(drained.stdout)).toEqual({ ok: true, text: `${id} is being drained` });
+    expect(await ended).toEqual(shutdown());
+  }, 60_000);
+
+  test("says in one line why it cannot", async () => {
+    const own = await sockets.open("echo", "localhost:0", { acceptors: 2 }, echo);
+    const failing = await Promise.all([
+      told("suspend-listener", "echo"),
+      told("suspend-listener", "nobody"),
+      told("set-max-clients", own.id, "0"),
+      told("restart-child", "sockets.server", "x"),
+      espalier(["kill", "1", "--url", listening.url]).ended,
+      espalier(["kill", "1", "--url", listening.url], { ESPALIER_TOKEN: "wrong-horse-battery" }).ended,
+    ]);
+    await own.close();
+    expect(failing.map(({ code, stdout }) => [code, stdout])).toEqual(failing.map(() => [1, ""]));
+    expect(failing.map(({ stderr }) => stderr)).toEqual([
+      `espalier: echo may be any of ${listener.id}, ${own.id}\n`,
+      `espalier: no listener is nobody; there is ${listener.id}, ${own.id}\n`,
+      'espalier: maxClients must be an integer from 1, or "infinity"\n',
+      "espalier: this actor is no supervisor\n",
+      "espalier: to kill, a token is needed: --token or ESPALIER_TOKEN\n",
+      "espalier: the token is missing or wrong; give it by --token or in ESPALIER_TOKEN\n",
+    ]);
+  }, 60_000);
 });
 
 describe("espalier trace", () => {

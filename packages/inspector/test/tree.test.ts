@@ -1,8 +1,11 @@
 import { defineServer, ok, type System } from "@espalier/actors";
 import type { ChildrenAnswer, OverviewAnswer, ProcessAnswer, TreeAnswer, TreeNode } from "@espalier/inspector";
+import { formatAddress } from "@espalier/sockets";
 import { child, defineDynamicSupervisor, startDynamicChild } from "@espalier/supervisor";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { treeText, withChildren } from "../src/terminal/tree-text.ts";
+import { askOf } from "./support/ask-of.ts";
 import { InspectedWorld, keeper, pair } from "./support/world.ts";
 
 function nodesOf(nodes: readonly TreeNode[]): TreeNode[] {
@@ -187,6 +190,27 @@ describe("one process", () => {
     });
     expect(body.links.map(({ path }) => path)).toContain(`sockets/listener_sup:${listener.id}/connection_sup`);
     expect(body).not.toHaveProperty("detail");
+  });
+
+  test("is called as its connection was labelled, by itself, in lists and in the terminal, and is found by that", async () => {
+    const world = await InspectedWorld.create();
+    const listener = await world.open();
+    await world.connect(listener, 3);
+    const [, pid] = await listener.connections();
+    const connection = pid && listener.connectionOf(pid);
+    if (connection === undefined) throw new Error("there should be a connection");
+    connection.label = "sensor-7";
+    const id = world.idOf(`sockets/listener_sup:${listener.id}/connection_sup/2`);
+    const parent = encodeURIComponent(world.idOf(`sockets/listener_sup:${listener.id}/connection_sup`));
+    const { body: page } = await world.ask<ChildrenAnswer>(`children?id=${parent}&filter=SENSOR`);
+    expect(page.items).toMatchObject([{ id, label: "sensor-7" }]);
+    const { body } = await world.ask<ProcessAnswer>(`process?id=${encodeURIComponent(id)}`);
+    expect([body.label, body.sockets[0]?.peer]).toEqual(["sensor-7", formatAddress(connection.peername)]);
+    const { body: tree } = await world.ask<TreeAnswer>("tree");
+    const lines = treeText(await withChildren(askOf(world), tree, 10)).map((line) =>
+      line.map(({ text }) => text).join(""),
+    );
+    expect(lines.filter((line) => line.includes("(sensor-7, WAIT_FOR_DATA)"))).toHaveLength(1);
   });
 
   test("is found by its pid too, and only one that lives", async () => {

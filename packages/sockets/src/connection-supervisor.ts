@@ -124,8 +124,6 @@ class ConnectionSupervisor {
   /** Connections that wait for a place, each with its acceptor: at most as many as there are acceptors. */
   #queue: StartConnection[] = [];
   #alarms: Alarms | undefined;
-  /** That `maxClients` which the log has said cannot be. */
-  #warnedOf: number | undefined;
   readonly #recheckSoon = (): void => this.#record.system.sendIo(this.#process.pid, new Recheck());
   readonly #lookAtConnections = (): void => this.#alarms?.lookAtConnections();
 
@@ -139,6 +137,8 @@ class ConnectionSupervisor {
     process.own(new LastWill(() => this.#settle()));
     record.connectionOf = (pid) => this.#children.connectionOf(pid);
     record.openConnections = () => this.#children.connections();
+    record.handlers = () => this.#children.pids;
+    record.withoutPlace = () => this.#queue.length;
     record.limits.watchers.add(this.#recheckSoon);
     this.#publish();
     this.#recheck();
@@ -238,14 +238,15 @@ class ConnectionSupervisor {
     this.#lookAtConnections();
   }
 
-  /** A limit that was asked for is not what it was asked to be: once for each. */
+  /** A limit that was asked for is not what it was asked to be: once for each, however often this actor is started anew. */
   #warnOfClamp(): void {
-    const { id, config, options } = this.#record;
+    const { id, config, options, warnedOf } = this.#record;
     const { maxClients: asked } = options;
-    if (asked === undefined || asked === "infinity" || asked === config.maxClients || asked === this.#warnedOf) return;
-    this.#warnedOf = asked;
+    if (asked === undefined || asked === "infinity" || asked === config.maxClients || asked === warnedOf) return;
+    this.#record.warnedOf = asked;
     this.#process.warn(
-      `${id}: maxClients is ${config.maxClients} instead of ${asked}: this process may have no more file descriptors`,
+      `${id}: maxClients is ${config.maxClients} instead of ${asked}: this process may have no more file descriptors, ` +
+        "and all its listeners share them",
     );
   }
 

@@ -42,6 +42,7 @@ export class Connection extends ConnectionLife {
   /** This end has ended its direction. */
   #isShut = false;
   #metadata: Map<string, unknown> | undefined;
+  #label: string | undefined;
 
   // — What comes in ——————————————————————————————————————————————————————————————————————————————————————————————
 
@@ -276,15 +277,28 @@ export class Connection extends ConnectionLife {
     return !this.isOver && !this.hasEnded;
   }
 
-  /** What the actor of a connection is called for people: the address of the peer, as far as it is known by now. */
+  /**
+   * What the actor of this connection is called for people, in trees, reports and by the inspector: the address of the peer,
+   * as far as it is known by now, until it is given another text, such as the name of who has logged in. Whoever wants both
+   * gives both. It is shown to all who may look, so it should hold no secret. An actor that gives itself a label, by
+   * `self.label`, is called by that.
+   */
   get label(): string {
-    return formatAddress(this.peername);
+    return this.#label ?? formatAddress(this.peername);
+  }
+
+  set label(label: string) {
+    this.#label = label;
   }
 
   override describe(): string {
-    const address = this.label;
-    if (this.#metadata === undefined) return address;
-    return [address, ...[...this.#metadata].map(([name, value]) => `${name}=${describeValue(value)}`)].join(" ");
+    const address = formatAddress(this.peername);
+    const facts = [address];
+    if (this.#label !== undefined && this.#label !== address) facts.push(this.#label);
+    if (this.#metadata !== undefined) {
+      for (const [name, value] of this.#metadata) facts.push(`${name}=${describeValue(value)}`);
+    }
+    return facts.join(" ");
   }
 
   /** A handler's context may be printed or persisted; of its connection that shows the address. */

@@ -18,7 +18,8 @@ import type { Address } from "./transport.ts";
 export interface LimitOptions {
   /**
    * How many connections may be open at once, at least 1. `overLimit` says what becomes of a client beyond that. If the
-   * process may not have so many file descriptors, it is as many as it may have, and the log says so.
+   * process may not have so many file descriptors, which all its listeners share, it is as many as it may have, and the log
+   * says so once.
    *
    * @defaultValue 1024, as eSockd.
    */
@@ -27,7 +28,8 @@ export interface LimitOptions {
   /**
    * What becomes of a client for whom there is no place, by `maxClients` or `maxConnectionRate`: `"reject"` closes its
    * connection at once and counts it, as eSockd; `"queue"` lets it wait, unread, until there is a place, as Ranch. Node
-   * cannot leave clients in the queue of the system, so up to 1024 of them wait as open sockets; the next is refused.
+   * cannot leave clients in the queue of the system, so up to 1024 of them wait as open sockets, which `waitingClients` of the
+   * listener counts; the next is refused. What the system itself keeps in its `backlog` while the program is busy, it tells nobody.
    *
    * @defaultValue `"reject"`, as eSockd.
    */

@@ -51,6 +51,8 @@ export interface ListenerInfo {
   readonly currentClients: number;
   /** Those that count against `maxClients`: all but the ones that have left the limit. Ranch's `active_connections`. */
   readonly activeClients: number;
+  /** Those who wait for a place or an acceptor, and are no connections yet. See {@link Listener.waitingClients}. */
+  readonly waitingClients: number;
   readonly stats: ListenerStatsSnapshot;
   readonly shutdownCounts: Readonly<Record<string, number>>;
   /** All of them, with the defaults of what was not given. eSockd's `get_options`. */
@@ -140,6 +142,15 @@ export class Listener {
    */
   get activeClients(): number {
     return this.#record.activeConnections;
+  }
+
+  /**
+   * How many clients wait, connected and unread: for a place, with `overLimit: "queue"`, or while the acceptors sleep. They are
+   * no connections yet, and neither accepted nor refused. How many more the system keeps in its `backlog` it tells nobody.
+   */
+  get waitingClients(): number {
+    const { listeningSocket, withoutPlace } = this.#record;
+    return (listeningSocket?.waiting ?? 0) + withoutPlace();
   }
 
   /**
@@ -313,7 +324,18 @@ export class Listener {
 
   /** All that there is to know at a glance, as plain data. Ranch's `info`. */
   get info(): ListenerInfo {
-    const { id, name, status, address, isAsleep, stats, shutdownCounts, currentClients, activeClients } = this;
+    const {
+      id,
+      name,
+      status,
+      address,
+      isAsleep,
+      stats,
+      shutdownCounts,
+      currentClients,
+      activeClients,
+      waitingClients,
+    } = this;
     const { transport, config, handler } = this.#record;
     const { accessRules: _compiled, proxyProtocol, listenData: _data, logger: _sink, ...options } = config;
     return {
@@ -326,6 +348,7 @@ export class Listener {
       isAsleep,
       currentClients,
       activeClients,
+      waitingClients,
       stats,
       shutdownCounts,
       options: { ...options, accessRules: this.accessRules, proxyProtocol: formatProxyProtocol(proxyProtocol) },
@@ -343,7 +366,8 @@ export class Listener {
   /**
    * Changes the handler: new connections run the new one from now on, and those that are there change over, each between
    * two of its events, with its socket, its mail and its timeouts. What states they are then in, `migrate` says; nothing
-   * is entered or left. Resolves when all have been asked.
+   * is entered or left. Resolves when all have been asked. While the listener is drained or closed, the connections that
+   * are left change over too.
    *
    * A connection for which that fails goes on as it was, and is named in the answer: its `migrate` has thrown, the new
    * machine has no such state, or its handler is of another kind. One that was too busy within `timeoutMs` is named too,
@@ -360,7 +384,7 @@ export class Listener {
   ): Promise<Upgrade> {
     const definition = toConnectionDefinition(handler);
     this.#record.handler = definition;
-    return upgradeConnections(this.#system, await this.connections(), definition, options);
+    return upgradeConnections(this.#system, this.#record.handlers(), definition, options);
   }
 
   /**

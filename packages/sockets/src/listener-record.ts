@@ -37,6 +37,8 @@ export interface ListenerFacts {
 
 /** What a listener owns while it listens. */
 export interface OpenSocket extends Resource {
+  /** How many that have come wait for an acceptor. Absent: nobody ever does. */
+  readonly waiting?: number;
   /** An acceptor asks for one connection. */
   accept(acceptor: Pid): void;
   /** It may go on after a sleep. */
@@ -94,6 +96,12 @@ export interface ListenerRecord extends ListenerFacts {
   connectionOf: (pid: Pid) => Connection | undefined;
   /** By the connection supervisor: those of the handlers that live. */
   openConnections: () => Iterable<Connection>;
+  /** By the connection supervisor: the handlers that live, the oldest first; also while it waits for their ends. */
+  handlers: () => readonly Pid[];
+  /** By the connection supervisor: how many have an acceptor, and wait for a place. */
+  withoutPlace: () => number;
+  /** By the connection supervisor: the `maxClients` of which the log has said last that it cannot be. */
+  warnedOf: number | undefined;
   /** By the connection supervisor: what has gone over connections whose handlers have ended. */
   readonly pastTraffic: { bytesReceived: number; bytesSent: number };
   /** Told by the connection supervisor when that number changes. */
@@ -140,6 +148,9 @@ export function createListenerRecord(
     activeConnections: 0,
     connectionOf: () => undefined,
     openConnections: () => [],
+    handlers: () => [],
+    withoutPlace: () => 0,
+    warnedOf: undefined,
     pastTraffic: { bytesReceived: 0, bytesSent: 0 },
     connectionWatchers: new Set(),
   };

@@ -85,6 +85,10 @@ export class ListeningSocket extends Resource implements ListenEvents {
     this.#sockets.push(transport.listen({ ...listenOn, port, ...this.#options }, this));
   }
 
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Asks for one connection: an `Accepted` comes. Asking again while one is outstanding changes nothing. */
   accept(acceptor: Pid): void {
     waitForConnection(this.#record, acceptor);

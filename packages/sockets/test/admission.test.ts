@@ -1,6 +1,6 @@
 import type { OverloadFacts } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
-import { echo, puppetry } from "./support/handlers.ts";
+import { echo, type Puppet, puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
 
 const hour = 3_600_000;
@@ -250,6 +250,33 @@ describe("a limit on the rate of connections, to the millisecond", () => {
     expect(puppets.map(({ connection }) => connection.peername.port)).toEqual(ports);
   });
 
+  test("each client is a connection, waits, or is counted as refused, and as one of these alone", async () => {
+    const options = { maxClients: 3, overLimit: "queue", acceptors: 2 } as const;
+    const { handler, puppets } = puppetry();
+    const listener = await world.open(handler, options);
+    const facts = (): number[] => {
+      const { currentClients, waitingClients } = listener.info;
+      const { accepted, closedOther, closedMaxLimit } = listener.stats;
+      return [currentClients, waitingClients, accepted, closedOther + closedMaxLimit];
+    };
+    for (let count = 0; count < 8; count += 1) world.startConnecting(listener);
+    await world.settle();
+    expect(facts()).toEqual([3, 5, 3, 0]);
+    world.system.exit((puppets[0] as Puppet).self.pid, { type: "shutdown" });
+    await world.settle();
+    expect(facts()).toEqual([3, 4, 4, 0]);
+    listener.sleepAcceptors();
+    world.startConnecting(listener);
+    await world.settle();
+    expect(facts()).toEqual([3, 5, 4, 0]);
+    await listener.setOptions({ maxClients: 6 });
+    listener.wakeAcceptors();
+    await world.settle();
+    expect(facts()).toEqual([6, 2, 7, 0]);
+    await listener.close();
+    expect(facts()).toEqual([0, 0, 7, 2]);
+  });
+
   test("holds 1024 in the queue, and refuses the next for what keeps them", async () => {
     const options = { maxConnectionRate: { capacity: 1, intervalMs: hour }, overLimit: "queue" } as const;
     const listener = await world.open(echo, options);
@@ -290,8 +317,12 @@ describe("a queue where descriptors are few", () => {
     const listener = await world.open(echo, { maxClients: 1000 });
     expect([listener.maxClients, listener.info.options.maxClients]).toEqual([6, 6]);
     const warning = (asked: number): string =>
-      `warn ${listener.id}: maxClients is 6 instead of ${asked}: this process may have no more file descriptors`;
+      `warn ${listener.id}: maxClients is 6 instead of ${asked}: this process may have no more file descriptors, ` +
+      "and all its listeners share them";
     expect(world.logged.splice(0)).toEqual([warning(1000)]);
+    await world.kill(world.pidOf(listener, "connection_sup"));
+    await world.until(() => listener.status === "running");
+    expect(world.logged.splice(0).filter((line) => line.includes("maxClients"))).toEqual([]);
     await listener.setOptions({ acceptors: 2 });
     await listener.setOptions({ maxClients: 5 });
     await world.settle();

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { formatTree } from "@espalier/actors";
 import { type Connection, type ListenerOptions, Received, Sent } from "@espalier/sockets";
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -277,6 +278,29 @@ describe.each(transports)("%s", (transport) => {
       description: `${address} user="ada" roles=an array of 1`,
     });
     expect(JSON.stringify(connection)).toBe(`"${address}"`);
+  });
+
+  test("a label is what its actor is called in the tree and in the log, until the actor gives itself one", async () => {
+    const { client, puppet, connection } = await puppetWithClient();
+    const info = () => world.system.inspect(puppet.self.pid);
+    const address = `127.0.0.1:${world.portOf(client)}`;
+    expect([connection.label, info()?.label]).toEqual([address, address]);
+    connection.label = `sensor-7 ${connection.label}`;
+    expect(info()?.label).toBe(`sensor-7 ${address}`);
+    connection.label = "sensor-7";
+    expect(formatTree(world.system.inspect())).toContain("(sensor-7)");
+    // The address is not lost by that.
+    expect(info()?.resources).toContainEqual({ kind: "socket", description: `${address} sensor-7` });
+    world.system.send(puppet.self.ref, ({ self }) => {
+      self.label = "mine";
+      throw new Error("boom");
+    });
+    await world.stopped();
+    const [crash, report] = world.logged.splice(0);
+    expect([crash, report]).toEqual([
+      expect.stringContaining("(mine): error: boom"),
+      expect.stringContaining("sensor-7"),
+    ]);
   });
 
   test("refuses what cannot be meant", async () => {

@@ -1,5 +1,5 @@
-import { type Pid, shutdown } from "@espalier/actors";
-import type { Listener, ListenerOptions } from "@espalier/sockets";
+import { formatTree, type Pid, shutdown } from "@espalier/actors";
+import { formatAddress, type Listener, type ListenerOptions } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { tlsTransport } from "../src/transports/tls.ts";
 import { createAuthority } from "./support/certificates.ts";
@@ -139,6 +139,14 @@ describe.each<[string, WorldKind, WorldOptions]>([
       expect(await listener.stopConnection(pid)).toBe(false);
       expect(await listener.sendSync(pid, "too late")).toEqual({ ok: false, error: "noConnection" });
       expect(listener.sendAsync(pid, "too late")).toBe(false);
+    });
+
+    test("is called in the tree what it calls its connection", async () => {
+      const { listener, client, pid } = await conversation();
+      expect(world.system.inspect(pid)?.label).toBe(formatAddress(listener.connectionOf(pid)!.peername));
+      client.write("I am sensor-7\n");
+      await client.text(20);
+      expect(formatTree(world.system.inspect())).toMatch(/ 1 <[\d.]+> \w+ \(sensor-7[,)]/u);
     });
 
     test("counts what goes over it", async () => {

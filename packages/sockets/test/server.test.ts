@@ -74,7 +74,7 @@ describe.each(transports)("%s", (transport) => {
       await expect(world.open(echo, { on: 0 })).rejects.toMatchObject({
         code: "ERR_LISTENER_EXISTS",
         listener: "echo:0",
-        message: "listener echo:0 is open already",
+        message: "listener echo:0 is open already; another one on a free port needs a name of its own",
       });
       await expectEcho(client);
       expect(world.sockets.listeners()).toHaveLength(1);

@@ -1,5 +1,5 @@
-import { sys } from "@espalier/actors";
-import type { Connection, ConnectionEvent, ConnectionInput } from "@espalier/sockets";
+import { type MachineState, sys } from "@espalier/actors";
+import { type Connection, type ConnectionEvent, type ConnectionInput, connectionMachine } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { type AnyStateMachine, setup } from "xstate";
 import { puppetry, typesOf } from "./support/handlers.ts";
@@ -51,6 +51,35 @@ const back = ({ context }: { readonly context: unknown }) => ({
   value: "open",
   context: { ...(context as Versioned), mark: "1" },
 });
+
+/** Answers each packet; told to end, it says so and waits for one more. */
+function dawdler(mark: string): AnyStateMachine {
+  return connectionMachine<{ context: { mark: string } }>()
+    .extend({
+      actions: {
+        answer: ({ context, event }) => {
+          if (event.type !== "data") return;
+          context.connection.send(`${context.mark}${Buffer.from(event.data).toString()}`);
+          context.connection.activate();
+        },
+      },
+    })
+    .createMachine({
+      context: ({ input }) => ({ connection: input.connection, mark }),
+      initial: "open",
+      states: {
+        open: {
+          on: {
+            socketReady: { actions: "activate" },
+            data: { actions: "answer" },
+            shutdown: { target: "leaving", actions: { type: "send", params: ({ context }) => `${context.mark}bye\n` } },
+          },
+        },
+        leaving: { on: { data: { target: "gone", actions: "answer" } } },
+        gone: { type: "final" },
+      },
+    });
+}
 
 describe.each(transports)("%s", (transport) => {
   useWorld(transport);
@@ -147,6 +176,21 @@ describe.each(transports)("%s", (transport) => {
     await listener.upgrade(first, { migrate: back });
     client.write("c\n");
     expect((await client.bytes(9)).toString()).toBe("1a\n2b\n1c\n");
+  });
+
+  test("connections that are being drained change over as well", async () => {
+    const listener = await world.open(dawdler("1"), { packet: "line" });
+    const client = await world.connect(listener);
+    client.write("a\n");
+    await client.bytes(3);
+    const draining = listener.drain({ timeoutMs: "infinity" });
+    expect((await client.bytes(3 + 5)).toString()).toBe("1a\n1bye\n");
+    const replace = { migrate: ({ context }: MachineState) => ({ context: { ...(context as Versioned), mark: "2" } }) };
+    await expect(listener.upgrade(dawdler("2"), replace)).resolves.toEqual({ upgraded: 1, stayed: [] });
+    client.write("b\n");
+    expect((await client.bytes(3 + 5 + 3)).toString()).toBe("1a\n1bye\n2b\n");
+    await expect(draining).resolves.toEqual({ ended: 1, killed: 0 });
+    await expect(listener.upgrade(dawdler("3"))).resolves.toEqual({ upgraded: 0, stayed: [] });
   });
 
   test("without connections only the handler changes", async () => {

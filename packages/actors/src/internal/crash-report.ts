@@ -1,5 +1,6 @@
 import { CrashReport, type Subject } from "../event.ts";
 import type { ExitReason } from "../exit-reason.ts";
+import { Exit } from "../monitor.ts";
 import type { ActorProcess } from "./process.ts";
 
 /** How many of those who go down with it a crash report names. */
@@ -17,12 +18,19 @@ export function reportCrash(process: ActorProcess, reason: ExitReason, lastMessa
       label,
       registeredName: name,
       reason,
+      endedWithParent: isParentsEnd(process, reason, lastMessage),
       lastMessage: process.describeMessage(lastMessage),
       state: process.describe(),
       mailboxLength,
       neighbours: neighboursOf(process),
     }),
   );
+}
+
+/** A living parent that sends an exit signal has given an order, and dies of nothing. */
+function isParentsEnd({ parentPid }: ActorProcess, reason: ExitReason, lastMessage: unknown): boolean {
+  if (!(lastMessage instanceof Exit) || lastMessage.from !== parentPid || parentPid.process !== null) return false;
+  return lastMessage.reason === reason;
 }
 
 function neighboursOf(process: ActorProcess): Subject[] {

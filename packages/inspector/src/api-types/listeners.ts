@@ -17,6 +17,8 @@ export interface ListenerFact {
   readonly handler: string;
   readonly isAsleep: boolean;
   readonly connections: number;
+  /** Clients that wait for a place, or while the acceptors sleep; they are no connections yet. */
+  readonly waiting: number;
   readonly maxClients: number | "infinity";
   /** What became of accepted sockets, each under one cause. */
   readonly stats: Readonly<Record<string, number>>;

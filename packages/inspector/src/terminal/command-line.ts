@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { isShellCommand, type ShellCommandName, shellCommands } from "./shell-commands.ts";
 import { nearest, printable } from "./text.ts";
 
 export const USAGE = `Usage: espalier COMMAND [FLAGS]
@@ -10,10 +11,29 @@ export const USAGE = `Usage: espalier COMMAND [FLAGS]
     --all               each child of each actor, however many there are
     --json              as JSON
 
+  espalier listeners    prints the listeners, a line each
+    --json              as JSON
+
   espalier trace PID    prints the messages in and out of one actor until it dies; needs a token. PID is \`<0.84>\`,
                         \`84\`, a path such as \`esockd/server\`, or a registered name
     --count N           ends after so many
     --json              each as a line of JSON
+
+These say what has become of it, with --json as JSON; they need a token:
+
+  espalier kill PID                         ends an actor at once; none of its code runs
+  espalier suspend PID                      it handles nothing until it is resumed; its mail waits
+  espalier resume PID
+  espalier restart-child PID CHILD          ends a child of a supervisor in order, and starts it anew
+  espalier suspend-listener LISTENER        it takes nobody; its connections stay. LISTENER is an id as
+                                            \`listeners\` prints it, or a name or address that no other has
+  espalier resume-listener LISTENER
+  espalier drain-listener LISTENER          ends its connections in order, and closes it
+    --timeout S                             after so many seconds they are killed (default: 30)
+  espalier set-max-clients LISTENER NUMBER  or \`infinity\`; whoever is there already stays
+  espalier allow LISTENER PEERS             lets in \`all\`, an address or a block, before all other rules
+  espalier deny LISTENER PEERS              keeps them out
+  espalier remove-rule LISTENER RULE        such as deny 10.0.0.0/8, as \`listeners\` prints it
 
   --url URL             where the inspector is (default: http://127.0.0.1:4848)
   --token TOKEN         what the inspector was given; better in ESPALIER_TOKEN, which no other user can read
@@ -45,6 +65,22 @@ interface TreeCommand extends Where {
   readonly isJson: boolean;
 }
 
+interface ListenersCommand extends Where {
+  readonly command: "listeners";
+  readonly isJson: boolean;
+}
+
+/** One of those that do something. */
+export interface TellCommand extends Where {
+  readonly command: "tell";
+  readonly name: ShellCommandName;
+  /** The actor or the listener, as it was typed. */
+  readonly target: string;
+  readonly word: string | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly isJson: boolean;
+}
+
 export interface TraceCommand extends Where {
   readonly command: "trace";
   readonly pid: string;
@@ -55,11 +91,13 @@ export interface TraceCommand extends Where {
 export type Command =
   | TopCommand
   | TreeCommand
+  | ListenersCommand
   | TraceCommand
+  | TellCommand
   | { readonly command: "help" }
   | { readonly command: "version" };
 
-const COMMANDS = ["top", "tree", "trace", "help"];
+const COMMANDS = ["top", "tree", "listeners", "trace", ...Object.keys(shellCommands), "help"];
 const COMMON = {
   url: { type: "string" },
   token: { type: "string" },
@@ -69,7 +107,10 @@ const COMMON = {
 const OWN = {
   top: { interval: { type: "string" } },
   tree: { all: { type: "boolean" }, json: { type: "boolean" } },
+  listeners: { json: { type: "boolean" } },
   trace: { count: { type: "string" }, json: { type: "boolean" } },
+  tell: { json: { type: "boolean" } },
+  tellInTime: { json: { type: "boolean" }, timeout: { type: "string" } },
 } as const;
 
 /** The environment, as far as it matters. */
@@ -82,6 +123,7 @@ export function parseCommandLine(given: readonly string[], environment: Environm
   const [name, ...args] = given;
   if (name === undefined || name === "-h" || name === "--help" || name === "help") return { command: "help" };
   if (name === "-v" || name === "--version") return { command: "version" };
+  if (isShellCommand(name)) return parseTell(name, args, environment);
   switch (name) {
     case "top": {
       const { values, positionals } = parse(args, { ...COMMON, ...OWN.top });
@@ -98,6 +140,15 @@ export function parseCommandLine(given: readonly string[], environment: Environm
         isJson,
       }));
     }
+    case "listeners": {
+      const { values, positionals } = parse(args, { ...COMMON, ...OWN.listeners });
+      const { json: isJson = false } = values;
+      return withoutMore(values, positionals, () => ({
+        command: "listeners",
+        ...whereOf(values, environment),
+        isJson,
+      }));
+    }
     case "trace": {
       const { values, positionals } = parse(args, { ...COMMON, ...OWN.trace });
       const [pid, ...more] = positionals;
@@ -109,9 +160,38 @@ export function parseCommandLine(given: readonly string[], environment: Environm
     }
     default: {
       const what = name.startsWith("-") ? "the command comes first" : `there is no command ${quoted(name)}`;
-      throw new UsageError(what + (guess(name, COMMANDS) || "; expected top, tree or trace"));
+      throw new UsageError(what + (guess(name, COMMANDS) || `; expected one of ${COMMANDS.join(", ")}`));
     }
   }
+}
+
+/** What the first word is called. */
+const TARGETS = { actor: "PID", listener: "LISTENER" } as const;
+const LONGEST_TIMEOUT_S = 86_400;
+
+function parseTell(name: ShellCommandName, args: string[], environment: Environment): Command {
+  const { of, word: second, isText = false, hasTimeout = false } = shellCommands[name];
+  const parsed = parse(args, { ...COMMON, ...(hasTimeout ? OWN.tellInTime : OWN.tell) });
+  const values: Asked & { readonly json?: boolean; readonly timeout?: string } = parsed.values;
+  const [target, ...words] = parsed.positionals;
+  const word = isText ? words.join(" ") : words[0];
+  const more = second === undefined ? words : words.slice(isText ? words.length : 1);
+  const seconds = numberOf("--timeout", values.timeout, 0, LONGEST_TIMEOUT_S);
+  return withoutMore(values, more, () => {
+    if (target === undefined || target === "") throw new UsageError(`${name} needs a ${TARGETS[of]}`);
+    if (second !== undefined && (word === undefined || word === "")) {
+      throw new UsageError(`${name} needs a ${second[0]} behind the ${TARGETS[of]}`);
+    }
+    return {
+      command: "tell",
+      ...whereOf(values, environment),
+      name,
+      target,
+      word: second === undefined ? undefined : word,
+      timeoutMs: seconds === undefined ? undefined : Math.round(1000 * seconds),
+      isJson: values.json ?? false,
+    };
+  });
 }
 
 interface Asked {
@@ -137,7 +217,7 @@ function parse<const Options extends Flags>(args: string[], options: Options) {
     return parseArgs({ args, options, allowPositionals: true } as const);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    const [sentence = ""] = printable(error.message).split(". ");
+    const sentence = printable(error.message.split(/\.\s/u, 1).join());
     const [, flag] = /^Unknown option '(-[^']*)'/u.exec(sentence) ?? [];
     if (flag === undefined) throw new UsageError(sentence);
     const known = Object.keys(options).map((name) => `--${name}`);

@@ -2,11 +2,13 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
-import type { TreeAnswer } from "../api-types.ts";
+import type { ListenersAnswer, TreeAnswer } from "../api-types.ts";
 import { InspectorClient, RemoteError } from "./client.ts";
 import { type Command, parseCommandLine, USAGE, UsageError } from "./command-line.ts";
-import type { Line } from "./line.ts";
+import { type Line, span } from "./line.ts";
+import { listenersText } from "./listeners-text.ts";
 import { toAnsi } from "./painter.ts";
+import { tell } from "./tell.ts";
 import { printable, printableJson } from "./text.ts";
 import { top } from "./top.ts";
 import { type Output, trace } from "./trace.ts";
@@ -47,6 +49,18 @@ async function run(command: Command): Promise<void> {
       const tree = await withChildren(client.ask, await client.ask<TreeAnswer>("tree"), most);
       if (command.isJson) output.json(tree, 2);
       else for (const line of treeText(tree)) output.line(line);
+      return;
+    }
+    case "listeners": {
+      const answer = await client.ask<ListenersAnswer>("listeners");
+      if (command.isJson) output.json(answer, 2);
+      else for (const line of listenersText(answer)) output.line(line);
+      return;
+    }
+    case "tell": {
+      const answer = await tell(command, client);
+      if (command.isJson) output.json(answer, 2);
+      else output.line([span(answer.text)]);
       return;
     }
     case "trace": {

@@ -125,6 +125,7 @@ export const listenerFact: fc.Arbitrary<ListenerFact> = fc.record({
   handler: anyText,
   isAsleep: fc.boolean(),
   connections: number,
+  waiting: number,
   maxClients: fc.oneof(number, fc.constant("infinity" as const)),
   stats: counts,
   shutdowns: counts,

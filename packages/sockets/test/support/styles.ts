@@ -13,9 +13,10 @@ import { setup } from "xstate";
 import type { ConnectionDefinition } from "../../src/handler.ts";
 import { type ConnectionTypes, typesOf } from "./handlers.ts";
 
-/** Sends a line back; crashes at `boom`. */
+/** Sends a line back; crashes at `boom`, and is called as a client says who it is. */
 function respond(connection: Connection, line: Uint8Array): void {
   const text = Buffer.from(line).toString();
+  if (text.startsWith("I am ")) connection.label = text.slice("I am ".length, -1);
   if (text === "boom\n") throw new Error("boom");
   connection.send(text);
 }

@@ -58,9 +58,10 @@ export function listenerTable(
 }
 
 function aboutListener(listener: ListenerFact): readonly Line[] {
-  const { address, handler, stats, shutdowns, acceptErrors, accessRules, unsentBytes } = listener;
+  const { address, handler, waiting, stats, shutdowns, acceptErrors, accessRules, unsentBytes } = listener;
+  const queue = waiting === 0 ? "" : `, ${count(waiting).trimStart()} waiting`;
   const facts: ReadonlyArray<readonly [string, string]> = [
-    ["handler", `${handler} on ${address}, ${bytes(unsentBytes).trimEnd()} unsent`],
+    ["handler", `${handler} on ${address}, ${bytes(unsentBytes).trimEnd()} unsent${queue}`],
     ["accepted", formatCounts(stats)],
     ["ended", formatCounts(shutdowns)],
     ["errors", formatCounts(acceptErrors)],
