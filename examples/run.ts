@@ -7,6 +7,7 @@ const examples: Readonly<Record<string, string>> = {
   "tcp-echo-fsm": "the connection of OTP's classic tutorial",
   "udp-echo": "an actor for each peer of a UDP server",
   "client-pool": "clients that connect anew, in a pool",
+  "mqtt-broker": "a broker of MQTT, with a framing of its own; with a port it runs until Ctrl-C",
   inspect: "a server that is looked at while it runs, and told to kill a connection",
   "hot-upgrade": "a server that changes its protocol under load",
   "crash-test": "a search for the crash that nobody has thought of",

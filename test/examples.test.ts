@@ -64,6 +64,14 @@ test("a pool goes on with one server while the other one is down, and has it bac
   ]);
 });
 
+test("a broker passes on what is published, a last will among it, and its retained messages outlive a crash", async () => {
+  expect(await run("mqtt-broker")).toEqual([
+    "the dashboard hears house/temperature: 21 °C",
+    "the dashboard hears house/sensor: lost",
+    "after a crash a latecomer hears house/temperature: 21 °C",
+  ]);
+});
+
 test("a server is looked at over HTTP, and one connection is killed through it; the others do not notice", async () => {
   const [page, ...rest] = await run("inspect");
   expect(page).toMatch(/^the page is at http:\/\/127\.0\.0\.1:\d+\/$/u);

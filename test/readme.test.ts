@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as actors from "@espalier/actors";
 import * as crashTesting from "@espalier/crash-testing";
@@ -12,9 +12,9 @@ const root = join(import.meta.dirname, "..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const surfaces: Readonly<Record<string, object>> = { actors, supervisor, sockets, "crash-testing": crashTesting };
 
-/** The cells of the table under a heading, without its head; code is unquoted. */
-function tableUnder(heading: string): string[][] {
-  const [, section = ""] = readme.split(`\n## ${heading}\n`);
+/** The cells of the first table under a heading, without its head; code is unquoted. */
+function tableUnder(heading: string, text = readme): string[][] {
+  const [, section = ""] = `\n${text}`.split(`\n${heading}\n`);
   const [before = ""] = section.split("\n## ");
   const [, , ...rows] = before.split("\n").filter((line) => line.startsWith("| "));
   return rows.map((row) => row.slice(2, -2).split(" | "));
@@ -31,12 +31,12 @@ test("the table of errors lists every code that a package throws, and no other",
     return [...classes].map(([, type, code]) => `${code} | ${name} ${type}`);
   });
   expect(declared).not.toEqual([]);
-  const listed = tableUnder("Errors").map(([code, type]) => `${withoutQuotes(code)} | ${withoutQuotes(type)}`);
+  const listed = tableUnder("## Errors").map(([code, type]) => `${withoutQuotes(code)} | ${withoutQuotes(type)}`);
   expect(listed).toEqual(declared.toSorted((one, other) => (one < other ? -1 : 1)));
 });
 
 test("every error in the table can be imported from its package", () => {
-  const missing = tableUnder("Errors")
+  const missing = tableUnder("## Errors")
     .map(([, type]) => withoutQuotes(type).split(" "))
     .filter(([name = "", type = ""]) => !(type in (surfaces[name] ?? {})));
   expect(missing).toEqual([]);
@@ -59,7 +59,8 @@ async function defaultOptions(): Promise<object> {
 }
 
 test("the table of options shows the defaults", async () => {
-  const shown = tableUnder("Options of a listener").map(([option, value]) => {
+  const text = readFileSync(join(root, "packages/sockets/docs/options.md"), "utf8");
+  const shown = tableUnder("# Options of a listener", text).map(([option, value]) => {
     const json = withoutQuotes(value).replaceAll(/(\w+):/gu, '"$1":');
     return [withoutQuotes(option), JSON.parse(json) as unknown];
   });
@@ -79,10 +80,10 @@ test("actors and supervisors have no dependencies but each other", () => {
 });
 
 test("every test that shows a feature of the sockets is there, by its name", () => {
-  const place = join(root, "packages/sockets");
-  const [, section = ""] = readFileSync(join(place, "README.md"), "utf8").split("\n## What shows it\n");
+  const [, section = ""] = readFileSync(join(root, "packages/sockets/README.md"), "utf8").split("\n## What shows it\n");
   const [table = ""] = section.split("\n## ");
-  const shown = [...table.matchAll(/\]\(([^)]+\.test\.ts)\): ((?:“[^”]+”(?:; )?)+)/gu)].flatMap(
+  const place = join(root, "packages/sockets/test");
+  const shown = [...table.matchAll(/`([^`]+\.test\.ts)`: ((?:“[^”]+”(?:; )?)+)/gu)].flatMap(
     ([, file = "", titles = ""]) => [...titles.matchAll(/“([^”]+)”/gu)].map(([, title = ""]) => ({ file, title })),
   );
   expect(shown.length).toBeGreaterThan(150);
@@ -92,7 +93,9 @@ test("every test that shows a feature of the sockets is there, by its name", () 
 
 describe("links", () => {
   const pages = readdirSync(join(root, "packages/sockets/docs")).map((name) => `packages/sockets/docs/${name}`);
-  const files = ["README.md", ...Object.keys(surfaces).map((name) => `packages/${name}/README.md`), ...pages];
+  const readmes = Object.keys(surfaces).map((name) => `packages/${name}/README.md`);
+  const others = ["packages/actors/SEMANTICS.md", "packages/inspector/README.md"];
+  const files = ["README.md", "packages/README.md", ...readmes, ...others, ...pages];
 
   test.each(files)("those of %s lead to files of the repository, and to headings in them", (file) => {
     const text = readFileSync(join(root, file), "utf8");
@@ -104,6 +107,50 @@ describe("links", () => {
     expect(dead.map(([link]) => link)).toEqual([]);
   });
 });
+
+interface Manifest {
+  readonly files: readonly string[];
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+/** What is read of a package by whoever has installed it, and has nothing but that. */
+describe.each(readdirSync(join(root, "packages")).filter((name) => !name.includes(".")))("packed, %s", (name) => {
+  const place = join(root, "packages", name);
+  const { files, dependencies = {} } = manifestOf(place);
+  // A dependency is installed beside it, under the same scope.
+  const beside = Object.keys(dependencies).flatMap((dependency) => dependency.match(/(?<=^@espalier\/).+/u) ?? []);
+  const documents = ["README.md", ...files.flatMap((entry) => documentsIn(place, entry))];
+
+  test.each(documents)("the links of %s lead to what is packed, in it or in a package that it depends on", (file) => {
+    const text = readFileSync(join(place, file), "utf8");
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/gu)];
+    const dead = links.filter(([, target = ""]) => {
+      const path = join(place, file, "..", target);
+      return ![name, ...beside].some((owner) => isPacked(join(root, "packages", owner), path));
+    });
+    expect(dead.map(([link]) => link)).toEqual([]);
+  });
+});
+
+function manifestOf(place: string): Manifest {
+  return JSON.parse(readFileSync(join(place, "package.json"), "utf8")) as Manifest;
+}
+
+/** The texts among what an entry of `files` names. */
+function documentsIn(place: string, entry: string): string[] {
+  if (entry.endsWith(".md")) return [entry];
+  return entry === "docs"
+    ? readdirSync(join(place, entry)).flatMap((name) => documentsIn(place, `${entry}/${name}`))
+    : [];
+}
+
+/** Whether a path is a package, or a file that npm packs with it: its README, and what `files` names. */
+function isPacked(place: string, path: string): boolean {
+  const inside = relative(place, path);
+  if (inside === "" || inside === "README.md") return true;
+  const { files } = manifestOf(place);
+  return existsSync(path) && files.some((entry) => inside === entry || inside.startsWith(`${entry}/`));
+}
 
 /** What the headings of a file, or of the README of a folder, are linked to by. */
 function anchorsOf(path: string): ReadonlySet<string> {

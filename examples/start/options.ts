@@ -24,7 +24,7 @@ export const usage = `Opens an echo server, and reads commands from the standard
   --page PORT               where the page is that shows the living tree; 0 finds a free one; or "off" (5001)
   --help                    prints this`;
 
-const framings: readonly Framing[] = ["raw", 1, 2, 4, "line"];
+const framings = ["raw", 1, 2, 4, "line"] as const satisfies readonly Framing[];
 
 /** Longest timer of Node, in seconds. */
 const LONGEST_SECONDS = 2_147_483;

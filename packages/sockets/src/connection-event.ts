@@ -22,9 +22,9 @@ export type ConnectionEvent =
    */
   | { readonly type: "closed" }
   /**
-   * The connection broke. The last event of the socket. `reason`: the system's code, `frameTooLarge`, `sendTimeout`,
-   * `tooManyUnsentBytes`, `packetTimeout`, `keepaliveTimeout`; after `startTls` `plaintextBeforeTls`, or the type of a
-   * `TlsFailure`. `detail`: that `TlsFailure` or `ProxyFailure` as a whole, whose `code` says what was wrong, an alert of
+   * The connection broke. The last event of the socket. `reason`: the system's code, `frameTooLarge`, `badFrame`,
+   * `sendTimeout`, `tooManyUnsentBytes`, `packetTimeout`, `keepaliveTimeout`; after `startTls` `plaintextBeforeTls`, or the
+   * type of a `TlsFailure`. `detail`: that `TlsFailure` or `ProxyFailure` as a whole, whose `code` says what was wrong, an alert of
    * the peer among it, such as `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA`. No key, certificate or byte of the peer is in it.
    */
   | { readonly type: "error"; readonly reason: string; readonly detail?: PreambleFailure }

@@ -186,6 +186,18 @@ export class FrameTooLargeError extends SocketsError {
   }
 }
 
+/**
+ * What has come is no packet, as `lengthOf` of a framing of one's own has it, which has thrown `cause`; or what that says of
+ * its length cannot be. The message says why.
+ */
+export class BadFrameError extends SocketsError {
+  readonly code = "ERR_BAD_FRAME" as const;
+
+  constructor(why: string, options?: ErrorOptions) {
+    super(`bad frame: ${why}`, options);
+  }
+}
+
 /** A connection cannot be given TLS now; it is as it was. The message says why. */
 export class StartTlsError extends SocketsError {
   readonly code = "ERR_START_TLS" as const;
@@ -200,7 +212,7 @@ export class ReceiveError extends SocketsError {
   readonly code = "ERR_RECEIVE" as const;
   /**
    * `timeout`: not in time; `idleTimeout`: the client has sent nothing for `idleTimeoutMs`; or what the connection broke
-   * of: the system's code, `frameTooLarge`, `sendTimeout`, `keepaliveTimeout`, `tlsHandshakeFailed`.
+   * of: the system's code, `frameTooLarge`, `badFrame`, `sendTimeout`, `keepaliveTimeout`, `tlsHandshakeFailed`.
    */
   readonly reason: string;
   /** What else is known of a handshake that failed, its `code` for one. */
@@ -219,7 +231,9 @@ export class ListenerExistsError extends SocketsError {
   readonly listener: string;
 
   constructor(listener: string, options?: ErrorOptions) {
-    super(`listener ${listener} is open already`, options);
+    // An id has the address as it was asked for, not as it was found.
+    const hint = listener.endsWith(":0") ? "; another one on a free port needs a name of its own" : "";
+    super(`listener ${listener} is open already${hint}`, options);
     this.listener = listener;
   }
 }

@@ -79,7 +79,9 @@ export { type PoolStep } from "./client-plan.ts";
 export { type Broadcast, type PoolConnectionInfo, type PoolRef, type PoolSendResult } from "./pool-calls.ts";
 
 // Framing
-export { createDecoder, type DecoderOptions, encodeFrame, type Framing, type PacketDecoder } from "./framing.ts";
+export type { CustomFraming } from "./custom-framing.ts";
+export { createDecoder, encodeFrame, type Framing } from "./framing.ts";
+export type { DecoderOptions, PacketDecoder } from "./packet-decoder.ts";
 
 // Access
 export {
@@ -183,6 +185,7 @@ export * from "./udp/udp-event.ts";
 
 // Errors
 export {
+  BadFrameError,
   ConnectError,
   FrameTooLargeError,
   InvalidOptionError,

@@ -2,9 +2,10 @@ import type { Deadline } from "@espalier/actors";
 import { ReadThrottle, type SharedBytes, type Throttled } from "./byte-limit.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { type Demanding, Demands, takeBytes } from "./demands.ts";
-import { FrameTooLargeError, InvalidOptionError } from "./errors.ts";
-import { createDecoder, type PacketDecoder } from "./framing.ts";
+import { BadFrameError, FrameTooLargeError, InvalidOptionError } from "./errors.ts";
+import { createDecoder } from "./framing.ts";
 import type { ListenerConfig } from "./options.ts";
+import type { PacketDecoder } from "./packet-decoder.ts";
 import { type Clocked, ReadingClock } from "./reading-clock.ts";
 import type { Received, ReceiveOutcome, SocketRequest } from "./socket-request.ts";
 import type { TransportSocket } from "./transport.ts";
@@ -118,8 +119,9 @@ export class Intake implements Clocked, Throttled, Demanding {
     try {
       this.#serveAll();
     } catch (error) {
-      if (!(error instanceof FrameTooLargeError)) throw error;
-      this.#host.breakOff("frameTooLarge");
+      if (error instanceof FrameTooLargeError) this.#host.breakOff("frameTooLarge");
+      else if (error instanceof BadFrameError) this.#host.breakOff("badFrame");
+      else throw error;
     } finally {
       if (isOutermost) this.#isServing = false;
     }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { CustomFraming } from "./custom-framing.ts";
 import type { Framing } from "./framing.ts";
 import {
   BYTES,
@@ -15,15 +16,16 @@ import {
 /** How a connection is read and written, and for how long. */
 export interface TrafficOptions {
   /**
-   * How received bytes are cut into packets, and what is put before sent ones.
+   * How received bytes are cut into packets, and what is put before sent ones: not at all, by a length before each, by
+   * lines, or by a {@link CustomFraming}, an object with a function `lengthOf`.
    *
    * @defaultValue `"raw"`: bytes as they come, as Erlang's `inet`.
    */
   readonly packet?: Framing;
 
   /**
-   * Largest packet to receive, in bytes without its length header, from 1 to 2147483647. A client that announces more
-   * is disconnected before it can send it. Without meaning for `packet: "raw"`.
+   * Largest packet to receive, in bytes without its length header, from 1 to 2147483647; of a framing of one's own all
+   * bytes count. A client that announces more is disconnected before it can send it. Without meaning for `packet: "raw"`.
    *
    * @defaultValue 1048576 (1 MiB), as EMQX. Erlang sets no limit, which lets every client take memory at will; with this
    * one the default 1024 clients can claim 1 GiB together, and the packets of most protocols are smaller.
@@ -103,8 +105,18 @@ export interface TrafficOptions {
   readonly socketReadyTimeoutMs?: number;
 }
 
+/** May be an object of a class, with more in it. */
+const customFraming = v.looseObject({
+  lengthOf: v.function(),
+  maxHeaderBytes: v.optional(integer(1, LARGEST_SIZE)),
+});
+
 export const trafficSettings: Settings<TrafficOptions> = {
-  packet: setting(v.picklist(["raw", 1, 2, 4, "line"]), '"raw", 1, 2, 4 or "line"', "raw"),
+  packet: setting<Framing>(
+    v.union([v.picklist(["raw", 1, 2, 4, "line"]), v.custom<CustomFraming>((value) => v.is(customFraming, value))]),
+    `"raw", 1, 2, 4, "line" or { lengthOf: a function, maxHeaderBytes?: ${BYTES} }`,
+    "raw",
+  ),
   maxPacketSize: setting(integer(1, LARGEST_SIZE), BYTES, 1_048_576),
   idleTimeoutMs: setting(orInfinity(milliseconds(1)), `${TIMEOUT}, or "infinity"`, 120_000),
   packetTimeoutMs: setting(orInfinity(milliseconds(1)), `${TIMEOUT}, or "infinity"`, 60_000),

@@ -68,7 +68,10 @@ describe("the options of a client", () => {
     [{ plan: { closed: "delete" } }, 'plan.closed must be "default", "reconnect"'],
     [{ plan: { closed: { reconnectAfterMs: -1 } } }, "plan.closed must be"],
     [{ plan: { closed: { stop: "now" } } }, "plan.closed must be"],
-    [{ packet: 3 }, 'packet must be "raw", 1, 2, 4 or "line", got 3'],
+    [
+      { packet: 3 },
+      'packet must be "raw", 1, 2, 4, "line" or { lengthOf: a function, maxHeaderBytes?: an integer of bytes from 1 to 2147483647 }, got 3',
+    ],
     [{ maxClients: 3 }, "maxClients is not an option"],
     [{ name: "" }, 'name must be a string that is not empty, got ""'],
     [7, "options must be an object, got 7"],

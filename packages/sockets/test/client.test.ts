@@ -91,7 +91,7 @@ describe.each(transports)("%s", (transport) => {
       const server = await world.open(echo, { packet: 2 });
       const dialogue = fromAsync<ConnectionEvent, ConnectionInput>(async (self, { connection, config }) => {
         await self.receive({ match: (event) => event.type === "socketReady" });
-        connection.send(`framed by ${config.packet}`);
+        connection.send(`framed by ${config.packet as number}`);
         connection.activate();
         const event = await self.receive({ match: (message) => message.type === "data" });
         if (event.type === "data") connection.send(event.data);

@@ -37,7 +37,7 @@ function noting() {
   }>({
     name: "noting",
     connectorInit({ config, active, lastCallback }) {
-      note(`connectorInit ${config.packet} ${active} ${lastCallback}`);
+      note(`connectorInit ${config.packet as "line"} ${active} ${lastCallback}`);
       return connector.ok({ state: 0, packet: ["welcome", "\n"] });
     },
     handlePacket(packet, state, { lastMessage }) {

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  BadFrameError,
   ConnectError,
   FrameTooLargeError,
   InvalidOptionError,
@@ -38,6 +39,7 @@ const errors: readonly [SocketsError, string, string][] = [
     "ERR_FRAME_TOO_LARGE",
     "FrameTooLargeError: frame of 300 bytes is larger than the limit of 255 bytes",
   ],
+  [new BadFrameError("not one of ours", { cause }), "ERR_BAD_FRAME", "BadFrameError: bad frame: not one of ours"],
   [new ReceiveError("timeout", { cause }), "ERR_RECEIVE", "ReceiveError: nothing can be received: timeout"],
   [
     new UnknownListenerError("mqtt", { cause }),

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 test("the public surface", () => {
   expect(Object.keys(sockets).toSorted((left, right) => left.localeCompare(right))).toMatchInlineSnapshot(`
     [
+      "BadFrameError",
       "buildProxyHeader",
       "cidrSize",
       "clientOf",

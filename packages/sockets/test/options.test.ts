@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileAccessRules, formatAccessRules } from "../src/access-rules.ts";
 import { InvalidOptionError } from "../src/errors.ts";
+import type { CustomFraming } from "../src/custom-framing.ts";
 import type { Framing } from "../src/framing.ts";
 import { type ListenerOptions, toListenerConfig } from "../src/options.ts";
 
@@ -18,12 +19,22 @@ function faultOf(options: object): InvalidOptionError | undefined {
 
 const timeout = fc.oneof(fc.constant("infinity" as const), fc.integer({ min: 1, max: 2 ** 31 - 1 }));
 const size = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+
+/** Framings of one's own: an object, and one of a class. */
+const custom: CustomFraming = { lengthOf: () => 1, maxHeaderBytes: 1 };
+class Custom implements CustomFraming {
+  readonly name = "one byte each";
+  lengthOf(): number {
+    return this.name.length === 0 ? 0 : 1;
+  }
+}
+
 const validOptions: fc.Arbitrary<ListenerOptions> = fc.record(
   {
     acceptors: fc.integer({ min: 1, max: 1024 }),
     maxClients: fc.oneof(fc.constant("infinity" as const), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
     shutdown: fc.oneof(fc.constantFrom("infinity" as const, "brutalKill" as const), fc.nat()),
-    packet: fc.constantFrom<Framing>("raw", 1, 2, 4, "line"),
+    packet: fc.constantFrom<Framing>("raw", 1, 2, 4, "line", custom, new Custom()),
     maxPacketSize: size,
     idleTimeoutMs: timeout,
     packetTimeoutMs: timeout,
@@ -174,7 +185,7 @@ describe("faults", () => {
         'burstBytes must be an integer from 1 to 2147483647, or "infinity", got 0.5',
         'maxTotalBytesPerSecond must be an integer from 1 to 2147483647, or "infinity", got "1MB"',
         'totalBurstBytes must be an integer from 1 to 2147483647, or "infinity", got -1',
-        'packet must be "raw", 1, 2, 4 or "line", got 3',
+        'packet must be "raw", 1, 2, 4, "line" or { lengthOf: a function, maxHeaderBytes?: an integer of bytes from 1 to 2147483647 }, got 3',
         "maxPacketSize must be an integer of bytes from 1 to 2147483647, got 1.5",
         'idleTimeoutMs must be milliseconds from 1 to 2147483647, or "infinity", got "120s"',
         "noDelay must be true or false, got 1",
@@ -191,6 +202,22 @@ describe("faults", () => {
         "certificate is not an option (known: acceptors, reusePort, listenSockets, postListen, backlog, paused, maxClients, overLimit, maxConnectionRate, overload, alarms, maxBytesPerSecond, burstBytes, maxTotalBytesPerSecond, totalBurstBytes, packet, maxPacketSize, idleTimeoutMs, packetTimeoutMs, noDelay, keepAlive, noLinger, highWaterMark, maxUnsentBytes, sendTimeoutMs, socketReadyTimeoutMs, startTls, shutdown, logger, accessRules, proxyProtocol, tls)",
       ].join("\n  "),
     );
+  });
+
+  test.each([
+    {},
+    { lengthOf: 4 },
+    { lengthOf: () => 1, maxHeaderBytes: 0 },
+    { lengthOf: () => 1, maxHeaderBytes: "16" },
+  ])("%s is no framing of one's own", (packet) => {
+    expect(faultOf({ packet })?.issues).toEqual([
+      {
+        option: "packet",
+        value: packet,
+        expected:
+          '"raw", 1, 2, 4, "line" or { lengthOf: a function, maxHeaderBytes?: an integer of bytes from 1 to 2147483647 }',
+      },
+    ]);
   });
 
   test("a bad rule or an unknown option is enough", () => {

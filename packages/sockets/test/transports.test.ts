@@ -399,7 +399,7 @@ describe.each([
   test("is told of, and drains, where it is written later in the tick", async () => {
     const { client, server } = await pile((name, recorder) => {
       if (name !== "data") return;
-      void Promise.resolve().then(() => {
+      queueMicrotask(() => {
         for (let part = 0; part < 4; part += 1) recorder.put(pattern(4000));
         written += 16_000;
       });

@@ -3,7 +3,9 @@ import type { Mutant } from "../mutant.ts";
 const LIFE = "packages/sockets/src/connection-life.ts";
 const INTAKE = "packages/sockets/src/intake.ts";
 const OUTFLOW = "packages/sockets/src/outflow.ts";
+const DECODER = "packages/sockets/src/packet-decoder.ts";
 const FRAMING = "packages/sockets/src/framing.ts";
+const CUSTOM = "packages/sockets/src/custom-framing.ts";
 const DEMANDS = "packages/sockets/src/demands.ts";
 const PROXY = "packages/sockets/src/proxy-reader.ts";
 const CONNECTOR = "packages/sockets/src/connector.ts";
@@ -196,7 +198,7 @@ export const connectionMutants: readonly Mutant[] = [
     seenBy: ["I15-model"],
     targets: ["echo"],
     change: {
-      file: FRAMING,
+      file: DECODER,
       find: "    this.#partial = EMPTY;\n    this.partialSize = 0;",
       replace: "    this.#partial = EMPTY;",
     },
@@ -225,7 +227,7 @@ export const connectionMutants: readonly Mutant[] = [
     seenBy: ["I15-model"],
     targets: ["decoding"],
     change: {
-      file: FRAMING,
+      file: DECODER,
       find: "    if (this.#firstWaiting === undefined) this.#lastWaiting = undefined;\n",
       replace: "",
     },
@@ -239,6 +241,31 @@ export const connectionMutants: readonly Mutant[] = [
     seenBy: ["T22-events", "T21-gone", "I15-model"],
     targets: ["echo"],
     change: { file: FRAMING, find: "      this.bufferedBytes -= size;", replace: "      this.bufferedBytes -= part;" },
+  },
+  {
+    id: "length-of-the-packet-before",
+    class: "framing",
+    wrong: "a framing of one's own is asked about the first packet only, and the others are cut at the same length",
+    origin: "classic",
+    faults: 0,
+    seenBy: ["I15-model"],
+    targets: ["decoding"],
+    change: { file: CUSTOM, find: "    this.#size = 0;\n    return packet;", replace: "    return packet;" },
+  },
+  {
+    id: "bytes-behind-the-packet-taken",
+    class: "framing",
+    wrong:
+      "of a packet that comes in parts, whose length a framing of one's own says, what is behind its end is taken, too",
+    origin: "peers",
+    faults: 1,
+    seenBy: ["T30-crash", "I15-model"],
+    targets: ["decoding"],
+    change: {
+      file: CUSTOM,
+      find: "      if (size !== undefined) {\n",
+      replace: "      if (size !== undefined) {\n        if (seen > 0) this.collect(this.chunk, part, capacity);\n",
+    },
   },
   {
     id: "bytes-received-twice",

@@ -1,4 +1,4 @@
-import { type Connection, connectionMachine, createDecoder, startSockets } from "@espalier/sockets";
+import { type Connection, connectionMachine, createDecoder, type Framing, startSockets } from "@espalier/sockets";
 import { arbPeers, standard } from "../kit.ts";
 import { connectionsKeepTime } from "./connection-laws.ts";
 import { nobodyCrashesUnasked } from "./crash-law.ts";
@@ -8,17 +8,31 @@ import { arbShortLines, LISTENER_KNOBS, type ListenerKnobs, type TargetCase, who
 interface Knobs extends ListenerKnobs {
   /** It takes out a line so often. */
   readonly everyMs: number;
+  /** Its lines are cut by a framing of its own. */
+  readonly isCustom: boolean;
 }
+
+const MOST_BYTES = 65_536;
+
+/** As `"line"`. */
+const customLines: Framing = {
+  maxHeaderBytes: MOST_BYTES,
+  lengthOf(bytes, start, end) {
+    const length = bytes.subarray(start, end).indexOf(0x0a) + 1;
+    return length === 0 ? undefined : length;
+  },
+};
 
 /** What has come, and is taken out line by line. */
 class Lines {
   /** There may be another one. */
   hasMore = false;
   readonly #connection: Connection;
-  readonly #decoder = createDecoder("line", { maxPacketSize: 65_536 });
+  readonly #decoder: ReturnType<typeof createDecoder>;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, isCustom: boolean) {
     this.#connection = connection;
+    this.#decoder = createDecoder(isCustom ? customLines : "line", { maxPacketSize: MOST_BYTES });
   }
 
   push(bytes: Uint8Array): void {
@@ -39,10 +53,10 @@ class Lines {
 }
 
 /** Reads on all the time and cuts lines itself, of which it takes one now and then: what comes meanwhile has to wait. */
-function cutting(everyMs: number) {
+function cutting(everyMs: number, isCustom: boolean) {
   return connectionMachine<{ context: { lines: Lines } }>().createMachine({
     id: "cutting",
-    context: ({ input: { connection } }) => ({ connection, lines: new Lines(connection) }),
+    context: ({ input: { connection } }) => ({ connection, lines: new Lines(connection, isCustom) }),
     initial: "waiting",
     states: {
       waiting: { on: { socketReady: { target: "open", actions: "activate" } } },
@@ -79,11 +93,11 @@ function cutting(everyMs: number) {
 export const decoding: TargetCase<Knobs> = {
   name: "decoding",
   target: {
-    async start({ system, transport, knobs: { everyMs, ...options } }) {
+    async start({ system, transport, knobs: { everyMs, isCustom, ...options } }) {
       const sockets = await startSockets(system, { transport });
-      return sockets.open("decoding", 5000, options, cutting(everyMs));
+      return sockets.open("decoding", 5000, options, cutting(everyMs, isCustom));
     },
-    knobs: { ...LISTENER_KNOBS, everyMs: [200, 20, 5] },
+    knobs: { ...LISTENER_KNOBS, everyMs: [200, 20, 5], isCustom: [false, true] },
     probe: { ops: [{ type: "send", bytes: new TextEncoder().encode("probe\nprobe\n") }], receives: "probe\nprobe\n" },
   },
   invariants: [
