@@ -113,7 +113,8 @@ export class Connection extends ConnectionLife {
    *
    * @returns whether more should be sent now: false when more than `highWaterMark` bytes are unsent, or the connection
    * is over, in which case nothing is sent. More than `maxUnsentBytes` end it.
-   * @throws FrameTooLargeError (`ERR_FRAME_TOO_LARGE`) when the header cannot express the length
+   * @throws FrameTooLargeError (`ERR_FRAME_TOO_LARGE`) when the header cannot express the length; InvalidOptionError
+   * (`ERR_INVALID_OPTION`) for data that is neither text nor bytes
    */
   send(data: Uint8Array | string): boolean {
     this.mayCrash("socket.send");

@@ -1,14 +1,14 @@
 import type { Connection } from "./connection.ts";
-import { FrameTooLargeError } from "./errors.ts";
+import { FrameTooLargeError, InvalidOptionError } from "./errors.ts";
 
 /** A packet that cannot be sent on any connection; for the handle to throw. */
 export interface Refused {
-  readonly thrown: FrameTooLargeError;
+  readonly thrown: FrameTooLargeError | InvalidOptionError;
 }
 
 /**
- * Sends a packet on a connection; undefined when that is not possible, or breaks it. A packet that does not fit is the
- * sender's fault, and not that of the client.
+ * Sends a packet on a connection; undefined when that is not possible, or breaks it. A packet that does not fit, or is
+ * none, is the sender's fault, and not that of the client.
  */
 export function sendOn(
   connection: Connection | undefined,
@@ -29,7 +29,7 @@ export function refusing<Result>(send: () => Result): Result | Refused {
   try {
     return send();
   } catch (error) {
-    if (error instanceof FrameTooLargeError) return { thrown: error };
+    if (error instanceof FrameTooLargeError || error instanceof InvalidOptionError) return { thrown: error };
     throw error;
   }
 }

@@ -36,6 +36,53 @@ describe.each(transports)("%s", (transport) => {
     expect(pattern(length).equals(shared)).toBe(true);
   });
 
+  const noBytes: ReadonlyArray<readonly [string, unknown]> = [
+    ["nothing", undefined],
+    ["a number", 5],
+    ["a list", [1, 2]],
+    ["what has a length", { length: 3 }],
+    ["numbers that are no bytes", new Float64Array(2)],
+  ];
+
+  describe.each(["raw", 2, "line"] as const)("what is neither text nor bytes, sent with packet %j", (packet) => {
+    test.each(noBytes)("crashes who sends it, and nobody else hears of it: %s", async (_name, data) => {
+      const { handler, puppets } = puppetry({
+        init: ({ connection }) => connection.activate(true),
+        react(event, { connection }) {
+          if (event.type === "data")
+            connection.send(Buffer.from(event.data).includes("!") ? (data as never) : event.data);
+        },
+      });
+      const listener = await world.open(handler, { packet });
+      const [good, bad] = await world.connectMany(listener, 2);
+      good?.resume();
+      await world.until(() => puppets.every(({ heard }) => heard.length > 0) && puppets.length === 2);
+      bad?.write(encodeFrame(packet, "!\n"));
+      await world.until(() => listener.currentClients === 1);
+      const hello = Buffer.from(encodeFrame(packet, "hello\n"));
+      good?.write(hello);
+      expect((await good?.bytes(hello.length))?.equals(hello)).toBe(true);
+      expect(listener.shutdownCounts).toEqual({ error: 1 });
+      const logged = world.logged.splice(0);
+      expect(logged).toHaveLength(2);
+      expect(logged[0]).toContain("data must be text, or bytes as a Uint8Array, got ");
+    });
+
+    test.each(noBytes)(
+      "is refused where another actor sends it on a connection, which stays: %s",
+      async (_name, data) => {
+        const { handler, one } = puppetry({ init: ({ connection }) => connection.activate(true) });
+        const listener = await world.open(handler, { packet });
+        const [client] = await world.connectMany(listener, 1);
+        const { self } = await one();
+        await expect(listener.sendSync(self.pid, data as never)).rejects.toMatchObject({ code: "ERR_INVALID_OPTION" });
+        await listener.sendSync(self.pid, "hello\n");
+        const hello = encodeFrame(packet, "hello\n");
+        expect((await client?.bytes(hello.length))?.equals(hello)).toBe(true);
+      },
+    );
+  });
+
   describe("the hand-off", () => {
     test("nothing is read before it, and what an eager client has sent comes after it, in order", async () => {
       const { wait, open } = gate();

@@ -73,8 +73,11 @@ export const turn = {
   },
 
   end(): void {
-    turn.flush();
-    owner = undefined;
+    try {
+      turn.flush();
+    } finally {
+      owner = undefined;
+    }
   },
 };
 
