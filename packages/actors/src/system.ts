@@ -206,7 +206,10 @@ export class System implements Caller, Spawner {
     return this.kernel.host;
   }
 
-  /** Lets a tracer see every event from now on, or only those of life; the answer takes it off again. */
+  /**
+   * Lets a tracer see every event from now on, or only those of life; the answer takes it off again. One that throws is taken
+   * off as well, which is logged as an error, and harms nobody: as a debug function that fails in OTP's `sys`.
+   */
   trace(tracer: Tracer, options: TraceOptions = {}): () => void {
     this.kernel.addTracer(tracer, options);
     return () => this.kernel.removeTracer(tracer);

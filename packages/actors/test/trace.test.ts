@@ -1,4 +1,4 @@
-import { defineServer, fromAsync, kill, noreply, ok, shutdown, type TraceEvent } from "@espalier/actors";
+import { defineServer, fromAsync, kill, noreply, ok, shutdown, silentLogger, type TraceEvent } from "@espalier/actors";
 import { collectTrace, createProbe } from "@espalier/actors/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -95,6 +95,32 @@ describe("a trace", () => {
     );
     expect(trace.events.map(({ type }) => type)).toEqual(["spawn", "report", "startFailed", "exit"]);
   });
+
+  test.each(["spawn", "started", "send", "deliver", "link", "exit", "report"] as const)(
+    "goes on for others, and so do the actors, when a tracer throws at %s: it sees nothing more, and that is logged",
+    async (type) => {
+      const logged: string[] = [];
+      const error = (_fields: object, text: string): void => void logged.push(text);
+      const { system } = createWorld({ logger: { ...silentLogger, error } });
+      let seen = 0;
+      system.trace(
+        () => {
+          seen += 1;
+          throw new Error("boom");
+        },
+        { types: [type] },
+      );
+      const trace = collectTrace(system);
+      const first = system.spawn(puppet());
+      const second = system.spawn(puppet());
+      await tell(system, first, (self) => self.link(second));
+      await tell(system, first, boom);
+      expect([system.isAlive(first), system.isAlive(second)]).toEqual([false, false]);
+      expect(trace.of("exit")).toHaveLength(2);
+      expect(seen).toBe(1);
+      expect(logged.filter((text) => text === "a tracer has thrown, and sees nothing any more")).toHaveLength(1);
+    },
+  );
 
   test("has exactly one exit for each spawn, whatever happened", async () => {
     const ops = fc.array(fc.tuple(fc.constantFrom("spawn", "kill", "crash", "leave"), fc.nat(20)), {

@@ -73,7 +73,7 @@ const PATIENCE_MS = 120_000;
  *
  * @throws `UncontrolledNondeterminismError` (`ERR_UNCONTROLLED_NONDETERMINISM`) if an actor calls, in a step, what makes each
  * run another one: `Math.random`, `setTimeout` and the like. And whatever the start of the target throws, if nothing was
- * injected.
+ * injected, and what an invariant throws.
  */
 export async function run<Handle, Knobs extends object>(options: RunOptions<Handle, Knobs>): Promise<Outcome> {
   await breathe();
@@ -101,6 +101,8 @@ class Run<Handle, Knobs extends object> implements RunView {
   readonly #watches: readonly Watch[];
   readonly #quiet: ReadonlyArray<() => void>;
   #failure: Failure | undefined;
+  /** An invariant has thrown, which says nothing of the server. */
+  #thrown: { readonly error: unknown } | undefined;
   /** Promises of operations that have not settled. */
   #awaited = 0;
 
@@ -143,6 +145,7 @@ class Run<Handle, Knobs extends object> implements RunView {
     const { choices, injections, tripwire } = world;
     // Neither a failure nor its absence would mean anything.
     if (tripwire.tripped !== undefined) throw tripwire.tripped;
+    if (this.#thrown !== undefined) throw this.#thrown.error;
     const { deviations } = choices;
     return {
       failure: this.#failure,
@@ -319,7 +322,12 @@ class Run<Handle, Knobs extends object> implements RunView {
     const { tracer } = this.#options;
     if (tracer !== undefined) this.system.trace(tracer, { detail });
     const see = (event: TraceEvent): void => {
-      for (const handler of handlers.get(event.type) ?? []) handler(event as never);
+      try {
+        for (const handler of handlers.get(event.type) ?? []) handler(event as never);
+      } catch (error) {
+        this.#thrown ??= { error };
+        this.violate("thrown", String(error));
+      }
     };
     const types = handlers.keys() as Iterable<TraceEvent["type"]>;
     this.system.trace(see, { detail, types });

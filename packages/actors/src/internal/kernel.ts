@@ -304,11 +304,23 @@ export class Kernel {
 
   #composeTracers(): void {
     const all = [...this.#tracers].map(([see, { detail = "all", types }]) => {
-      return { see, detail, types: types && new Set<string>(types) };
+      return { see: this.#guarded(see), detail, types: types && new Set<string>(types) };
     });
     this.observer = Audience.of(all);
     this.tracer = Audience.of(all.filter(({ detail }) => detail !== "life"));
     this.stateTracer = Audience.of(all.filter(({ detail }) => detail === "states"));
+  }
+
+  /** What is seen happens in the middle of other work, which must not break because a tracer does. */
+  #guarded(see: Tracer): Tracer {
+    return (event) => {
+      try {
+        see(event);
+      } catch (error) {
+        this.removeTracer(see);
+        log(this.logger, "error", { err: error }, "a tracer has thrown, and sees nothing any more");
+      }
+    };
   }
 
   /** Reports one of the many events of the hot path; the caller has seen that there is a tracer. Answers its id. */

@@ -56,7 +56,7 @@ const DEADLINE_MS = 10_000;
  * Places in a plan are counted in what happens on a simulated network, and a real one may do it in other steps; `missed` says
  * what found no place. Waits of scripts take their time.
  *
- * @throws whatever the target's start throws, if no crash was injected
+ * @throws whatever the target's start throws, if no crash was injected, and what an invariant throws
  */
 export async function replayOnSockets<Handle, Knobs extends object>(
   target: Target<Handle, Knobs>,
@@ -81,6 +81,8 @@ class Replay<Handle, Knobs extends object> implements RunView {
   readonly #watches: readonly Watch[];
   readonly #proxies: Proxy[] = [];
   #failure: Failure | undefined;
+  /** An invariant has thrown, which says nothing of the server. */
+  #thrown: { readonly error: unknown } | undefined;
   #awaited = 0;
   /** Asked whenever something has happened. */
   #look: () => void = () => {};
@@ -125,6 +127,7 @@ class Replay<Handle, Knobs extends object> implements RunView {
     } finally {
       await this.#stop();
     }
+    if (this.#thrown !== undefined) throw this.#thrown.error;
     const { deviations: happened } = this.world.choices;
     const keys = new Set(happened.map(keyOf));
     const missed = this.plan.deviations.filter((deviation) => !keys.has(keyOf(deviation)));
@@ -263,7 +266,13 @@ class Replay<Handle, Knobs extends object> implements RunView {
   #trace(): void {
     const handlers = this.#watches.flatMap(({ on = {} }) => Object.entries(on));
     const see = (event: TraceEvent): void => {
-      for (const [type, handler] of handlers) if (type === event.type) (handler as (event: TraceEvent) => void)(event);
+      try {
+        for (const [type, handler] of handlers)
+          if (type === event.type) (handler as (event: TraceEvent) => void)(event);
+      } catch (error) {
+        this.#thrown ??= { error };
+        this.violate("thrown", String(error));
+      }
     };
     const types = new Set(handlers.map(([type]) => type)) as Iterable<TraceEvent["type"]>;
     const detail = handlers.some(([type]) => type === "handled") ? "states" : "all";
