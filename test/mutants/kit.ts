@@ -5,7 +5,7 @@
 export { decodePlan, encodePlan } from "../../packages/crash-testing/src/codec.ts";
 export { type Kind, LATENCIES } from "../../packages/crash-testing/src/deviation.ts";
 export { replaying } from "../../packages/crash-testing/src/choices.ts";
-export type { Invariant, RunView, Watch, Watched } from "../../packages/crash-testing/src/invariant.ts";
+export type { Invariant, Phase, RunView, Watch, Watched } from "../../packages/crash-testing/src/invariant.ts";
 export { standard } from "../../packages/crash-testing/src/invariants/standard.ts";
 export { arbBytes, arbPeers } from "../../packages/crash-testing/src/peer-arbitrary.ts";
 export type { PeerScript } from "../../packages/crash-testing/src/peer-script.ts";

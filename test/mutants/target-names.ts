@@ -12,4 +12,8 @@ export const TARGET_NAMES = [
   "trees",
   "reconnecting",
   "secured",
+  "starting",
+  "closing",
+  "reopened",
+  "restarted",
 ] as const;

@@ -1,4 +1,5 @@
 import { callbacks } from "./targets/callbacks.ts";
+import { closing } from "./targets/closing.ts";
 import { decoding } from "./targets/decoding.ts";
 import { drained } from "./targets/drained.ts";
 import { echo } from "./targets/echo.ts";
@@ -6,8 +7,11 @@ import { passive } from "./targets/passive.ts";
 import { pooled } from "./targets/pooled.ts";
 import { proxied } from "./targets/proxied.ts";
 import { reconnecting } from "./targets/reconnecting.ts";
+import { reopened } from "./targets/reopened.ts";
+import { restarted } from "./targets/restarted.ts";
 import { secured } from "./targets/secured.ts";
 import { slow } from "./targets/slow.ts";
+import { starting } from "./targets/starting.ts";
 import type { TargetCase } from "./targets/target-case.ts";
 import { tree } from "./targets/tree.ts";
 import { trees } from "./targets/trees.ts";
@@ -26,4 +30,8 @@ export const targets: readonly TargetCase[] = [
   trees,
   reconnecting,
   secured,
+  starting,
+  closing,
+  reopened,
+  restarted,
 ];

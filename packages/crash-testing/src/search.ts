@@ -75,6 +75,8 @@ interface Attempt {
 
 /** When something is done to the server: at once, soon, or when it has come to rest. */
 const OPERATION_TIMES: readonly number[] = [0, 1, 5, 20, 200];
+/** The same, one behind the other. */
+const ORDERLY_TIMES: readonly number[] = [1, 20, 200, 300];
 const MOST_OPERATIONS = 5;
 /** So many workloads are drawn at once, since much of what that takes is for the first. */
 const DRAWN_AT_ONCE = 16;
@@ -198,7 +200,7 @@ class Search<Handle, Knobs extends object> {
   /** Of the first workload with ordinary settings, and of the others with rare ones. */
   async *#singlesOf(index: number): AsyncGenerator<Attempt> {
     const random = new Random(this.#random.below(2 ** 31));
-    const plan = { ...this.#workload(random), operations: this.#someOperations(index) };
+    const plan = { ...this.#workload(random), operations: this.#someOperations(index, random) };
     const chooser = index === 0 ? replaying([]) : only("knob", swarm(random));
     const settings = (await this.#run(plan, chooser)).deviations;
     yield { strategy: "ordinary", plan: { ...plan, deviations: settings }, chooser: replaying(settings) };
@@ -236,10 +238,12 @@ class Search<Handle, Knobs extends object> {
     const peers = this.#nextPeers(random);
     const names = Object.keys(this.#options.target.operations ?? {});
     const operations: Operation[] = [];
+    // Counted from the start, from the coming of a client, or from the one before, since what is begun by one may be due
+    // when the next comes.
+    const comings = [0, 0, ...peers.map((peer) => peer.at)];
     let at = 0;
     while (names.length > 0 && !random.onceIn(3) && operations.length < MOST_OPERATIONS) {
-      // Behind the one before it or not, since what is begun by one may be due when the next comes.
-      at = random.onceIn(2) ? random.of(OPERATION_TIMES) : at + random.of(OPERATION_TIMES);
+      at = (random.onceIn(2) ? random.of(comings) : at) + random.of(OPERATION_TIMES);
       operations.push({ at, name: random.of(names) });
     }
     return { peers, operations, deviations: [] };
@@ -252,12 +256,15 @@ class Search<Handle, Knobs extends object> {
     return this.#peers.pop() ?? [];
   }
 
-  /** Some of what can be done to the server: in the workloads that are gone through, each of it if it can be. */
-  #someOperations(workload: number): Operation[] {
+  /**
+   * Some of what can be done to the server: in the workloads that are gone through, each of it if it can be; and when each
+   * of it has been there, at other times.
+   */
+  #someOperations(workload: number, random: Random): Operation[] {
     const names = Object.keys(this.#options.target.operations ?? {});
     const share = Math.min(names.length, Math.max(2, Math.ceil(names.length / ALL_OPERATIONS)));
     return Array.from({ length: share }, (_, index) => ({
-      at: [1, 20, 200, 300][index % 4] ?? 0,
+      at: workload < ALL_OPERATIONS ? (ORDERLY_TIMES[index % ORDERLY_TIMES.length] ?? 0) : random.of(OPERATION_TIMES),
       name: names[(workload * share + index) % names.length] ?? "",
     }));
   }
@@ -265,7 +272,9 @@ class Search<Handle, Knobs extends object> {
   /** What a plan was the first to come by may be due to its clients alone. */
   #keep({ plan, strategy }: Attempt, { deviations, choices }: Outcome): void {
     this.#asked = choices.asked;
-    if (strategy === "single faults" || strategy === "consequences") this.#consequences.add(plan, choices);
+    const isSingle = strategy === "single faults";
+    const cause = isSingle ? plan.deviations.at(-1) : undefined;
+    if (isSingle || strategy === "consequences") this.#consequences.add(plan, choices, cause);
     this.#kept.add({ ...plan, deviations }, this.#coverage.takeNews(), this.#random);
   }
 

@@ -59,6 +59,27 @@ test("each has its turn in a few plans that lead to it, and not in all", () => {
   expect(length).toBeLessThan(10);
 });
 
+test("whoever has crashed may be heard of late, whichever of his crashes it was", () => {
+  const consequences = new Consequences();
+  const ordinary = choicesOf(["delay", "root>root/listener", 2], ["delay", "root/listener>root", 2]);
+  consequences.know(ordinary);
+  const crashes = Array.from({ length: 20 }, (_, ordinal) => ({
+    kind: "crash" as const,
+    subject: "root",
+    ordinal,
+    value: 2,
+  }));
+  for (const crash of crashes) consequences.add({ ...plain, deviations: [crash] }, ordinary, crash);
+  const random = new Random(1);
+  const plans = Array.from({ length: 200 }, () => consequences.next(random)).filter((plan) => plan !== undefined);
+  expect(plans.map(({ deviations: [crash] }) => crash?.ordinal).toSorted((one = 0, other = 0) => one - other)).toEqual(
+    crashes.map(({ ordinal }) => ordinal),
+  );
+  for (const { deviations } of plans) {
+    expect(deviations.at(-1)).toMatchObject({ kind: "delay", subject: "root>root/listener", ordinal: 1 });
+  }
+});
+
 test("once all is healed nothing is chosen, and nothing follows", () => {
   const consequences = new Consequences();
   const choices = choicesOf(["bind", ":5000", 1]);

@@ -29,8 +29,8 @@ export const clientMutants: readonly Mutant[] = [
     wrong: "a restart that was overtaken by one by hand starts a second client",
     origin: "otp",
     faults: 2,
-    seenBy: ["T2-pool"],
-    targets: ["pooled"],
+    seenBy: ["T2-pool", "T28-stable"],
+    targets: ["restarted"],
     change: {
       file: POOL,
       find: "      if (message.member.isRestartDue) this.#startClient(message.member);",
@@ -113,7 +113,7 @@ export const clientMutants: readonly Mutant[] = [
     wrong: "when a client's handler cannot be started, its socket stays open",
     origin: "classic",
     faults: 1,
-    seenBy: ["T29-sockets", "I4-connections"],
+    seenBy: ["T29-sockets", "T28-stable", "I4-connections"],
     targets: ["pooled"],
     change: {
       file: CHILD,

@@ -301,7 +301,7 @@ export const connectionMutants: readonly Mutant[] = [
     wrong: "what comes in one chunk with the PROXY header is lost",
     origin: "peers",
     faults: 0,
-    seenBy: ["I15-model"],
+    seenBy: ["I15-model", "I8-probe"],
     targets: ["proxied"],
     change: {
       file: PROXY,

@@ -14,9 +14,9 @@ export const listenerMutants: readonly Mutant[] = [
     class: "listener",
     wrong: "a listener that ends late takes the socket of its successor from the acceptors",
     origin: "history",
-    faults: 3,
-    seenBy: ["I8-probe"],
-    targets: ["slow"],
+    faults: 2,
+    seenBy: ["I8-probe", "T20-listener"],
+    targets: ["reopened"],
     change: {
       file: LISTENER,
       find: "  describe(process: Process): unknown {\n",
@@ -346,7 +346,7 @@ export const listenerMutants: readonly Mutant[] = [
     origin: "peers",
     faults: 1,
     seenBy: ["T1-answers"],
-    targets: ["drained"],
+    targets: ["closing"],
     change: {
       file: "packages/sockets/src/upgrade.ts",
       find: "      if (!(error instanceof CallExitError)) stayed.push({ pid, error });",
@@ -390,7 +390,7 @@ export const listenerMutants: readonly Mutant[] = [
     origin: "history",
     faults: 2,
     seenBy: ["T1-answers"],
-    targets: ["drained"],
+    targets: ["closing"],
     change: {
       file: DRAIN,
       find: "  const before = endsOf(record);\n  record.drainMs = timeoutMs;\n  try {\n    await close();\n  } finally {\n    record.drainMs = undefined;\n  }\n  const after = endsOf(record);\n  return { ended: after.ended - before.ended,",

@@ -313,8 +313,8 @@ export const supervisionMutants: readonly Mutant[] = [
     wrong: "a dynamic supervisor that crashes while it starts a child does not end that one",
     origin: "history",
     faults: 1,
-    seenBy: ["T11-strangers"],
-    targets: ["tree"],
+    seenBy: ["T14-cleanup"],
+    targets: ["starting"],
     change: {
       file: LIFECYCLE,
       find: "    if (this.#starting !== undefined) living.push(this.#starting);\n",
@@ -365,8 +365,8 @@ export const supervisionMutants: readonly Mutant[] = [
     wrong: "a supervisor that dies while it stops many children leaves those that it has only unlinked",
     origin: "history",
     faults: 1,
-    seenBy: ["I1-orphan", "I10-residue"],
-    targets: ["drained", "echo"],
+    seenBy: ["I1-orphan", "I4-connections", "I10-residue"],
+    targets: ["closing"],
     change: {
       file: SHUTDOWN,
       find: '    process.exit(pid, how === "brutalKill" ? kill : shutdown());\n    // Not before it is told: a supervisor that dies here would leave it behind. One that is dead, or as good as dead,\n    // tells the true reason by its link.\n    if (wasAlive) process.unlink(pid);\n  }',

@@ -55,6 +55,8 @@ class Operated extends Operations {
   readonly ended: number[] = [];
   /** Handlers that have ended so far. */
   ends = 0;
+  /** What the listener has counted meanwhile. */
+  readonly counted: number[] = [];
   /** How long each of them has taken. */
   readonly drainMs: number[] = [];
   readonly upgrades: Upgrade[] = [];
@@ -101,6 +103,11 @@ const answersAreTrue: Invariant = {
             run.violate("T1-answers", `a drain says that it has killed ${said}, and ${ended} have ended`);
         }
       }
+      for (const [index, counted] of handle.counted.entries()) {
+        const { ended = 0, killed = 0 } = handle.drains[index] ?? {};
+        if (ended + killed !== counted)
+          run.violate("T1-answers", `a drain says ${ended} ended and ${killed} killed, and ${counted} were counted`);
+      }
       const most = Math.max(0, ...handle.drainMs);
       // One that finds the listener closing already has to wait for that.
       const isClosed = run.plan.operations.some(({ name }) => name === "close");
@@ -109,8 +116,7 @@ const answersAreTrue: Invariant = {
       }
       if (handle.outdated > 0)
         run.violate("T1-answers", `${handle.outdated} connections run the machine of before the upgrade`);
-      const { stayed: left = [] } = handle.upgrades.at(-1) ?? {};
-      for (const { pid, error } of left) {
+      for (const { pid, error } of handle.upgrades.flatMap(({ stayed }) => stayed)) {
         if (error instanceof CallExitError)
           run.violate("T1-answers", `${pid.toString()} has ended, and is said to have stayed`);
       }
@@ -136,9 +142,10 @@ export const drained: TargetCase<ListenerKnobs> = {
     },
     operations: {
       drain: (handle, { system }) =>
-        operated(handle).perform(async ({ listener, drains, drainMs, ended }) => {
-          const [began, { ends }] = [system.now(), operated(handle)];
+        operated(handle).perform(async ({ listener, drains, drainMs, ended, counted }) => {
+          const [began, before, { ends }] = [system.now(), endsOf(listener), operated(handle)];
           drains.push(await listener.drain({ timeoutMs: DRAIN_MS }));
+          counted.push(endsOf(listener) - before);
           ended.push(operated(handle).ends - ends);
           drainMs.push(system.now() - began);
         }),
@@ -171,6 +178,11 @@ export const drained: TargetCase<ListenerKnobs> = {
   ],
   peers: arbPeers({ messages: arbLines }),
 };
+
+/** How many connections have ended, in whatever way. */
+function endsOf({ shutdownCounts }: Listener): number {
+  return Object.values(shutdownCounts).reduce((sum, count) => sum + count, 0);
+}
 
 function operated(handle: unknown): Operated {
   return handle as Operated;

@@ -7,7 +7,7 @@ import { Operations, operationsEnd } from "./operations.ts";
 import type { TargetCase } from "./target-case.ts";
 import { nobodyCrashesUnasked } from "./crash-law.ts";
 
-interface Knobs {
+export interface Knobs {
   readonly size: number;
   readonly acceptors: number;
   readonly maxClients: number;

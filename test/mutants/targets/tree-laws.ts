@@ -1,5 +1,6 @@
 import { type ExitReason, isExpected, type Pid, Timeout } from "@espalier/actors";
-import type { Invariant } from "../kit.ts";
+import type { Invariant, Phase } from "../kit.ts";
+import { Operations } from "./operations.ts";
 import { SILENCE_MS } from "./workers.ts";
 
 /** Those that have no reason of their own to end as `normal`. */
@@ -22,18 +23,34 @@ const nobodyEndsNormally: Invariant = {
 const timersAreOwned: Invariant = {
   id: "T7-timers",
   says: "what actors own of timers is armed, and there are no others but those of calls",
-  watch: (run) => ({
-    after(phase) {
+  watch: (run) => {
+    // Once somebody has died, his timers are gone as well; and nobody need look before.
+    let hasDied = false;
+    const check = (): void => {
       const { processes, timers } = run.system.inspect();
       const owned = processes.flatMap(({ resources }) => resources.filter(({ kind }) => kind === "timer")).length;
-      // Those of calls are nobody's.
-      const calls = processes.flatMap(({ resources }) => resources.filter(({ kind }) => kind === "call")).length;
-      const isBetween = timers >= owned && (phase !== "healed" || timers <= owned + calls);
-      if (!isBetween)
+      // Those of calls are nobody's. Whatever is done from outside makes one call at a time.
+      const inside = processes.flatMap(({ resources }) => resources.filter(({ kind }) => kind === "call")).length;
+      const calls = inside + (run.handle instanceof Operations ? run.handle.pending : 0);
+      if (timers < owned || (timers > owned + calls && isJudged(run.phase)))
         run.violate("T7-timers", `${owned} timers and ${calls} calls are owned, and ${timers} timers are armed`);
-    },
-  }),
+    };
+    return {
+      on: { exit: () => void (hasDied = true) },
+      quiet() {
+        if (!hasDied || !isJudged(run.phase)) return;
+        hasDied = false;
+        check();
+      },
+      after: check,
+    };
+  },
 };
+
+/** The system itself makes calls when it starts and ends. */
+function isJudged(phase: Phase): boolean {
+  return phase === "workload" || phase === "healed";
+}
 
 /** When each machine has come into its state. */
 const statesLastTheirTime: Invariant = {
@@ -138,6 +155,52 @@ const pathsAreUnique: Invariant = {
   }),
 };
 
+/**
+ * Also whoever crashes cleans up, unless he is killed, or crashes for the second time in doing so. What is only linked to a
+ * supervisor that is gone ends behind it.
+ */
+const crashedCleanUp: Invariant = {
+  id: "T14-cleanup",
+  says: "a supervisor that crashes has seen its children end before",
+  watch: (run) => {
+    /** Those that have been started, and that nothing else has told to end. */
+    const running = new Map<Pid, Set<Pid>>();
+    const families = new Map<Pid, Set<Pid>>();
+    const parents = new Map<Pid, Pid>();
+    return {
+      on: {
+        spawn: ({ subject: { pid }, parent, behaviour }) => {
+          if (behaviour === "supervisor") families.set(pid, new Set());
+          if (parent === undefined) return;
+          parents.set(pid, parent);
+          families.get(parent)?.add(pid);
+        },
+        started: ({ subject: { pid } }) => {
+          const family = families.get(pid);
+          if (family !== undefined) running.set(pid, family);
+        },
+        exitSignal: ({ subject, to }) => {
+          if (parents.get(subject.pid) !== to) running.delete(to);
+        },
+        report: ({ report }) => {
+          if (report.type === "supervisor" && report.errorContext === "shutdown") running.delete(report.supervisor.pid);
+        },
+        exit: ({ subject: { pid, path }, reason }) => {
+          const family = running.get(pid);
+          running.delete(pid);
+          families.delete(pid);
+          families.get(parents.get(pid) as Pid)?.delete(pid);
+          parents.delete(pid);
+          if (family === undefined || family.size === 0 || reason.type !== "error") return;
+          const name = run.world.nameOf(pid);
+          if (run.world.injections.filter(({ actor }) => actor === name).length > 1) return;
+          run.violate("T14-cleanup", `${path} crashes, and ${family.size} of its children live on`);
+        },
+      },
+    };
+  },
+};
+
 const mailIsRead: Invariant = {
   id: "T13-mail",
   says: "once all is over, nothing lies in the mailbox of whoever takes everything",
@@ -160,5 +223,6 @@ export const treeLaws: readonly Invariant[] = [
   timeoutsAreSilence,
   transientEndsInOrder,
   pathsAreUnique,
+  crashedCleanUp,
   mailIsRead,
 ];

@@ -6,7 +6,7 @@ const ID = "I1-orphan";
 
 /**
  * Nobody outlives the parent that he is linked to: the exit signal ends him, and if he traps it he has to end himself. He
- * may take his time for that.
+ * may take his time for that. Supervisors let go of nobody whom they have not told to end.
  */
 export function noOrphans(): Invariant {
   return {
@@ -22,6 +22,9 @@ class Orphans implements Watch {
   readonly #parents = new Map<Pid, Pid>();
   /** Linked children by their parents. */
   readonly #children = new Map<Pid, Set<Pid>>();
+  readonly #supervisors = new Set<Pid>();
+  /** Those whom their supervisor has told to end. */
+  readonly #told = new Set<Pid>();
   /** Those who lived when their parents died, with these. */
   readonly #suspects = new Map<Pid, Pid>();
   readonly #patience = new Patience();
@@ -29,13 +32,20 @@ class Orphans implements Watch {
   constructor(run: RunView) {
     this.#run = run;
     this.on = {
-      spawn: ({ subject, parent }) => void (parent !== undefined && this.#parents.set(subject.pid, parent)),
+      spawn: ({ subject: { pid }, parent, behaviour }) => {
+        if (behaviour === "supervisor") this.#supervisors.add(pid);
+        if (parent !== undefined) this.#parents.set(pid, parent);
+      },
+      exitSignal: ({ subject, to }) => {
+        if (this.#supervisors.has(subject.pid) && this.#parents.get(to) === subject.pid) this.#told.add(to);
+      },
       link: ({ subject, with: other }) => {
         if (this.#parents.get(other) === subject.pid) this.#add(subject.pid, other);
         else if (this.#parents.get(subject.pid) === other) this.#add(other, subject.pid);
       },
       unlink: ({ subject, with: other }) => {
-        this.#children.get(subject.pid)?.delete(other);
+        if (!this.#supervisors.has(subject.pid) || this.#told.has(other))
+          this.#children.get(subject.pid)?.delete(other);
         this.#children.get(other)?.delete(subject.pid);
       },
       exit: ({ subject }) => this.#died(subject.pid),
@@ -64,6 +74,8 @@ class Orphans implements Watch {
       this.#patience.end();
     }
     this.#suspects.delete(pid);
+    this.#supervisors.delete(pid);
+    this.#told.delete(pid);
     const parent = this.#parents.get(pid);
     if (parent === undefined) return;
     this.#parents.delete(pid);

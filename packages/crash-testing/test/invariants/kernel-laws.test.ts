@@ -7,8 +7,11 @@ import {
   Exit,
   noreply,
   ok,
+  type Pid,
+  type Process,
   Resource,
   Response,
+  shutdown,
   type TraceEvent,
 } from "@espalier/actors";
 import { child, defineSupervisor } from "@espalier/supervisor";
@@ -103,6 +106,39 @@ test("I1 sees one that swallows the exit of its parent", async () => {
   const failure = await failureOf(noOrphans(), target);
   expect(failure).toMatchObject({ invariant: "I1-orphan", time: 50 });
   expect(failure?.message).toContain("deaf");
+});
+
+/** Lets go of its child before it ends. */
+class Careless implements Behaviour {
+  readonly kind = "supervisor";
+  readonly #tells: boolean;
+
+  constructor(tells: boolean) {
+    this.#tells = tells;
+  }
+
+  start(process: Process): void {
+    process.state = process.startChild(deaf, undefined, { id: "deaf" });
+    process.sendAfter(process.pid, "end", 50);
+  }
+
+  receive(process: Process, message: unknown): void {
+    if (message !== "end") return;
+    const pid = process.state as Pid;
+    if (this.#tells) process.exit(pid, shutdown());
+    process.unlink(pid);
+    process.stop(shutdown());
+  }
+}
+
+test.each([
+  ["sees a child that its supervisor lets go of", false, "I1-orphan"],
+  ["does not mind one that was told to end before", true, undefined],
+])("I1 %s", async (_says, tells, invariant) => {
+  const careless: Definition = { name: "careless", trapExit: true, behaviour: new Careless(tells) };
+  const spec = { id: "careless", start: child(careless), restart: "temporary" } as const;
+  const failure = await failureOf(noOrphans(), treeOf(defineSupervisor({ children: [spec] })));
+  expect(failure?.invariant).toBe(invariant);
 });
 
 describe("I2 sees a monitor", () => {
