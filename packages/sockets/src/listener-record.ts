@@ -74,6 +74,8 @@ export interface ListenerRecord extends ListenerFacts {
   hasListened: boolean;
   /** By the listener and its socket: where it listens, as subscribers have been told. */
   announced: Address | undefined;
+  /** By the listener: the one that counts. Another one may still be ending. */
+  listener: Pid | undefined;
   /** By the listener: what it listens with. Nobody is let in before it stands here. */
   listeningSocket: OpenSocket | undefined;
   /** By the listener: it has no listening socket, and is not to have one until it is told to. */
@@ -136,6 +138,7 @@ export function createListenerRecord(
     address: undefined,
     hasListened: false,
     announced: undefined,
+    listener: undefined,
     listeningSocket: undefined,
     isSuspended: config.paused,
     isAsleep: false,

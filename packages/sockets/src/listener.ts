@@ -37,6 +37,7 @@ class ListenerBehaviour implements Behaviour<ListenerRecord> {
 
   *start(process: Process, record: ListenerRecord): Waiting {
     process.state = record;
+    record.listener = process.pid;
     // One that was suspended stays so when it is started anew.
     if (record.isSuspended) return;
     const isFirst = !record.hasListened;
@@ -49,6 +50,8 @@ class ListenerBehaviour implements Behaviour<ListenerRecord> {
 
   receive(process: Process, message: unknown): Progress {
     if (message instanceof Exit && message.from === process.parentPid) return process.stop(message.reason);
+    // One that is still ending does not speak for its successor: who asks it hears of its end.
+    if (recordOf(process).listener !== process.pid) return;
     // Only the handle of the listener makes calls, and they are typed.
     if (message instanceof CallMessage) return answer(process, message.request as ListenerCalls, message.from);
     if (message instanceof Recover) return retry(process, recordOf(process), message.pauseMs);
@@ -74,7 +77,7 @@ function* listen(
   const socket = record.openSocket?.(process) ?? new ListeningSocket(record, process);
   process.own(socket);
   const event = (yield isListeningEvent) as ListeningEvent;
-  if (event.type !== "listening") {
+  if (event.type !== "listening" || record.listener !== process.pid) {
     socket.close();
     return new ListenError(record.listenOn, event.type === "listenFailed" ? event.code : "ECONNABORTED");
   }
@@ -110,6 +113,7 @@ class Recover {
 
 /** Whoever has taken the address may give it back: giving up would leave the connections without a listener. */
 function recover(process: Process, record: ListenerRecord, error: ListenFailure, pauseMs: number): void {
+  if (record.listener !== process.pid) return;
   record.isRecovering = true;
   process.label = `recovering: ${error instanceof ListenError ? error.reason : error.code}`;
   if (pauseMs === FIRST_PAUSE_MS)

@@ -25,6 +25,20 @@ export const listenerMutants: readonly Mutant[] = [
     },
   },
   {
+    id: "ending-listener-speaks",
+    class: "listener",
+    wrong: "a listener that begins to listen while it is ending says that its successor, who is suspended, runs",
+    origin: "history",
+    faults: 1,
+    seenBy: ["T20-listener"],
+    targets: ["reopened"],
+    change: {
+      file: LISTENER,
+      find: 'if (event.type !== "listening" || record.listener !== process.pid) {',
+      replace: 'if (event.type !== "listening") {',
+    },
+  },
+  {
     id: "options-end-a-drain",
     class: "drain",
     wrong: "options that are set while a listener is drained take the time of the drain from it",
@@ -217,8 +231,8 @@ export const listenerMutants: readonly Mutant[] = [
     targets: ["echo"],
     change: {
       file: LISTENER,
-      find: '  if (event.type !== "listening") {\n    socket.close();',
-      replace: '  if (event.type !== "listening") {',
+      find: "record.listener !== process.pid) {\n    socket.close();",
+      replace: "record.listener !== process.pid) {",
     },
   },
   {

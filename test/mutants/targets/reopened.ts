@@ -17,7 +17,6 @@ const LOOKS = 4;
 
 class Reopened extends Operations {
   readonly listener: Listener;
-  #last: Promise<void> = Promise.resolve();
 
   constructor(listener: Listener) {
     super();
@@ -28,18 +27,12 @@ class Reopened extends Operations {
     return this.listener.port;
   }
 
-  /** One at a time: who suspends it while another one resumes it gets what he asks for. */
   reopen(): Promise<void> {
-    this.#last = this.#last
-      .catch(() => {})
-      .then(() =>
-        this.perform(async ({ listener }) => {
-          await listener.suspend();
-          for (let look = 0; look < LOOKS; look += 1) await listener.children().catch(() => []);
-          await listener.resume();
-        }),
-      );
-    return this.#last;
+    return this.perform(async ({ listener }) => {
+      await listener.suspend();
+      for (let look = 0; look < LOOKS; look += 1) await listener.children().catch(() => []);
+      await listener.resume();
+    });
   }
 }
 

@@ -11,7 +11,7 @@ const ID = "I1-orphan";
 export function noOrphans(): Invariant {
   return {
     id: ID,
-    says: "an actor whose parent is dead is dead as well, or is on its way there",
+    says: "an actor whose parent is dead is dead as well, or is on its way there, and supervisors let go of nobody whom they have not told to end",
     watch: (run) => new Orphans(run),
   };
 }
