@@ -58,7 +58,8 @@ export class Workers {
       },
       handleCall: (request, _from, process, self) => {
         if (request.type === "ping") return reply("pong", process);
-        const answer = (done: Done) => (done.type === "stop" ? done : reply<TreeProcess>("pong", process));
+        const answer = (done: Done) =>
+          done.type === "stop" ? done : reply<TreeProcess, never, "pong">("pong", process);
         const done = this.#perform(request.action, process, self);
         return "then" in done ? done.then(answer) : answer(done);
       },

@@ -27,6 +27,9 @@ export type ReplyOf<Calls, Request> = Request extends { readonly type: infer Typ
     : unknown
   : unknown;
 
+/** The answers to all requests of a protocol. */
+export type AnyReply<Calls> = Calls extends { readonly [replies]?: infer Reply } ? Reply : unknown;
+
 export interface CallOptions {
   /** How long to wait. @defaultValue 5000, as in OTP */
   readonly timeoutMs?: number | "infinity";

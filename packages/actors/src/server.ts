@@ -1,5 +1,5 @@
 import type { Behaviour, Definition, Process, Progress } from "./behaviour.ts";
-import { CallMessage, CastMessage, type From, type Response } from "./call.ts";
+import { type AnyReply, CallMessage, CastMessage, type From, type Response } from "./call.ts";
 import type { Context } from "./context.ts";
 import { BadReturnError, describeValue, MissingCallbackError } from "./errors.ts";
 import type { ExitReason } from "./exit-reason.ts";
@@ -68,9 +68,9 @@ export interface Ok<State, Continue> {
 export interface Ignore {
   readonly type: "ignore";
 }
-export interface Reply<State, Continue> {
+export interface Reply<State, Continue, Value = unknown> {
   readonly type: "reply";
-  readonly value: unknown;
+  readonly value: Value;
   readonly state: State;
   readonly next: Next<Continue>;
 }
@@ -84,10 +84,10 @@ export interface Stop<State> {
   readonly reason: ExitReason;
   readonly state: State | undefined;
 }
-export interface StopReply<State> {
+export interface StopReply<State, Value = unknown> {
   readonly type: "stopReply";
   readonly reason: ExitReason;
-  readonly value: unknown;
+  readonly value: Value;
   readonly state: State;
 }
 
@@ -100,11 +100,11 @@ export function ignore(): Ignore {
   return { type: "ignore" };
 }
 /** From `handleCall`: answers the call. */
-export function reply<State, Continue = never>(
-  value: unknown,
+export function reply<State, Continue = never, Value = unknown>(
+  value: Value,
   state: State,
   next?: Next<Continue>,
-): Reply<State, Continue> {
+): Reply<State, Continue, Value> {
   return { type: "reply", value, state, next };
 }
 /** Goes on with the state; a call is answered later by `from.reply`. */
@@ -116,7 +116,11 @@ export function stop<State = never>(reason: ExitReason, state?: State): Stop<Sta
   return { type: "stop", reason, state };
 }
 /** From `handleCall`: ends the server, and answers the call after `terminate` has run. */
-export function stopReply<State>(reason: ExitReason, value: unknown, state: State): StopReply<State> {
+export function stopReply<State, Value = unknown>(
+  reason: ExitReason,
+  value: Value,
+  state: State,
+): StopReply<State, Value> {
   return { type: "stopReply", reason, value, state };
 }
 
@@ -132,6 +136,8 @@ type MaybeLater<Result> = Result | PromiseLike<Result>;
 type StateOf<Types extends ServerTypes> = Given<Types, "state", unknown>;
 type ContinueOf<Types extends ServerTypes> = Given<Types, "continue", never>;
 type Self<Types extends ServerTypes> = Context<Given<Types, "info", never>>;
+/** What one of its calls is answered with: which of them, the compiler cannot tell. */
+type AnswerOf<Types extends ServerTypes> = AnyReply<Given<Types, "call", unknown>>;
 type Handled<Types extends ServerTypes> = MaybeLater<NoReply<StateOf<Types>, ContinueOf<Types>> | Stop<StateOf<Types>>>;
 
 /** The callbacks of one server. */
@@ -150,10 +156,10 @@ export interface ServerCallbacks<Types extends ServerTypes> {
     state: StateOf<Types>,
     self: Self<Types>,
   ): MaybeLater<
-    | Reply<StateOf<Types>, ContinueOf<Types>>
+    | Reply<StateOf<Types>, ContinueOf<Types>, AnswerOf<Types>>
     | NoReply<StateOf<Types>, ContinueOf<Types>>
     | Stop<StateOf<Types>>
-    | StopReply<StateOf<Types>>
+    | StopReply<StateOf<Types>, AnswerOf<Types>>
   >;
   handleCast?(message: Given<Types, "cast", never>, state: StateOf<Types>, self: Self<Types>): Handled<Types>;
   /** Absent: messages that nobody expected are dropped, with a warning, as in OTP. */
@@ -174,7 +180,10 @@ export interface ServerCallbacks<Types extends ServerTypes> {
   formatMessage?(message: unknown): unknown;
 }
 
-/** Makes a server that can be spawned. The types are given, the callbacks checked against them. */
+/**
+ * Makes a server that can be spawned. The types are given, the callbacks checked against them. What `handleCall` replies has
+ * to be the answer to one of the calls; that it is the one to this call is not checked, nor what is given to `from.reply`.
+ */
 export function defineServer<Types extends ServerTypes>(
   callbacks: ServerCallbacks<Types>,
 ): Definition<Given<Types, "args", void>, ServerRef<Types>> {

@@ -135,7 +135,10 @@ export class System implements Caller, Spawner {
     target.process?.acceptExit(this.kernel.rootPid, toExitReason(reason), false);
   }
 
-  /** Ends an actor at once; none of its code runs. */
+  /**
+   * Ends an actor, which cannot prevent it: none of its code runs. It is a signal, so that the actor is still there, and has
+   * its name, when this returns: `exited` tells of its end. OTP's `exit(Pid, kill)`.
+   */
   kill(target: Pid): void {
     this.exit(target, kill);
   }

@@ -8,11 +8,13 @@ import {
   type ExitReason,
   fromAsync,
   noreply,
+  normal,
   ok,
   type Pid,
   reply,
   type ServerRef,
   type StartResult,
+  stopReply,
   type System,
 } from "@espalier/actors";
 import { describe, expect, expectTypeOf, test } from "vitest";
@@ -75,6 +77,32 @@ describe("a call", () => {
         void system.call(ref, "number");
       }),
     ).toBeTypeOf("function");
+  });
+
+  test("is answered with the answer to one of the calls", () => {
+    defineServer<PhoneTypes>({
+      init: ({ number }) => ok({ number }),
+      handleCall(request, _from, state) {
+        if (request.type === "number") return reply(state.number, state);
+        if (request.number === "") return stopReply(normal, false, state);
+        return reply(true, state);
+      },
+    });
+    defineServer<PhoneTypes>({
+      init: ({ number }) => ok({ number }),
+      // @ts-expect-error no call is answered with a count of digits
+      handleCall: (_request, _from, state) => reply(state.number.length, state),
+    });
+    defineServer<PhoneTypes>({
+      init: ({ number }) => ok({ number }),
+      // @ts-expect-error the same in an async callback
+      handleCall: async (_request, _from, state) => await Promise.resolve(stopReply(normal, 7, state)),
+    });
+    const untyped = defineServer<{ state: number }>({
+      init: () => ok(1),
+      handleCall: (_request, _from, state) => reply(state, state),
+    });
+    expect(untyped.name).toBe("server");
   });
 
   test("to a name takes any request and promises nothing about the answer", () => {

@@ -112,11 +112,12 @@ export function adoptChild(
 /**
  * Starts one more child of a dynamic supervisor. `extra` is handed to the template, also at each restart.
  *
+ * @param supervisor - its ref, or its name; by its name the type of `extra` is not checked
  * @param id - the last part of the child's path; default: a number that counts up
  */
 export function startDynamicChild<Extra>(
   caller: Caller,
-  supervisor: DynamicSupervisorRef<Extra>,
+  supervisor: DynamicSupervisorRef<Extra> | string,
   extra: Extra,
   id?: string,
 ): Promise<StartChildResult> {

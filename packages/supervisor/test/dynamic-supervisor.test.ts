@@ -54,6 +54,15 @@ describe("a dynamic supervisor", () => {
     expect(system.inspect().processes.map(({ label }) => label)).toEqual([undefined, "one", "two"]);
   });
 
+  test("is found by its name, as others are", async () => {
+    const { system } = createWorld();
+    const pool = defineDynamicSupervisor({ child: { start: (label: string) => child(steady, undefined, { label }) } });
+    await system.start(pool, undefined, { name: "pool" });
+    const started = await startDynamicChild(system, "pool", "one", "first");
+    expect(started.ok && started.child && system.inspect(started.child)).toMatchObject({ id: "first", label: "one" });
+    await expect(startDynamicChild(system, "nobody", "one")).rejects.toMatchObject({ code: "ERR_CALL_EXIT" });
+  });
+
   test("is made by a function of its arguments, or has nothing to do", async () => {
     const { system } = createWorld();
     const pool = defineDynamicSupervisor((isOpen: boolean) =>
