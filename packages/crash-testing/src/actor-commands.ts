@@ -255,7 +255,7 @@ class Rehearsal<State extends object, Handle> implements Watch {
     if (this.#isCheckDue && world.signalsInFlight === 0) {
       this.#isCheckDue = false;
       this.#isChecking = true;
-      world.at(world.now(), () => this.#check());
+      world.at(world.now(), () => this.#checkIfQuiet());
     } else if (this.#pause !== undefined) {
       world.at(world.now() + this.#pause, () => this.#next());
       this.#pause = undefined;
@@ -281,6 +281,16 @@ class Rehearsal<State extends object, Handle> implements Watch {
     this.#attempt(() => {
       if (command.check(this.#state)) command.run(this.#state, stage);
     });
+  }
+
+  /** Whoever awaited something may have gone on and sent what is under way now: then it is not the time. */
+  #checkIfQuiet(): void {
+    if (this.#view.world.signalsInFlight === 0) {
+      this.#check();
+    } else {
+      this.#isChecking = false;
+      this.#isCheckDue = true;
+    }
   }
 
   #check(): void {

@@ -5,7 +5,7 @@ import { arbFaults, drawing, type Faults } from "./faults.ts";
 import { arbPeers } from "./peer-arbitrary.ts";
 import type { PeerScript } from "./peer-script.ts";
 import type { Operation, Plan } from "./plan.ts";
-import { simplerPlans } from "./shrink.ts";
+import { plansWithSimplerBytes, simplerPlans } from "./shrink.ts";
 
 /** A plan whose deviations are drawn as it runs. */
 export interface DrawnPlan extends Plan {
@@ -51,9 +51,13 @@ export interface PlanOptions {
 
 class PlanArbitrary extends fc.Arbitrary<DrawnPlan> {
   readonly #drawn: fc.Arbitrary<DrawnPlan>;
+  /** Clients may send whatever they like; otherwise they may know a protocol, and go on to. */
+  readonly #areBytesFree: boolean;
 
-  constructor({ peers = arbPeers(), operations: names = [], faults = arbFaults() }: PlanOptions) {
+  constructor({ peers: given, operations: names = [], faults = arbFaults() }: PlanOptions) {
     super();
+    const peers = given ?? arbPeers();
+    this.#areBytesFree = given === undefined;
     const operations: fc.Arbitrary<readonly Operation[]> =
       names.length === 0
         ? fc.constant([])
@@ -76,8 +80,10 @@ class PlanArbitrary extends fc.Arbitrary<DrawnPlan> {
     const deviations = past?.deviations ?? (faults === undefined ? written : undefined);
     if (deviations === undefined) return fc.Stream.nil();
     const breaks = past?.invariant ?? plan.breaks;
+    const known = { peers, operations, deviations };
     return fc
-      .stream(simplerPlans({ peers, operations, deviations }))
+      .stream(simplerPlans(known))
+      .join(fc.stream(this.#areBytesFree ? plansWithSimplerBytes(known) : [][Symbol.iterator]()))
       .map((simpler) => new fc.Value(breaks === undefined ? simpler : { ...simpler, breaks }, undefined));
   }
 }

@@ -3,7 +3,7 @@ import { type Chooser, replaying } from "./choices.ts";
 import { either, focus, sprinkle, swarm } from "./choosers.ts";
 import { Consequences } from "./consequences.ts";
 import { Coverage } from "./coverage.ts";
-import type { Deviation, Kind } from "./deviation.ts";
+import type { Kind } from "./deviation.ts";
 import type { Invariant } from "./invariant.ts";
 import { KeptPlans } from "./kept-plans.ts";
 import { singleFaults } from "./single-faults.ts";
@@ -11,7 +11,7 @@ import type { PeerScript } from "./peer-script.ts";
 import type { Operation, Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import { type Failure, type Outcome, run } from "./run.ts";
-import { shrink } from "./shrink.ts";
+import { shrink, type Trial } from "./shrink.ts";
 import type { Target } from "./target.ts";
 import { armTripwires } from "./tripwire.ts";
 import { elapsed } from "./wall-clock.ts";
@@ -283,13 +283,12 @@ class Search<Handle, Knobs extends object> {
     const foundAfter = this.#runs;
     const foundMs = elapsed() - this.#start;
     const { target, invariants } = this.#options;
-    const attempt = async (
-      candidate: Plan,
-    ): Promise<{ invariant: string | undefined; deviations: readonly Deviation[] }> => {
+    const attempt = async (candidate: Plan): Promise<Trial> => {
       const outcome = await run({ target, plan: candidate, chooser: replaying(candidate.deviations), invariants });
-      return { invariant: outcome.failure?.invariant, deviations: outcome.deviations };
+      const { invariant, message } = outcome.failure ?? {};
+      return { invariant, deviations: outcome.deviations, ...(message !== undefined && { message }) };
     };
-    const shrunk = await shrink(raw, failure.invariant, attempt, this.#options.mostShrinkRuns);
+    const shrunk = await shrink(raw, failure, attempt, this.#options.mostShrinkRuns);
     const last = await run({ target, plan: shrunk.plan, chooser: replaying(shrunk.plan.deviations), invariants });
     return {
       failure: last.failure ?? failure,

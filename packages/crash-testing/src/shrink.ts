@@ -78,11 +78,6 @@ type Op = PeerScript["ops"][number];
 const A = 0x61;
 
 function* simplerOps(op: Op): Generator<Op> {
-  if (op.type === "send") {
-    for (const length of smaller(op.bytes.length, 1)) yield { ...op, bytes: op.bytes.slice(0, length) };
-    // Letters are easier to read than what is above them.
-    if (op.bytes.some((byte) => byte > A)) yield { ...op, bytes: op.bytes.map((byte) => Math.min(byte, A)) };
-  }
   if (op.type === "wait") for (const ms of smaller(op.ms, 0)) yield { ...op, ms };
   if (op.type === "receive") {
     for (const count of smaller(op.count, 0)) yield { ...op, count };
@@ -90,8 +85,28 @@ function* simplerOps(op: Op): Generator<Op> {
   }
 }
 
+/** The same with other bytes in it. */
+function* simplerSends(op: Op): Generator<Op> {
+  if (op.type !== "send") return;
+  for (const length of smaller(op.bytes.length, 1)) yield { ...op, bytes: op.bytes.slice(0, length) };
+  // Letters are easier to read than what is above them.
+  if (op.bytes.some((byte) => byte > A)) yield { ...op, bytes: op.bytes.map((byte) => Math.min(byte, A)) };
+}
+
 /**
- * Plans that are simpler than this one, those from which the most is left out first. A plan is the simpler the fewer
+ * Plans whose clients send other bytes, shorter ones or such as are easier to read. These may be none of the protocol, so that
+ * what goes wrong then is another thing.
+ */
+export function* plansWithSimplerBytes(plan: Plan): Generator<Plan> {
+  for (const peers of withSimpler(plan.peers, scriptsWithSimplerBytes)) yield { ...plan, peers };
+}
+
+function* scriptsWithSimplerBytes(script: PeerScript): Generator<PeerScript> {
+  for (const ops of withSimpler(script.ops, simplerSends)) yield { ...script, ops };
+}
+
+/**
+ * Plans that are simpler than this one and in which clients send no other bytes, those from which the most is left out first. A plan is the simpler the fewer
  * deviations it has; then by its clients, what they do, and how large its numbers are.
  */
 export function* simplerPlans(plan: Plan): Generator<Plan> {
@@ -132,6 +147,8 @@ function* earlier(operation: Plan["operations"][number]): Generator<Plan["operat
 export interface Trial {
   /** Which invariant was broken; undefined: none. */
   readonly invariant: string | undefined;
+  /** How it was broken, in words. */
+  readonly message?: string;
   readonly deviations: readonly Deviation[];
 }
 
@@ -146,32 +163,42 @@ export interface Shrunk {
 
 /**
  * Shrinks a plan as long as the same invariant is broken, one simplification after the other. After each, only what has
- * really happened is kept of its deviations.
+ * really happened is kept of its deviations. Where clients come to send other bytes it has to be broken in the same way.
  */
 export async function shrink(
   plan: Plan,
-  invariant: string,
+  { invariant, message }: { readonly invariant: string; readonly message: string },
   attempt: (plan: Plan) => Promise<Trial>,
   mostRuns = 2000,
 ): Promise<Shrunk> {
   const others = new Map<string, Plan>();
+  const gist = gistOf(message);
   let best = plan;
   let runs = 0;
-  for (let hasImproved = true; hasImproved;) {
-    hasImproved = false;
-    for (const candidate of simplerPlans(best)) {
-      if (runs >= mostRuns) return { plan: best, runs, others };
+  const improve = async (candidates: Iterable<Plan>, isTheSame: (trial: Trial) => boolean): Promise<boolean> => {
+    for (const candidate of candidates) {
+      if (runs >= mostRuns) return false;
       runs += 1;
       const trial = await attempt(candidate);
-      if (trial.invariant === invariant) {
-        best = { ...candidate, deviations: trial.deviations };
-        hasImproved = true;
-        break;
+      const found = { ...candidate, deviations: trial.deviations };
+      if (trial.invariant === invariant && isTheSame(trial)) {
+        best = found;
+        return true;
       }
-      if (trial.invariant !== undefined && !others.has(trial.invariant)) {
-        others.set(trial.invariant, { ...candidate, deviations: trial.deviations });
+      if (trial.invariant !== undefined && trial.invariant !== invariant && !others.has(trial.invariant)) {
+        others.set(trial.invariant, found);
       }
     }
-  }
+    return false;
+  };
+  while (
+    (await improve(simplerPlans(best), () => true)) ||
+    (await improve(plansWithSimplerBytes(best), (trial) => gistOf(trial.message ?? "") === gist))
+  );
   return { plan: best, runs, others };
+}
+
+/** A message without what differs from run to run: what is quoted, and numbers. */
+function gistOf(message: string): string {
+  return message.replaceAll(/"(?:[^"\\]|\\.)*"/gu, '""').replaceAll(/\d+/gu, "0");
 }

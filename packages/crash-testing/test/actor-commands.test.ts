@@ -98,6 +98,27 @@ class Add implements fc.Command<Sum, Stage<Pid>> {
   }
 }
 
+/** Adds when it has had an answer: what it has asked for has arrived, and then more is on its way. */
+class AddLater implements fc.Command<Sum, Stage<Pid>> {
+  check(): boolean {
+    return true;
+  }
+
+  run(sum: Sum, { system }: Stage<Pid>): void {
+    const add = (): void => {
+      const client = system.whereis("one");
+      if (client === undefined) return;
+      sum.added += 1;
+      system.send(client, "add" as never);
+    };
+    system.call(cellOf(system), { type: "get" }).then(add, () => {});
+  }
+
+  toString(): string {
+    return "add later";
+  }
+}
+
 class Rest implements fc.Command<Sum, Stage<Pid>> {
   check(): boolean {
     return true;
@@ -143,6 +164,19 @@ describe("commands for actors", () => {
       { numRuns: 300, seed: 1 },
     );
     expect(crashes).toBeGreaterThan(50);
+  });
+
+  test("are not judged while what an answer has led to is on its way", async () => {
+    let late = 0;
+    const model = { ...counting(adder, { kinds: ["delay"] }), commands: [fc.constant(new AddLater()), ...commands] };
+    await fc.assert(
+      fc.asyncProperty(actorCommands(model), async (scenario) => {
+        await scenario.run();
+        late += scenario.deviations.filter(({ subject }) => subject.includes("one>")).length;
+      }),
+      { numRuns: 300, seed: 1 },
+    );
+    expect(late).toBeGreaterThan(50);
   });
 
   test("find a race, and shrink it to the two commands and the delay that it takes", async () => {

@@ -5,7 +5,7 @@ import { type Deviation, hashedSubject, KINDS, topicOf } from "../src/deviation.
 import { PlanTextError } from "../src/errors.ts";
 import type { PeerOp, PeerScript } from "../src/peer-script.ts";
 import type { Plan } from "../src/plan.ts";
-import { shrink, simplerPlans, withoutParts } from "../src/shrink.ts";
+import { plansWithSimplerBytes, shrink, simplerPlans, withoutParts } from "../src/shrink.ts";
 
 const deviation: fc.Arbitrary<Deviation> = fc.record({
   kind: fc.constantFrom(...KINDS),
@@ -159,6 +159,7 @@ describe("shrinking", () => {
     fc.assert(
       fc.property(plan, (given) => {
         for (const simpler of simplerPlans(given)) expect(sizeOf(simpler)).toBeLessThan(sizeOf(given));
+        for (const simpler of plansWithSimplerBytes(given)) expect(sizeOf(simpler)).toBeLessThan(sizeOf(given));
       }),
       { numRuns: 30 },
     );
@@ -174,7 +175,7 @@ describe("shrinking", () => {
           const isFailing = topics.every((topic) => have.has(topic));
           return Promise.resolve({ invariant: isFailing ? "wanted" : "another", deviations });
         };
-        const { plan: found, others } = await shrink(start, "wanted", attempt, 100_000);
+        const { plan: found, others } = await shrink(start, { invariant: "wanted", message: "" }, attempt, 100_000);
         expect(found.peers).toEqual([]);
         expect(found.operations).toEqual([]);
         expect(found.deviations).toHaveLength(new Set(topics).size);
@@ -184,7 +185,34 @@ describe("shrinking", () => {
       { numRuns: 50 },
     );
   });
+
+  test("has clients send other bytes only where it is broken in the same way, whatever is quoted and counted", async () => {
+    const sent = new TextEncoder().encode('{"join":"zoe"}\n{"join":"zoe"}\n');
+    const ops: PeerOp[] = [{ type: "send", bytes: sent }];
+    const start = { peers: [{ at: 0, host: "10.0.0.1", ops }], operations: [], deviations: [] };
+    const attempt = (candidate: Plan) => {
+      const message = seated(candidate);
+      const isFailing = message !== "nobody says anything";
+      return Promise.resolve({ invariant: isFailing ? "wanted" : undefined, message, deviations: [] });
+    };
+    const { plan: found } = await shrink(start, { invariant: "wanted", message: seated(start) }, attempt);
+    expect(found.peers).toEqual([{ at: 0, host: "10.0.0.1", ops: [{ type: "send", bytes: expect.anything() }] }]);
+    expect(seated(found)).toMatch(/^"\w+" sits on 1 of 1$/u);
+  });
 });
+
+/** What comes of who reads lines of JSON, and trusts them. */
+function seated({ peers }: Plan): string {
+  const [first] = peers[0]?.ops ?? [];
+  if (first?.type !== "send") return "nobody says anything";
+  const lines = Buffer.from(first.bytes).toString().trim().split("\n");
+  try {
+    const names = lines.map((line) => (JSON.parse(line) as { join: string }).join);
+    return `"${names.join(" and ")}" sits on 1 of ${lines.length}`;
+  } catch (error) {
+    return String(error);
+  }
+}
 
 function sizeOf({ peers, operations, deviations }: Plan): number {
   const ofPeers = peers.map(({ at, ops, tls, proxy }) => {
