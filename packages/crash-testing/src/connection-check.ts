@@ -1,3 +1,4 @@
+import type { System } from "@espalier/actors";
 import { startSockets, type ConnectionDefinition, type ListenerOptions } from "@espalier/sockets";
 import type { AnyStateMachine } from "xstate";
 import { replaying } from "./choices.ts";
@@ -14,6 +15,14 @@ export interface ConnectionCheckOptions {
   readonly conversations: ReadonlyArray<Uint8Array | string>;
   /** The listener's options. @defaultValue none */
   readonly options?: ListenerOptions;
+  /** Starts what the connection needs beside it, such as actors that it calls by name. @defaultValue nothing */
+  readonly start?: (system: System) => unknown;
+  /**
+   * It may crash by itself although nothing is out of the ordinary, since a conversation is one that it cannot take.
+   *
+   * @defaultValue false
+   */
+  readonly mayCrash?: boolean;
   /** What has to hold besides. */
   readonly invariants: readonly Invariant[];
 }
@@ -22,6 +31,8 @@ export interface ConnectionCheckOptions {
 interface ConnectionFault {
   readonly failure: Failure;
   readonly plan: Plan;
+  /** What had to hold. */
+  readonly invariants: readonly Invariant[];
 }
 
 /** What a connection was put through. */
@@ -39,10 +50,11 @@ const PORT = 5000;
 /** The least that a server is: one listener for this handler. */
 export function listenerOf(
   handler: AnyStateMachine | ConnectionDefinition,
-  options: ListenerOptions = {},
+  { options = {}, start }: Pick<ConnectionCheckOptions, "options" | "start">,
 ): Target<{ readonly port: number }> {
   return {
     async start({ system, transport }) {
+      await start?.(system);
       const sockets = await startSockets(system, { transport });
       // The two kinds of handlers are two overloads.
       return sockets.open("test", PORT, options, handler as ConnectionDefinition);
@@ -50,38 +62,55 @@ export function listenerOf(
   };
 }
 
+/** A handler that always crashes does the same wherever its bytes are cut; that is not what it was written for. */
+const nobodyCrashes: Invariant = {
+  id: "crash",
+  says: "where nothing is out of the ordinary nobody crashes",
+  watch: (view) => ({
+    on: {
+      exit({ subject, reason }) {
+        if (reason.type === "error") view.violate("crash", `${subject.path} crashes: ${String(reason.error)}`);
+      },
+    },
+  }),
+};
+
 /**
  * Puts one handler through everything that can happen to a connection, for each conversation: its bytes cut at each place and
  * one by one, FIN and RST after each byte, a client that does not read, and everything that can be out of the ordinary in the
  * run, one at a time: a throw and a kill before each of its effects, each event late, each write taken in part.
  *
- * What the client receives must be the same wherever the bytes are cut, and otherwise the beginning of it.
+ * What the client receives must be the same wherever the bytes are cut, and otherwise the beginning of it; and where nothing is
+ * out of the ordinary, nobody crashes.
  */
 export async function checkConnection(
   handler: AnyStateMachine | ConnectionDefinition,
-  { conversations, options, invariants }: ConnectionCheckOptions,
+  { conversations, invariants, mayCrash = false, ...server }: ConnectionCheckOptions,
 ): Promise<ConnectionCheckResult> {
-  const target = listenerOf(handler, options);
+  const target = listenerOf(handler, server);
+  const ordinarily = mayCrash ? invariants : [...invariants, nobodyCrashes];
   const tried = new Map<string, number>();
   let runs = 0;
   for (const conversation of conversations) {
     const bytes = typeof conversation === "string" ? new TextEncoder().encode(conversation) : conversation;
     const whole = planOf([{ type: "send", bytes }, { type: "end" }], []);
-    const ordinary = await run({ target, plan: whole, chooser: replaying([]), invariants });
+    const ordinary = await run({ target, plan: whole, chooser: replaying([]), invariants: ordinarily });
     runs += 1;
-    if (ordinary.failure !== undefined) return { fault: { failure: ordinary.failure, plan: whole }, runs, tried };
+    if (ordinary.failure !== undefined) {
+      return { fault: { failure: ordinary.failure, plan: whole, invariants: ordinarily }, runs, tried };
+    }
     const [expected = new Uint8Array(0)] = ordinary.peers.map(({ received }) => received);
     for (const { kind, plan, isWhole } of trials(bytes, ordinary.choices)) {
       tried.set(kind, (tried.get(kind) ?? 0) + 1);
       runs += 1;
       const outcome = await run({ target, plan, chooser: replaying(plan.deviations), invariants });
       const { failure, endedAt } = outcome;
-      if (failure !== undefined) return { fault: { failure, plan }, runs, tried };
+      if (failure !== undefined) return { fault: { failure, plan, invariants }, runs, tried };
       const [received = new Uint8Array(0)] = outcome.peers.map((peer) => peer.received);
       const message = difference(received, expected, isWhole);
       if (message === undefined) continue;
       const found = { invariant: "I15-bytes", message, phase: "workload", time: endedAt } as const;
-      return { fault: { failure: found, plan }, runs, tried };
+      return { fault: { failure: found, plan, invariants }, runs, tried };
     }
   }
   return { fault: undefined, runs, tried };

@@ -46,7 +46,7 @@ export function connectionTest(
       // For those who have vitest ask each test for an assertion.
       if (fault !== undefined) {
         const { plan, failure } = fault;
-        const { text } = await explain(listenerOf(handler, options.options), invariants, plan, failure);
+        const { text } = await explain(listenerOf(handler, options), fault.invariants, plan, failure);
         throw new CrashFoundError(`${name}: after ${runs} runs\n${text}`);
       }
       expect(fault).toBeUndefined();
