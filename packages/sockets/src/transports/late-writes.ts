@@ -30,13 +30,9 @@ export class LateWrites {
     this.#socket = socket;
   }
 
-  /** Nothing is kept. */
-  get isEmpty(): boolean {
-    return this.#size === 0;
-  }
-
   /** Keeps bytes until the end of the tick. False: they are too many, and what was kept is sent. */
   take(bytes: Uint8Array): boolean {
+    if (bytes.length === 0) return true;
     if (this.#size + bytes.length > MOST) {
       this.flush();
       return false;
