@@ -110,6 +110,7 @@ export * as sys from "./sys.ts";
 export * from "./event.ts";
 
 // Errors
+export { closestName } from "./closest-name.ts";
 export {
   ActorDeadError,
   ActorsError,

@@ -34,6 +34,7 @@ test("the public surface of the package is this", () => {
       "Timeout",
       "UnsupportedMachineError",
       "actorOf",
+      "closestName",
       "createSystem",
       "defineServer",
       "describeValue",

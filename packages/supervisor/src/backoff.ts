@@ -1,5 +1,5 @@
-import { describeValue } from "@espalier/actors";
-import { InvalidSupervisorFlagsError } from "./errors.ts";
+import type { FlagsIssue } from "./errors.ts";
+import { Scrutiny } from "./scrutiny.ts";
 
 /**
  * A pause before each automatic restart that grows with the number of restarts in the period, so that a child whose
@@ -20,25 +20,21 @@ export interface Backoff {
 /** A back-off with everything filled in. */
 export type CompleteBackoff = Required<Backoff>;
 
-/** @throws {@link InvalidSupervisorFlagsError} (`ERR_INVALID_SUPERVISOR_FLAGS`) */
-export function completeBackoff(backoff: Backoff): CompleteBackoff {
-  const { initialMs, maxMs = Math.max(30_000, initialMs), factor = 2, jitter = 0.5 } = backoff;
-  check("initialMs", initialMs, Number.isFinite(initialMs) && initialMs > 0, "milliseconds above 0");
-  check(
-    "maxMs",
-    maxMs,
-    Number.isFinite(maxMs) && maxMs >= initialMs,
-    `milliseconds of at least initialMs (${initialMs})`,
-  );
+const fields = ["initialMs", "maxMs", "factor", "jitter"] satisfies Array<keyof Backoff>;
+
+/** Fills in the defaults, and adds what is wrong to the issues; if that is anything, the answer is good for nothing. */
+export function completeBackoff(backoff: Backoff, issues: FlagsIssue[]): CompleteBackoff {
+  const scrutiny = new Scrutiny(issues, "backoff.");
+  const { initialMs, factor = 2, jitter = 0.5 } = backoff;
+  const check = scrutiny.check.bind(scrutiny, "invalidBackoff");
+  const isPause = check("initialMs", initialMs, Number.isFinite(initialMs) && initialMs > 0, "milliseconds above 0");
+  const { maxMs = Math.max(30_000, isPause ? initialMs : 0) } = backoff;
+  const isLongest = Number.isFinite(maxMs) && (!isPause || maxMs >= initialMs);
+  check("maxMs", maxMs, isLongest, `milliseconds of at least initialMs${isPause ? ` (${initialMs})` : ""}`);
   check("factor", factor, Number.isFinite(factor) && factor >= 1, "a number of at least 1");
   check("jitter", jitter, jitter >= 0 && jitter <= 1, "a number from 0 to 1");
+  scrutiny.checkKeys(backoff, fields);
   return { initialMs, maxMs, factor, jitter };
-}
-
-function check(field: string, value: unknown, isValid: boolean, expected: string): void {
-  if (isValid) return;
-  const text = `backoff.${field} is ${describeValue(value)}; expected ${expected}`;
-  throw new InvalidSupervisorFlagsError("invalidBackoff", value, text);
 }
 
 /**

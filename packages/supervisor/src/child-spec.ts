@@ -1,7 +1,8 @@
-import { type Definition, describeValue, type Logger, type Pid } from "@espalier/actors";
-import { type ChildSpecProblem, InvalidChildSpecError } from "./errors.ts";
+import type { Definition, Logger, Pid } from "@espalier/actors";
+import { type ChildSpecIssue, type ChildSpecProblem, refuse } from "./errors.ts";
 import type { AutoShutdown } from "./flags.ts";
 import type { ChildExit, ExitDecision } from "./on-exit.ts";
+import { Scrutiny } from "./scrutiny.ts";
 
 /** How to start a child: what `start => {M, F, A}` is in OTP. Made by `child`. */
 export interface Start {
@@ -75,72 +76,106 @@ export interface ChildOptions {
 const restarts: ReadonlySet<unknown> = new Set(["permanent", "transient", "temporary"] satisfies Restart[]);
 const types: ReadonlySet<unknown> = new Set(["worker", "supervisor"] satisfies ChildType[]);
 
+const known = ["id", "start", "restart", "shutdown", "type", "significant", "onExit"] satisfies Array<keyof ChildSpec>;
+
 /**
  * Fills in the defaults.
  *
- * @throws {@link InvalidChildSpecError} (`ERR_INVALID_CHILD_SPEC`) that names the field, the value and what is allowed
+ * @throws `InvalidChildSpecError` (`ERR_INVALID_CHILD_SPEC`) that names each field, its value and what is allowed
  */
 export function completeChildSpec(spec: ChildSpec, autoShutdown: AutoShutdown | undefined): CompleteChildSpec {
-  if (typeof spec !== "object" || spec === null)
-    throw invalid("invalidChildSpec", undefined, "spec", spec, "an object");
-  const { id, start } = spec;
-  if (typeof id !== "string" || id === "")
-    throw invalid("missingId", undefined, "id", id, "a string that is not empty");
-  if (!isStart(start)) throw invalid("missingStart", id, "start", start, "what child(definition, args) gives");
-  const { restart = "permanent", significant = false, type = typeOf(start) } = spec;
-  if (!restarts.has(restart)) {
-    throw invalid("invalidRestartType", id, "restart", restart, '"permanent", "transient" or "temporary"');
-  }
-  if (!types.has(type)) throw invalid("invalidChildType", id, "type", type, '"worker" or "supervisor"');
-  const { shutdown = type === "worker" ? 5000 : "infinity" } = spec;
-  if (shutdown !== "brutalKill" && shutdown !== "infinity" && !(Number.isFinite(shutdown) && shutdown >= 0)) {
-    throw invalid(
-      "invalidShutdown",
-      id,
-      "shutdown",
-      shutdown,
-      '"brutalKill", "infinity" or milliseconds of at least 0',
-    );
-  }
-  if (typeof significant !== "boolean") {
-    throw invalid("invalidSignificant", id, "significant", significant, "true or false");
-  }
-  if (significant && restart === "permanent") {
-    throw invalid("badCombination", id, "significant", true, "false for a permanent child, which never ends by itself");
-  }
-  if (significant && autoShutdown === "never") {
-    throw invalid("badCombination", id, "significant", true, 'false as long as autoShutdown is "never"');
-  }
-  const { onExit } = spec;
-  if (onExit === undefined) return { id, start, restart, shutdown, type, significant };
-  if (typeof onExit !== "function") throw invalid("invalidOnExit", id, "onExit", onExit, "a function");
-  return { id, start, restart, shutdown, type, significant, onExit };
+  const issues: ChildSpecIssue[] = [];
+  checkIsObject(spec, issues, "", "a child spec");
+  refuse([], issues);
+  const complete = readChildSpec(spec, autoShutdown, issues);
+  refuse([], issues);
+  return complete;
 }
 
 /**
  * Checks specs as a supervisor would, ids included. OTP's `check_childspecs`.
  *
  * @param autoShutdown - the flag of the supervisor they are meant for; absent: not checked against it
- * @throws {@link InvalidChildSpecError} (`ERR_INVALID_CHILD_SPEC`) for the first that is wrong
+ * @throws `InvalidChildSpecError` (`ERR_INVALID_CHILD_SPEC`) for all that are wrong; its `problem` is that of the first,
+ * which is what OTP answers
  */
 export function checkChildSpecs(specs: readonly ChildSpec[], autoShutdown?: AutoShutdown): void {
-  completeChildSpecs(specs, autoShutdown);
+  const issues: ChildSpecIssue[] = [];
+  readChildSpecs(specs, autoShutdown, issues);
+  refuse([], issues);
 }
 
-/** `completeChildSpec` for all children of one supervisor. */
-export function completeChildSpecs(
+/** `readChildSpec` for all children of one supervisor. */
+export function readChildSpecs(
   specs: readonly ChildSpec[],
   autoShutdown: AutoShutdown | undefined,
+  issues: ChildSpecIssue[],
 ): CompleteChildSpec[] {
   const ids = new Set<string>();
-  return specs.map((spec) => {
-    const complete = completeChildSpec(spec, autoShutdown);
-    if (ids.has(complete.id)) {
-      throw invalid("duplicateChildName", complete.id, "id", complete.id, "an id that no sibling has");
-    }
-    ids.add(complete.id);
-    return complete;
+  return specs.flatMap((spec, index) => {
+    const place = `children[${index}]`;
+    if (!checkIsObject(spec, issues, `${place}.`, place)) return [];
+    const complete = readChildSpec(spec, autoShutdown, issues, place);
+    const { id } = complete;
+    const scrutiny = new Scrutiny<ChildSpecProblem>(issues, `${place}.`, `child "${id}"`);
+    scrutiny.check("duplicateChildName", "id", id, !ids.has(id), "an id that no sibling has");
+    if (isId(id)) ids.add(id);
+    return [complete];
   });
+}
+
+/**
+ * Fills in the defaults, and adds what is wrong to the issues; if that is anything, the answer is good for nothing.
+ *
+ * @param place - where it stands, unless it stands alone
+ */
+export function readChildSpec(
+  spec: ChildSpec,
+  autoShutdown: AutoShutdown | undefined,
+  issues: ChildSpecIssue[],
+  place?: string,
+): CompleteChildSpec {
+  const prefix = place === undefined ? "" : `${place}.`;
+  const nameless = place ?? "a child spec";
+  const { id, start, restart = "permanent", significant = false, onExit } = spec;
+  const scrutiny = new Scrutiny<ChildSpecProblem>(issues, prefix, isId(id) ? `child "${id}"` : nameless);
+  scrutiny.check("missingId", "id", id, isId(id), "a string that is not empty");
+  const hasStart = scrutiny.check("missingStart", "start", start, isStart(start), "what child(definition, args) gives");
+  const isRestart = restarts.has(restart);
+  scrutiny.check("invalidRestartType", "restart", restart, isRestart, '"permanent", "transient" or "temporary"');
+  const { type = hasStart ? typeOf(start) : "worker" } = spec;
+  scrutiny.check("invalidChildType", "type", type, types.has(type), '"worker" or "supervisor"');
+  const { shutdown = type === "worker" ? 5000 : "infinity" } = spec;
+  const allowed = '"brutalKill", "infinity" or milliseconds of at least 0';
+  scrutiny.check("invalidShutdown", "shutdown", shutdown, isShutdown(shutdown), allowed);
+  if (
+    scrutiny.check("invalidSignificant", "significant", significant, typeof significant === "boolean", "true or false")
+  ) {
+    const why =
+      restart === "permanent"
+        ? "false for a permanent child, which never ends by itself"
+        : 'false as long as autoShutdown is "never"';
+    const isBad = significant && (restart === "permanent" || autoShutdown === "never");
+    scrutiny.check("badCombination", "significant", significant, !isBad, why);
+  }
+  const isOnExit = onExit === undefined || typeof onExit === "function";
+  scrutiny.check("invalidOnExit", "onExit", onExit, isOnExit, "a function");
+  scrutiny.checkKeys(spec, known);
+  const complete = { id, start, restart, shutdown, type, significant };
+  return onExit === undefined ? complete : { ...complete, onExit };
+}
+
+function checkIsObject(spec: unknown, issues: ChildSpecIssue[], prefix: string, owner: string): boolean {
+  const scrutiny = new Scrutiny<ChildSpecProblem>(issues, prefix, owner);
+  return scrutiny.check("invalidChildSpec", "spec", spec, typeof spec === "object" && spec !== null, "an object");
+}
+
+function isId(id: unknown): boolean {
+  return typeof id === "string" && id !== "";
+}
+
+function isShutdown(shutdown: unknown): boolean {
+  return shutdown === "brutalKill" || shutdown === "infinity" || (Number.isFinite(shutdown) && Number(shutdown) >= 0);
 }
 
 function isStart(start: unknown): start is Start {
@@ -151,21 +186,6 @@ function isStart(start: unknown): start is Start {
 
 function typeOf(start: Start): ChildType {
   return start.definition.behaviour.kind === "supervisor" ? "supervisor" : "worker";
-}
-
-function invalid(
-  problem: ChildSpecProblem,
-  id: string | undefined,
-  field: string,
-  value: unknown,
-  expected: string,
-): Error {
-  const whose = id === undefined ? "of a child spec" : `of child "${id}"`;
-  return new InvalidChildSpecError(
-    problem,
-    value,
-    `${field} ${whose} is ${describeValue(value)}; expected ${expected}`,
-  );
 }
 
 /** The child of a dynamic supervisor that failed to start, or the static one: why its supervisor could not start. */

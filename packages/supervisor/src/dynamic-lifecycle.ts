@@ -29,7 +29,9 @@ export class DynamicLifecycle<Extra> {
     if (result.ok) {
       child.pid = underWay.pid;
       this.#children.add(child);
-      if (this.#process.isTraced) this.#process.report(new ProgressReport(this.#process, this.#offender(child)));
+      if (this.#process.isTraced) {
+        this.#process.report(new ProgressReport(this.#process, this.#offender(child), "debug"));
+      }
       return undefined;
     }
     if (result.error === "ignored") return undefined;

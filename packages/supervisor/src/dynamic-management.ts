@@ -109,9 +109,6 @@ export class DynamicManagement<Extra> {
 }
 
 function wrongKind(request: unknown): InvalidChildSpecError {
-  return new InvalidChildSpecError(
-    "invalidChildSpec",
-    request,
-    "this is a dynamic supervisor: startDynamicChild starts a child of its template",
-  );
+  const message = "this is a dynamic supervisor: startDynamicChild starts a child of its template";
+  return new InvalidChildSpecError({ problem: "invalidChildSpec", path: "request", value: request, message });
 }

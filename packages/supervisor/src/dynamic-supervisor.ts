@@ -1,7 +1,7 @@
 import type { Behaviour, Definition } from "@espalier/actors";
 import type { DynamicSupervisorRef } from "./api.ts";
-import { type ChildSpec, completeChildSpec, type Start } from "./child-spec.ts";
-import { InvalidSupervisorFlagsError } from "./errors.ts";
+import { type ChildSpec, readChildSpec, type Start } from "./child-spec.ts";
+import { type ChildSpecIssue, type FlagsIssue, refuse } from "./errors.ts";
 import { completeFlags, type SupervisorFlags } from "./flags.ts";
 import { type DynamicInit, SimpleOneForOne } from "./simple-one-for-one.ts";
 import { SupervisorBehaviour } from "./supervisor-behaviour.ts";
@@ -46,21 +46,25 @@ function behaviourOf<Extra, Args>(init: (args: Args) => DynamicSupervisorInit<Ex
 }
 
 function complete<Extra>(init: DynamicSupervisorInit<Extra>): DynamicInit<Extra> {
-  if (typeof init !== "object" || init === null || typeof init.child?.start !== "function") {
-    const problem = "a dynamic supervisor needs { child: { start: (extra) => child(…) } }";
-    throw new InvalidSupervisorFlagsError("invalidType", init, problem);
+  const flagIssues: FlagsIssue[] = [];
+  const specIssues: ChildSpecIssue[] = [];
+  if (typeof init?.child?.start !== "function") {
+    const message = "a dynamic supervisor needs { child: { start: (extra) => child(…) } }";
+    flagIssues.push({ problem: "invalidType", path: "child.start", value: init, message });
   }
-  const flags = completeFlags(init);
-  const { start, type = "worker", ...rest } = init.child;
-  const placeholder = {
-    definition: { name: "", behaviour: nothing },
-    args: undefined,
-    name: undefined,
-    label: undefined,
-  };
-  const spec = completeChildSpec({ id: "child", start: placeholder, type, ...rest }, flags.autoShutdown);
-  return { flags, template: { ...spec, start } };
+  const flags = completeFlags(init ?? {}, flagIssues, ["child"]);
+  const given: ChildSpec = { ...init?.child, id: "child", start: placeholder };
+  const spec = readChildSpec(given, flags.autoShutdown, specIssues, "child");
+  refuse(flagIssues, specIssues);
+  return { flags, template: { ...spec, start: init.child.start } };
 }
 
 /** Stands in for the start of a template while the rest of it is checked. */
 const nothing: Behaviour<unknown> = { kind: "worker", start: () => undefined, receive: () => undefined };
+
+const placeholder: Start = {
+  definition: { name: "", behaviour: nothing },
+  args: undefined,
+  name: undefined,
+  label: undefined,
+};

@@ -1,6 +1,6 @@
-import { describeValue } from "@espalier/actors";
 import { type Backoff, type CompleteBackoff, completeBackoff } from "./backoff.ts";
-import { InvalidSupervisorFlagsError, type SupervisorFlagsProblem } from "./errors.ts";
+import type { FlagsIssue, SupervisorFlagsProblem } from "./errors.ts";
+import { Scrutiny } from "./scrutiny.ts";
 
 /** Who else is restarted when a child has to be. */
 export type Strategy =
@@ -46,29 +46,31 @@ const autoShutdowns: ReadonlySet<unknown> = new Set([
   "allSignificant",
 ] satisfies AutoShutdown[]);
 
-/** @throws {@link InvalidSupervisorFlagsError} (`ERR_INVALID_SUPERVISOR_FLAGS`) */
-export function completeFlags(flags: SupervisorFlags): CompleteFlags {
-  const { intensity = 1, periodMs = 5000, autoShutdown = "never" } = flags;
-  if (!Number.isInteger(intensity) || intensity < 0) {
-    throw invalid("invalidIntensity", "intensity", intensity, "an integer of at least 0");
-  }
-  if (!Number.isFinite(periodMs) || periodMs <= 0) {
-    throw invalid("invalidPeriod", "periodMs", periodMs, "milliseconds above 0");
-  }
-  if (!autoShutdowns.has(autoShutdown)) {
-    throw invalid("invalidAutoShutdown", "autoShutdown", autoShutdown, '"never", "anySignificant" or "allSignificant"');
-  }
-  const backoff = flags.backoff === undefined ? undefined : completeBackoff(flags.backoff);
-  return { intensity, periodMs, autoShutdown, backoff };
+const known = ["intensity", "periodMs", "autoShutdown", "backoff"] satisfies Array<keyof SupervisorFlags>;
+
+/**
+ * Fills in the defaults, and adds what is wrong to the issues; if that is anything, the answer is good for nothing.
+ *
+ * @param others - what else the object may have, beside the flags
+ */
+export function completeFlags(flags: SupervisorFlags, issues: FlagsIssue[], others: readonly string[]): CompleteFlags {
+  const { intensity = 1, periodMs = 5000, autoShutdown = "never", backoff } = flags;
+  const scrutiny = new Scrutiny<SupervisorFlagsProblem>(issues, "");
+  const isIntensity = Number.isInteger(intensity) && intensity >= 0;
+  scrutiny.check("invalidIntensity", "intensity", intensity, isIntensity, "an integer of at least 0");
+  const isPeriod = Number.isFinite(periodMs) && periodMs > 0;
+  scrutiny.check("invalidPeriod", "periodMs", periodMs, isPeriod, "milliseconds above 0");
+  const allowed = '"never", "anySignificant" or "allSignificant"';
+  scrutiny.check("invalidAutoShutdown", "autoShutdown", autoShutdown, autoShutdowns.has(autoShutdown), allowed);
+  const isBackoff = backoff === undefined || (typeof backoff === "object" && backoff !== null);
+  scrutiny.check("invalidBackoff", "backoff", backoff, isBackoff, "an object with initialMs");
+  scrutiny.checkKeys(flags, [...known, ...others]);
+  const complete = isBackoff && backoff !== undefined ? completeBackoff(backoff, issues) : undefined;
+  return { intensity, periodMs, autoShutdown, backoff: complete };
 }
 
-/** @throws {@link InvalidSupervisorFlagsError} (`ERR_INVALID_SUPERVISOR_FLAGS`) */
-export function checkStrategy(strategy: unknown): void {
-  if (!strategies.has(strategy)) {
-    throw invalid("invalidStrategy", "strategy", strategy, '"oneForOne", "oneForAll" or "restForOne"');
-  }
-}
-
-function invalid(problem: SupervisorFlagsProblem, flag: string, value: unknown, expected: string): Error {
-  return new InvalidSupervisorFlagsError(problem, value, `${flag} is ${describeValue(value)}; expected ${expected}`);
+/** Adds to the issues if it is none. */
+export function checkStrategy(strategy: unknown, issues: FlagsIssue[]): void {
+  const expected = '"oneForOne", "oneForAll" or "restForOne"';
+  new Scrutiny(issues, "").check("invalidStrategy", "strategy", strategy, strategies.has(strategy), expected);
 }

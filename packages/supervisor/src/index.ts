@@ -70,4 +70,5 @@ export {
   InvalidSupervisorFlagsError,
   SupervisorError,
   type SupervisorFlagsProblem,
+  type SupervisorIssue,
 } from "./errors.ts";

@@ -151,9 +151,6 @@ export class Management {
 }
 
 function wrongKind(request: unknown): InvalidChildSpecError {
-  return new InvalidChildSpecError(
-    "invalidChildSpec",
-    request,
-    "startDynamicChild is for dynamic supervisors; this one has static children",
-  );
+  const message = "startDynamicChild is for dynamic supervisors; this one has static children";
+  return new InvalidChildSpecError({ problem: "invalidChildSpec", path: "request", value: request, message });
 }

@@ -78,13 +78,15 @@ export class SupervisorReport {
 /** A child has been started. OTP's progress report; made only while somebody traces. */
 export class ProgressReport {
   readonly type = "progress";
-  readonly level = "info";
+  /** `"debug"` for the child of a dynamic supervisor, of which there may be thousands in a second. */
+  readonly level: "info" | "debug";
   readonly supervisor: Subject;
   readonly started: Offender;
 
-  constructor(supervisor: Subject, started: Offender) {
+  constructor(supervisor: Subject, started: Offender, level: ProgressReport["level"] = "info") {
     this.supervisor = snapshot(supervisor);
     this.started = started;
+    this.level = level;
   }
 
   /** What an operator reads. */

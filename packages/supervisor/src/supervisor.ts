@@ -1,7 +1,7 @@
 import type { Behaviour, Definition } from "@espalier/actors";
 import type { SupervisorRef } from "./api.ts";
-import { type ChildSpec, completeChildSpecs } from "./child-spec.ts";
-import { InvalidSupervisorFlagsError } from "./errors.ts";
+import { type ChildSpec, readChildSpecs } from "./child-spec.ts";
+import { type ChildSpecIssue, type FlagsIssue, refuse } from "./errors.ts";
 import { checkStrategy, completeFlags, type Strategy, type SupervisorFlags } from "./flags.ts";
 import { type StaticInit, StaticSupervisor } from "./static-supervisor.ts";
 import { SupervisorBehaviour } from "./supervisor-behaviour.ts";
@@ -46,11 +46,17 @@ function behaviourOf<Args>(init: (args: Args) => SupervisorInit | undefined): Be
 }
 
 function complete(init: SupervisorInit): StaticInit {
-  if (typeof init !== "object" || init === null || !Array.isArray(init.children)) {
-    throw new InvalidSupervisorFlagsError("invalidType", init, "a supervisor needs { strategy, children: [...] }");
+  const flagIssues: FlagsIssue[] = [];
+  const specIssues: ChildSpecIssue[] = [];
+  const hasChildren = Array.isArray(init?.children);
+  if (!hasChildren) {
+    const message = "a supervisor needs { strategy, children: [...] }";
+    flagIssues.push({ problem: "invalidType", path: "children", value: init, message });
   }
-  const { strategy = "oneForOne" } = init;
-  checkStrategy(strategy);
-  const flags = completeFlags(init);
-  return { strategy, flags, specs: completeChildSpecs(init.children, flags.autoShutdown) };
+  const { strategy = "oneForOne" } = init ?? {};
+  checkStrategy(strategy, flagIssues);
+  const flags = completeFlags(init ?? {}, flagIssues, ["strategy", "children"]);
+  const specs = readChildSpecs(hasChildren ? init.children : [], flags.autoShutdown, specIssues);
+  refuse(flagIssues, specIssues);
+  return { strategy, flags, specs };
 }

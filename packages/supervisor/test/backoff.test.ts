@@ -1,5 +1,11 @@
 import { failure } from "@espalier/actors";
-import { child, defineDynamicSupervisor, startDynamicChild } from "@espalier/supervisor";
+import {
+  type Backoff,
+  child,
+  defineDynamicSupervisor,
+  defineSupervisor,
+  startDynamicChild,
+} from "@espalier/supervisor";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { backoffDelay, completeBackoff } from "../src/backoff.ts";
@@ -27,7 +33,7 @@ describe("the pause before a restart", () => {
     });
     fc.assert(
       fc.property(options, fc.nat(100), fc.double({ min: 0, max: 0.999, noNaN: true }), (given, earlier, chance) => {
-        const complete = completeBackoff(given);
+        const complete = completeBackoff(given, []);
         const delay = backoffDelay(complete, earlier, chance);
         expect(delay).toBeLessThanOrEqual(given.maxMs);
         expect(delay).toBeGreaterThanOrEqual(given.initialMs * (1 - given.jitter));
@@ -48,15 +54,15 @@ describe("the pause before a restart", () => {
   });
 
   test("is at most half a minute or the first pause, doubles, and is half left to chance, unless it says otherwise", () => {
-    expect(completeBackoff({ initialMs: 100 })).toEqual({ initialMs: 100, maxMs: 30_000, factor: 2, jitter: 0.5 });
-    expect(completeBackoff({ initialMs: 40_000 })).toMatchObject({ initialMs: 40_000, maxMs: 40_000 });
+    expect(completeBackoff({ initialMs: 100 }, [])).toEqual({ initialMs: 100, maxMs: 30_000, factor: 2, jitter: 0.5 });
+    expect(completeBackoff({ initialMs: 40_000 }, [])).toMatchObject({ initialMs: 40_000, maxMs: 40_000 });
   });
 
   test.each([
     { initialMs: Number.MIN_VALUE, maxMs: Number.MIN_VALUE, factor: 1, jitter: 0 },
     { initialMs: 5, maxMs: 5, factor: 1, jitter: 1 },
   ])("may be made of what is barely allowed: %j", (given) => {
-    expect(completeBackoff(given)).toEqual(given);
+    expect(completeBackoff(given, [])).toEqual(given);
   });
 
   test.each([
@@ -72,10 +78,15 @@ describe("the pause before a restart", () => {
     [{ initialMs: 10, factor: Infinity }, Infinity, "backoff.factor is Infinity; expected a number of at least 1"],
     [{ initialMs: 10, jitter: 2 }, 2, "backoff.jitter is 2; expected a number from 0 to 1"],
     [{ initialMs: 10, jitter: -0.5 }, -0.5, "backoff.jitter is -0.5; expected a number from 0 to 1"],
+    [null, null, "backoff is null; expected an object with initialMs"],
+    [500, 500, "backoff is 500; expected an object with initialMs"],
+    [{}, undefined, "backoff.initialMs is undefined; expected milliseconds above 0"],
     [{ initialMs: 10, jitter: NaN }, NaN, "backoff.jitter is NaN; expected a number from 0 to 1"],
   ])("cannot be made of %o", (given, value, message) => {
     const expected = { code: "ERR_INVALID_SUPERVISOR_FLAGS", problem: "invalidBackoff", value, message };
-    expect(() => completeBackoff(given)).toThrow(expect.objectContaining(expected));
+    expect(() => defineSupervisor({ children: [], backoff: given as Backoff })).toThrow(
+      expect.objectContaining(expected),
+    );
   });
 });
 

@@ -157,9 +157,11 @@ describe("the child specs of one supervisor", () => {
     });
   });
 
-  test("are checked in order, so the first that is wrong is named", () => {
-    const error = problemOf(() => checkChildSpecs([worker("a", steady), careless({ type: 1 }), careless({ id: "" })]));
-    expect(error.problem).toBe("invalidChildType");
+  test("are checked in order: all that is wrong is named, and the problem is the first, as in OTP", () => {
+    const specs = [worker("a", steady), careless({ id: "b", type: 1 }), careless({ id: "" })];
+    const error = problemOf(() => checkChildSpecs(specs));
+    expect(error).toMatchObject({ problem: "invalidChildType", value: 1 });
+    expect(error.issues.map(({ path }) => path)).toEqual(["children[1].type", "children[2].id"]);
   });
 
   test("may be none at all", () => {

@@ -35,8 +35,8 @@ describe("the public surface", () => {
 
   test("has errors with a name, a code, and a common base", () => {
     const errors = [
-      new InvalidChildSpecError("missingId", undefined, "no id"),
-      new InvalidSupervisorFlagsError("invalidPeriod", 0, "no period"),
+      new InvalidChildSpecError({ problem: "missingId", path: "id", value: undefined, message: "no id" }),
+      new InvalidSupervisorFlagsError({ problem: "invalidPeriod", path: "periodMs", value: 0, message: "no period" }),
     ];
     expect(errors.map(({ name, code, problem, value, message }) => ({ name, code, problem, value, message }))).toEqual([
       {

@@ -54,12 +54,12 @@ function problemOf(check: () => unknown): InvalidSupervisorFlagsError {
 
 describe("supervisor flags", () => {
   test("allow one restart in five seconds and no automatic shutdown, unless they say otherwise", () => {
-    expect(completeFlags({})).toEqual({ intensity: 1, periodMs: 5000, autoShutdown: "never" });
+    expect(completeFlags({}, [], [])).toEqual({ intensity: 1, periodMs: 5000, autoShutdown: "never" });
   });
 
   test("are taken as they are when they are complete", () => {
     const flags: SupervisorFlags = { intensity: 0, periodMs: 0.5, autoShutdown: "anySignificant" };
-    expect(completeFlags(flags)).toEqual(flags);
+    expect(completeFlags(flags, [], [])).toEqual(flags);
   });
 
   test.each([...wrong, ...wrongStrategies])(
@@ -94,6 +94,80 @@ describe("supervisor flags", () => {
       expect(error).toMatchObject({ problem: "invalidType", message });
     },
   );
+});
+
+describe("all that is wrong with a supervisor", () => {
+  test("is in one error", () => {
+    const children = [
+      worker("a", steady),
+      { id: "b", start: steady, restart: "always" },
+      { start: child(steady), restart: "permanent", significant: true },
+      null,
+      worker("a", steady, { shutdown: -1 }),
+    ];
+    const backoff = { initialMs: 0, factor: 0.5 };
+    const flags: Careless = { strategy: "any", intensity: -1, periodMs: 0, autoShutdown: "always", backoff, children };
+    const error = problemOf(() => defineSupervisor(flags as unknown as SupervisorInit));
+    expect(error).toMatchObject({ code: "ERR_INVALID_SUPERVISOR_FLAGS", problem: "invalidStrategy", value: "any" });
+    expect(error.issues.map(({ path, problem, value }) => [path, problem, value])).toEqual([
+      ["strategy", "invalidStrategy", "any"],
+      ["intensity", "invalidIntensity", -1],
+      ["periodMs", "invalidPeriod", 0],
+      ["autoShutdown", "invalidAutoShutdown", "always"],
+      ["backoff.initialMs", "invalidBackoff", 0],
+      ["backoff.factor", "invalidBackoff", 0.5],
+      ["children[1].start", "missingStart", steady],
+      ["children[1].restart", "invalidRestartType", "always"],
+      ["children[2].id", "missingId", undefined],
+      ["children[2].significant", "badCombination", true],
+      ["children[3].spec", "invalidChildSpec", null],
+      ["children[4].shutdown", "invalidShutdown", -1],
+      ["children[4].id", "duplicateChildName", "a"],
+    ]);
+    expect(error.message.split("\n")).toEqual(["13 faults:", ...error.issues.map(({ message }) => `  ${message}`)]);
+    expect(error.message).toContain('restart of child "b" is "always"');
+    expect(error.message).toContain("id of children[2] is undefined");
+  });
+
+  test("is a matter of its children alone where the flags are right", () => {
+    const children = [worker("a", steady, { shutdown: -1 }), worker("b", steady, { shutdown: -2 })];
+    expect(() => defineSupervisor({ children })).toThrow(
+      expect.objectContaining({
+        name: "InvalidChildSpecError",
+        message: [
+          "2 faults:",
+          'shutdown of child "a" is -1; expected "brutalKill", "infinity" or milliseconds of at least 0',
+          'shutdown of child "b" is -2; expected "brutalKill", "infinity" or milliseconds of at least 0',
+        ].join("\n  "),
+      }),
+    );
+  });
+
+  test("is in one error for a dynamic supervisor too, its template included", () => {
+    const wrongTemplate = { start: () => child(steady), restart: "always", shutdwon: 5 };
+    const error = problemOf(() => defineDynamicSupervisor({ intensity: -1, child: wrongTemplate } as never));
+    expect(error.issues.map(({ path }) => path)).toEqual(["intensity", "child.restart", "child.shutdwon"]);
+  });
+
+  test.each<[Careless & Record<string, unknown>, string]>([
+    [{ intesity: 5 }, "intesity is not known; did you mean intensity?"],
+    [{ period: 5 }, "period is not known; did you mean periodMs?"],
+    [{ stratgy: "oneForAll" }, "stratgy is not known; did you mean strategy?"],
+    [{ backoff: { initialMs: 1, maxMS: 5 } }, "backoff.maxMS is not known; did you mean maxMs?"],
+    [
+      { children: [{ ...worker("a", steady), restrat: "temporary" }] },
+      'restrat of child "a" is not known; did you mean restart?',
+    ],
+  ])("includes keys that are nearly known ones: %o", (flags, message) => {
+    expect(() => defineSupervisor({ children: [], ...flags } as SupervisorInit)).toThrow(
+      expect.objectContaining({ problem: "misspelt", message }),
+    );
+  });
+
+  test("does not include keys that are like none, as in OTP", () => {
+    const init = { children: [{ ...worker("a", steady), modules: [], state: 1 }], comment: "", strategies: 1 };
+    expect(() => defineSupervisor({ strategy: "oneForAll", ...init })).not.toThrow();
+  });
 });
 
 describe("a definition", () => {

@@ -288,6 +288,21 @@ describe("a progress report", () => {
     });
   });
 
+  test("is logged at debug for a dynamic child", async () => {
+    const levels: string[] = [];
+    const at = (level: string) => (_fields: object, text: string) =>
+      void levels.push(`${level}: ${text.split(" ")[2]}`);
+    const { system } = createWorld({
+      logger: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") },
+    });
+    system.trace(() => undefined, { detail: "life" });
+    const pool = defineDynamicSupervisor<undefined>({ child: { start: () => child(steady) } });
+    await startSupervisor(system, { children: [{ id: "pool", start: child(pool, undefined, { name: "pool" }) }] });
+    await startDynamicChild(system, "pool", undefined);
+    await startDynamicChild(system, "pool", undefined);
+    expect(levels).toEqual(["info: started", "debug: started", "debug: started"]);
+  });
+
   test("is made for nobody when nobody traces", async () => {
     const lines: string[] = [];
     const note = (_fields: object, text: string): unknown => lines.push(text);
