@@ -1,4 +1,4 @@
-import { type AccessRule, formatAddress, type Listener } from "@espalier/sockets";
+import { type AccessRule, formatAddress, type Listener, UdpListener } from "@espalier/sockets";
 import type { Pid, System } from "@espalier/actors";
 import type { ListenerFact, ProcessId, Shown } from "./api-types.ts";
 import { isKnownReason } from "./discretion.ts";
@@ -40,6 +40,7 @@ export function toListenerFact(system: System, { listener, traffic }: ReadListen
     stats: { ...stats },
     shutdowns: show.errors ? { ...shutdownCounts } : discreet(shutdownCounts),
     acceptErrors: { ...listener.acceptErrors },
+    datagrams: listener instanceof UdpListener ? { ...listener.datagrams } : undefined,
     accessRules: listener.accessRules.map(formatRule),
     bytesReceived,
     bytesSent,

@@ -2,7 +2,7 @@ import { InvalidOptionError, type OverviewAnswer } from "@espalier/inspector";
 import { prometheus, type PrometheusOptions } from "@espalier/inspector/prometheus";
 import { Registry } from "prom-client";
 import { afterEach, expect, test } from "vitest";
-import { InspectedWorld, pair } from "./support/world.ts";
+import { InspectedWorld, leaver, pair } from "./support/world.ts";
 
 const ends: Array<() => void> = [];
 
@@ -50,6 +50,51 @@ test("metrics are what the system and its listeners count, at each scrape", asyn
       [`espalier_sent_bytes_total{${labels}}`]: 5 * (round + 1),
     });
   }
+});
+
+test("clients without a place are told of while they wait", async () => {
+  const { world, scrape } = await withMetrics();
+  const listener = await world.open({ maxClients: 2, overLimit: "queue" });
+  const waiting = async () => (await scrape()).get(`espalier_waiting_clients{listener="${listener.id}"}`);
+  const [first] = await world.connect(listener, 5);
+  expect(await waiting()).toBe(3);
+  first?.end();
+  await world.settle();
+  expect(await waiting()).toBe(2);
+});
+
+test("datagrams of a UDP listener are counted by what became of them, each that came once", async () => {
+  const { world, scrape } = await withMetrics();
+  const healthCheck = { request: "ping", reply: "pong" };
+  const listener = await world.sockets.openUdp("udp", "127.0.0.1:0", { healthCheck, maxPacketSize: 8 }, leaver);
+  const nothing = () => undefined;
+  const events = {
+    bound: nothing,
+    failed: nothing,
+    received: nothing,
+    sendFailed: nothing,
+    ended: nothing,
+    closed: nothing,
+  };
+  const socket = world.datagrams.bind({ port: 0 }, events);
+  await world.settle();
+  const to = { host: "127.0.0.1", port: listener.port };
+  for (const text of ["ping", "one", "two", "longer than eight bytes"]) socket.send(Buffer.from(text), to);
+  await world.settle();
+  const counted = [...(await scrape())].filter(([name, count]) => name.includes("_datagrams_total") && count > 0);
+  const labels = `listener="${listener.id}"`;
+  expect(Object.fromEntries(counted)).toEqual({
+    [`espalier_datagrams_total{${labels},outcome="healthChecks"}`]: 1,
+    [`espalier_datagrams_total{${labels},outcome="delivered"}`]: 2,
+    [`espalier_datagrams_total{${labels},outcome="tooLarge"}`]: 1,
+    [`espalier_datagrams_total{${labels},outcome="sent"}`]: 1,
+  });
+  expect(listener.datagrams.received).toBe(4);
+  const stream = await world.open();
+  expect([...(await scrape()).keys()].filter((name) => name.includes("datagrams") && name.includes(stream.id))).toEqual(
+    [],
+  );
+  socket.close();
 });
 
 test("ends of connections are counted by reason, and a closed listener is told of no more", async () => {

@@ -25,6 +25,8 @@ export interface ListenerFact {
   /** How connections ended. A reason that is no plain word counts under `other` unless errors are shown. */
   readonly shutdowns: Readonly<Record<string, number>>;
   readonly acceptErrors: Readonly<Record<string, number>>;
+  /** What became of its datagrams; absent when it is no UDP listener. */
+  readonly datagrams?: Readonly<Record<string, number>> | undefined;
   /** Such as `deny 10.0.0.0/8`, in the order in which they are tried. */
   readonly accessRules: readonly string[];
   readonly bytesReceived: number;

@@ -130,6 +130,7 @@ export const listenerFact: fc.Arbitrary<ListenerFact> = fc.record({
   stats: counts,
   shutdowns: counts,
   acceptErrors: counts,
+  datagrams: maybe(counts),
   accessRules: fc.array(anyText, { maxLength: 3 }),
   bytesReceived: number,
   bytesSent: number,

@@ -22,7 +22,12 @@ import {
   startSockets,
   type TransportSocket,
 } from "@espalier/sockets";
-import { type MemoryTransport, memoryTransport } from "@espalier/sockets/testing";
+import {
+  type MemoryDatagrams,
+  memoryDatagrams,
+  type MemoryTransport,
+  memoryTransport,
+} from "@espalier/sockets/testing";
 import { child, defineSupervisor } from "@espalier/supervisor";
 import { afterEach } from "vitest";
 import type { AnyStateMachine } from "xstate";
@@ -93,6 +98,7 @@ export class InspectedWorld {
   readonly sockets: Sockets;
   readonly inspector: Inspector;
   readonly network: MemoryTransport;
+  readonly datagrams: MemoryDatagrams;
   readonly clients: TransportSocket[] = [];
 
   private constructor(
@@ -100,12 +106,14 @@ export class InspectedWorld {
     system: System,
     sockets: Sockets,
     network: MemoryTransport,
+    datagrams: MemoryDatagrams,
     options: InspectorOptions,
   ) {
     this.clock = clock;
     this.system = system;
     this.sockets = sockets;
     this.network = network;
+    this.datagrams = datagrams;
     this.inspector = inspector(system, { sockets, token: TOKEN, ...options });
   }
 
@@ -113,8 +121,9 @@ export class InspectedWorld {
     const clock = new ManualClock({ logger });
     const system = createSystem({ host: clock });
     const network = memoryTransport();
-    const sockets = await startSockets(system, { transport: network });
-    const world = new InspectedWorld(clock, system, sockets, network, options);
+    const datagrams = memoryDatagrams();
+    const sockets = await startSockets(system, { transport: network, datagrams });
+    const world = new InspectedWorld(clock, system, sockets, network, datagrams, options);
     worlds.push(world);
     return world;
   }
