@@ -152,7 +152,7 @@ export interface ServerCallbacks<Types extends ServerTypes> {
   ): MaybeLater<Ok<StateOf<Types>, ContinueOf<Types>> | Ignore | Stop<StateOf<Types>>>;
   handleCall?(
     request: Given<Types, "call", never>,
-    from: From,
+    from: From<AnswerOf<Types>>,
     state: StateOf<Types>,
     self: Self<Types>,
   ): MaybeLater<
@@ -181,8 +181,8 @@ export interface ServerCallbacks<Types extends ServerTypes> {
 }
 
 /**
- * Makes a server that can be spawned. The types are given, the callbacks checked against them. What `handleCall` replies has
- * to be the answer to one of the calls; that it is the one to this call is not checked, nor what is given to `from.reply`.
+ * Makes a server that can be spawned. The types are given, the callbacks checked against them. What `handleCall` replies, at
+ * once or by its `from`, has to be the answer to one of the calls; that it is the one to this call is not checked.
  */
 export function defineServer<Types extends ServerTypes>(
   callbacks: ServerCallbacks<Types>,

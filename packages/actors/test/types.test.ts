@@ -6,6 +6,7 @@ import {
   type Definition,
   defineServer,
   type ExitReason,
+  type From,
   fromAsync,
   noreply,
   normal,
@@ -103,6 +104,29 @@ describe("a call", () => {
       handleCall: (_request, _from, state) => reply(state, state),
     });
     expect(untyped.name).toBe("server");
+  });
+
+  test("is answered so by its from too, also where that is kept for later as one for any reply", () => {
+    const kept: From[] = [];
+    const later = defineServer<PhoneTypes>({
+      init: ({ number }) => ok({ number }),
+      handleCall(_request, from, state) {
+        expectTypeOf(from).toEqualTypeOf<From<boolean | string>>();
+        from.reply(state.number);
+        // @ts-expect-error no call is answered with a count of digits
+        from.reply(state.number.length);
+        kept.push(from);
+        return noreply(state);
+      },
+    });
+    const untyped = defineServer({
+      init: () => ok(undefined),
+      handleCall(_request, from, state) {
+        expectTypeOf(from).toEqualTypeOf<From>();
+        return noreply(state);
+      },
+    });
+    expect([later.name, untyped.name]).toEqual(["server", "server"]);
   });
 
   test("to a name takes any request and promises nothing about the answer", () => {
