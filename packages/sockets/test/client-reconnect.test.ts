@@ -402,6 +402,50 @@ test("a machine need not mind the end of its socket, and idle time is its own bu
   expect(world.of("clientDisconnected")).toMatchObject([{ kind: "finished", time: 400 }]);
 });
 
+describe("a client that sends", () => {
+  test("and is answered nothing stays connected for as long as the server is content, and needs no idle time of its own", async () => {
+    const reading = puppetry({ react: (_event, { connection }) => connection.activate() });
+    const server = await world.open(reading.handler, { idleTimeoutMs: 120_000 });
+    const { client } = await connectedTo(server);
+    for (let minute = 0; minute < 60; minute += 1) {
+      await world.manual.advance(60_000);
+      await client.send("news");
+    }
+    expect(await client.info()).toMatchObject({ state: "connected", connections: 1 });
+  });
+
+  test("and is answered nothing has a timeout by an idle time of its own, which counts what comes", async () => {
+    const reading = puppetry({ react: (_event, { connection }) => connection.activate() });
+    const server = await world.open(reading.handler);
+    const { client, mine } = await connectedTo(server, { idleTimeoutMs: 90_000 });
+    await world.manual.advance(60_000);
+    await client.send("news");
+    await world.manual.advance(29_999);
+    expect(mine.last().events).toEqual(["socketReady"]);
+    await world.manual.advance(1);
+    expect(mine.last().events).toEqual(["socketReady", "timeout"]);
+  });
+
+  test("nothing, since it is only told something, is ended by the idle time of the server", async () => {
+    const server = await world.open(echo, { idleTimeoutMs: 120_000 });
+    const { client } = await connectedTo(server, { backoff: { initialMs: 100, jitter: 0 } });
+    await world.manual.advance(119_999);
+    expect(await client.info()).toMatchObject({ state: "connected", connections: 1 });
+    await world.manual.advance(200);
+    expect(await client.info()).toMatchObject({ state: "connected", connections: 2 });
+  });
+
+  test("and lets nothing in does not hear that the server has closed", async () => {
+    const server = await world.open(echo, { idleTimeoutMs: 120_000 });
+    const deaf = puppetry();
+    const { client } = await connectedTo(server, {}, { ...listening(), handler: deaf.handler });
+    await world.manual.advance(3_600_000);
+    expect(await client.info()).toMatchObject({ connections: 1, state: "connected" });
+    for (const { self } of deaf.puppets) world.system.send(self.ref, ({ connection }) => connection.abort());
+    await client.close();
+  });
+});
+
 test("no pause is ever outside its bounds, whatever the options", async () => {
   const backoffs = fc.record({
     initialMs: fc.integer({ min: 1, max: 1000 }),
