@@ -44,6 +44,22 @@ export function encodeFrame(packet: Framing, data: Uint8Array | string): Uint8Ar
   return frame;
 }
 
+/**
+ * `encodeFrame` for a packet in pieces: each byte is copied once, to its place behind the header.
+ *
+ * @throws {@link FrameTooLargeError} (`ERR_FRAME_TOO_LARGE`) when the header cannot express the length of all together.
+ * @throws {@link InvalidOptionError} (`ERR_INVALID_OPTION`) for a piece that is neither text nor bytes
+ */
+export function joinFrame(packet: Framing, pieces: ReadonlyArray<Uint8Array | string>): Uint8Array {
+  const parts = pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : checkBytes(piece)));
+  if (typeof packet !== "number") return Buffer.concat(parts);
+  const size = parts.reduce((sum, { length }) => sum + length, 0);
+  checkSize(packet, size);
+  const header = Buffer.allocUnsafe(packet);
+  header.writeUIntBE(size, 0, packet);
+  return Buffer.concat([header, ...parts]);
+}
+
 /** What is no bytes is the fault of who sends it, and must not come to where those of all connections are put together. */
 function checkBytes(data: Uint8Array): Uint8Array {
   // The second is for bytes of another realm, and slower.
@@ -59,8 +75,12 @@ function checkBytes(data: Uint8Array): Uint8Array {
  */
 export function sizeInFrame(header: LengthHeader, data: Uint8Array | string): number {
   const size = typeof data === "string" ? Buffer.byteLength(data) : checkBytes(data).length;
-  if (size > HEADER_LIMIT[header]) throw new FrameTooLargeError(size, HEADER_LIMIT[header]);
+  checkSize(header, size);
   return size;
+}
+
+function checkSize(header: LengthHeader, size: number): void {
+  if (size > HEADER_LIMIT[header]) throw new FrameTooLargeError(size, HEADER_LIMIT[header]);
 }
 
 /** Writes the bytes of one packet, header and data, to a place of just that size. */

@@ -43,6 +43,22 @@ const sendOptions: ListenerOptions = { highWaterMark: BIG };
 describe.each(transports)("%s", (transport) => {
   useWorld(transport);
 
+  test("what is sent in pieces is one packet, in its turn, and is refused as one", async () => {
+    const { client, connection } = await puppetWithClient({ packet: 1 });
+    const header = Buffer.from("ab");
+    connection.send("1");
+    expect(connection.sendPieces([header, "cd", Uint8Array.of(0x65)])).toBe(true);
+    // They were copied.
+    header.fill(0);
+    connection.send("2");
+    expect(() => connection.sendPieces([new Uint8Array(200), new Uint8Array(56)])).toThrow(/256 bytes/u);
+    const expected = "\u00011\u0005abcde\u00012";
+    expect((await client.bytes(expected.length)).toString()).toBe(expected);
+    expect(connection.getStat()).toMatchObject({ packetsSent: 3, bytesSent: expected.length });
+    connection.abort();
+    expect(connection.sendPieces(["too late"])).toBe(false);
+  });
+
   describe("asyncRecv", () => {
     test("brings exactly so many bytes, however they come, and each request its own", async () => {
       const { client, connection, replies } = await puppetWithClient();

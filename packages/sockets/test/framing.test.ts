@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import * as fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { FrameTooLargeError } from "../src/errors.ts";
-import { createDecoder, encodeFrame, type Framing } from "../src/framing.ts";
+import { createDecoder, encodeFrame, type Framing, joinFrame } from "../src/framing.ts";
 import type { PacketDecoder } from "../src/packet-decoder.ts";
 
 const framings = [1, 2, 4, "line"] as const;
@@ -323,6 +323,26 @@ describe("encoding", () => {
     expect(() => encodeFrame(width, new Uint8Array(limit + 1))).toThrow(
       expect.objectContaining({ code: "ERR_FRAME_TOO_LARGE", size: limit + 1, limit }),
     );
+  });
+
+  test("a packet in pieces is the one that they are together, and has its limits", () => {
+    const piece = fc.oneof(fc.string({ unit: "binary" }), fc.uint8Array());
+    fc.assert(
+      fc.property(fc.constantFrom(...framings, "raw" as const), fc.array(piece), (kind, pieces) => {
+        const whole = Buffer.concat(pieces.map((one) => Buffer.from(one)));
+        const encode = (run: () => Uint8Array): string => {
+          try {
+            return Buffer.from(run()).toString("hex");
+          } catch (error) {
+            return String(error);
+          }
+        };
+        expect(encode(() => joinFrame(kind, pieces))).toBe(encode(() => encodeFrame(kind, whole)));
+      }),
+    );
+    const halves = [new Uint8Array(200), new Uint8Array(56)];
+    expect(() => joinFrame(1, halves)).toThrow(expect.objectContaining({ code: "ERR_FRAME_TOO_LARGE", size: 256 }));
+    expect(() => joinFrame(4, ["a", 5 as never])).toThrow(expect.objectContaining({ code: "ERR_INVALID_OPTION" }));
   });
 
   test("packet 4 carries at most 2147483647 bytes, as in Erlang", () => {

@@ -48,6 +48,14 @@ function answering(word: string) {
 describe.each(transports)("%s", (transport) => {
   useUdpWorld(transport);
 
+  test("what is sent in pieces is one datagram", async () => {
+    const doubling = packetMachine({ onData: (connection, data) => void connection.sendPieces(["re: ", data, data]) });
+    const listener = await world.open(doubling);
+    const client = await world.client();
+    client.send(listener, "a", "");
+    expect(await client.texts(2)).toEqual(["re: aa", "re: "]);
+  });
+
   test.each([
     ["a machine", echo],
     ["a server", echoServer],
