@@ -1,8 +1,7 @@
 import type { AnyStateMachine, StateValue } from "xstate";
 import { InvalidOptionError } from "./errors.ts";
-
-type Node = AnyStateMachine["root"];
-type Transition = Node["after"][number] | NonNullable<Node["always"]>[number];
+import { actionsText, type Edge, edgesOf, invokeName, type Node, toArray } from "./internal/mermaid/edges.ts";
+import { escapeText, isAlias } from "./internal/mermaid/syntax.ts";
 
 /** What a diagram shows besides states and transitions. */
 export interface MermaidOptions {
@@ -42,13 +41,6 @@ export interface MermaidOptions {
 export function toMermaid(machine: AnyStateMachine, options: MermaidOptions = {}): string {
   const active = options.active === undefined ? [] : activeNodes(machine, options.active);
   return new Diagram(machine, options).draw(active);
-}
-
-/** An arrow between states, or a line inside a state if it has no targets. */
-interface Edge {
-  readonly source: Node;
-  readonly targets: readonly Node[];
-  readonly label: string;
 }
 
 class Diagram {
@@ -128,7 +120,6 @@ class Diagram {
   #addStatesOf(node: Node, depth: number): void {
     const children = childrenOf(node);
     if (node.type === "parallel") {
-      const isHistory = ({ type }: Node): boolean => type === "history";
       for (const child of children.filter(isHistory)) this.#addState(child, depth);
       for (const [index, region] of children.filter((child) => !isHistory(child)).entries()) {
         if (index > 0) this.#add(depth, "--");
@@ -184,95 +175,18 @@ function* nodesBelow(node: Node): Generator<Node> {
   for (const child of childrenOf(node)) yield* nodesBelow(child);
 }
 
-function childrenOf(node: Node): Node[] {
-  return Object.values(node.states);
+function isHistory({ type }: Node): boolean {
+  return type === "history";
 }
 
-function toArray(value: unknown): readonly unknown[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value];
+function childrenOf(node: Node): Node[] {
+  return Object.values(node.states);
 }
 
 /** The state in whose braces an arrow can stand: the parent of both its ends, if one region holds them. */
 function homeOf({ source, targets: [target, ...others] }: Edge): Node | undefined {
   if (target === undefined || others.length > 0 || target.parent !== source.parent) return undefined;
   return source.parent?.type === "parallel" && target !== source ? undefined : source.parent;
-}
-
-function edgesOf(node: Node): Edge[] {
-  const delays = new Map<unknown, unknown>(node.after.map((transition) => [transition, transition.delay]));
-  const edges: Edge[] = [];
-  for (const [descriptor, transitions] of node.transitions) {
-    for (const transition of transitions) {
-      const delay = delays.get(transition);
-      const event = delay === undefined ? eventName(node, descriptor) : delayName(delay);
-      edges.push(toEdge(transition, event, descriptor === "xstate.route"));
-    }
-  }
-  for (const transition of node.always ?? []) edges.push(toEdge(transition, "always"));
-  if (node.type === "history") {
-    const target = historyDefault(node);
-    if (target !== undefined) edges.push({ source: node, targets: [target], label: "" });
-  }
-  // Of several arrows from a state to itself, Mermaid draws the last.
-  const isLoop = ({ targets: [target, ...others] }: Edge): boolean => target === node && others.length === 0;
-  const loops = edges.filter(isLoop);
-  if (loops.length < 2) return edges;
-  const label = loops.map((edge) => edge.label).join("<br/>");
-  return [...edges.filter((edge) => !isLoop(edge)), { source: node, targets: [node], label }];
-}
-
-function toEdge(transition: Transition, event: string, isRoute = false): Edge {
-  const { source, target: targets = [], actions, reenter } = transition;
-  // The guard of a route also checks which state the event names; only the rest is the user's.
-  const guard: unknown = isRoute ? targets[0]?.config.route?.guard : transition.guard;
-  const isIgnored = targets.length === 0 && actions.length === 0;
-  const isReentering = reenter && targets.every((target) => isWithin(target, source));
-  const mark = isIgnored ? " (ignored)" : isReentering && targets.length > 0 ? " (reenter)" : "";
-  const condition = guard === undefined ? "" : ` [${escapeText(guardName(guard))}]`;
-  return { source, targets, label: escapeText(event) + mark + condition + actionsText(actions) };
-}
-
-function isWithin(node: Node | undefined, ancestor: Node): boolean {
-  return node !== undefined && (node === ancestor || isWithin(node.parent, ancestor));
-}
-
-function eventName(node: Node, descriptor: string): string {
-  if (descriptor === `xstate.done.state.${node.id}`) return "onDone";
-  if (descriptor === "xstate.route") return "route";
-  for (const [index, { id }] of node.invoke.entries()) {
-    const name = invokeName(node, index);
-    if (descriptor === `xstate.done.actor.${id}`) return `onDone(${name})`;
-    if (descriptor === `xstate.error.actor.${id}`) return `onError(${name})`;
-    if (descriptor === `xstate.snapshot.${id}`) return `onSnapshot(${name})`;
-  }
-  return descriptor;
-}
-
-function delayName(delay: unknown): string {
-  return typeof delay === "number" ? `after ${delay} ms` : `after ${String(delay)}`;
-}
-
-/** The source of an invoked actor; its id if the source has no name, and both if the state invokes the source twice. */
-function invokeName(node: Node, index: number): string {
-  // XState names the sources that are given in place.
-  const sources = node.invoke.map(({ src }) => src as string);
-  const source = sources[index] ?? "";
-  const generatedId = `${index}.${node.id}`;
-  const id = node.invoke[index]?.id;
-  if (source === `xstate.invoke.${generatedId}`) return id === undefined || id === generatedId ? "inline" : id;
-  if (sources.filter((other) => other === source).length === 1) return source;
-  return `${source} as ${id === generatedId ? index : id}`;
-}
-
-/** Where a history state leads to as long as there is no history, if it says so. */
-function historyDefault(node: Node): Node | undefined {
-  const { target } = node.config as { readonly target?: unknown };
-  if (typeof target !== "string" || node.parent === undefined) return undefined;
-  if (target.startsWith("#")) return node.machine.getStateNodeById(target);
-  // A backslash makes a dot a part of the key.
-  const keys = Array.from(target.matchAll(/(?:\\.|[^.\\])+/gsu), ([key]) => key.replaceAll(/\\(.)/gsu, "$1"));
-  return keys.reduce<Node | undefined>((parent, key) => parent?.states[key], node.parent);
 }
 
 function activeNodes(machine: AnyStateMachine, active: StateValue | readonly string[]): Node[] {
@@ -309,51 +223,6 @@ function labelled(label: string): string {
   return label === "" ? "" : ` : ${label}`;
 }
 
-function actionsText(actions: readonly unknown[]): string {
-  const names = actions.map(actionName).filter((name) => name !== undefined);
-  return names.length === 0 ? "" : ` / ${names.map(escapeText).join(", ")}`;
-}
-
-function actionName(action: unknown): string | undefined {
-  const name = nameOf(action);
-  const { event } = Object(action) as { readonly event?: unknown };
-  const { type } = Object(event) as { readonly type?: unknown };
-  return typeof action === "function" && typeof type === "string" && name !== undefined ? `${name}(${type})` : name;
-}
-
-function guardName(guard: unknown): string {
-  if (typeof guard === "function") {
-    if ("guards" in guard) return `${guard.name}(${toArray(guard.guards).map(guardName).join(", ")})`;
-    if ("stateValue" in guard) {
-      const { stateValue } = guard;
-      return `${guard.name}(${typeof stateValue === "string" ? stateValue : JSON.stringify(stateValue)})`;
-    }
-  }
-  return nameOf(guard) ?? "...";
-}
-
-/** The names that JavaScript gives to a function that has none, when it stands in a machine's configuration. */
-const inferredNames: ReadonlySet<string> = new Set(["", "actions", "entry", "exit", "guard"]);
-
-function nameOf(implementation: unknown): string | undefined {
-  if (typeof implementation === "string") return implementation;
-  const { type, name } = Object(implementation) as { readonly type?: unknown; readonly name?: unknown };
-  if (typeof type === "string") return type.replace(/^xstate\./, "");
-  return typeof name === "string" && !inferredNames.has(name) ? name : undefined;
-}
-
-/*
- * Mermaid's words, what it calls the diagram (`root`) and the circles (`x_start`, `x_end`), and what ends so that with
- * the next line it may read as `direction TB`.
- */
-const reserved =
-  /^(?:acc(?:descr|title)|as|class|classdef|click|default|end|href|note|root|scale|start|state|statediagram|style)$|_(?:start|end)$|direction$/i;
-
-function isAlias(name: string): boolean {
-  // Mermaid's layout keeps states in plain objects.
-  return /^[a-z]\w*$/i.test(name) && !reserved.test(name) && !(name in Object.prototype);
-}
-
 /** The names of states in the text: the key if no other state has it, else the path, else a number. */
 function aliasesOf(nodes: readonly Node[]): Map<Node, string> {
   const keys = countOf(nodes.map(({ key }) => key));
@@ -379,30 +248,4 @@ function countOf(names: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   return counts;
-}
-
-/**
- * Writes all that means something to Mermaid's grammar, to the Markdown in its labels, or to HTML as the number of its
- * character. White space becomes one space. What has nothing to be seen is put in quotes, since no label may be empty.
- */
-function escapeText(text: string): string {
-  return (
-    (text.trim() === "" ? `"${text}"` : text)
-      .replaceAll(/\s+/gu, " ")
-      .trim()
-      .replaceAll(/[\p{Cc}\p{Cs}]/gu, "\uFFFD")
-      .replaceAll(/["#$%&*:;<>@[\\\]`{|}~]/gu, toNumber)
-      // Emphasis: underscores inside words are none.
-      .replaceAll(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, toNumber)
-      // Lists and underlined headings.
-      .replace(/^[-+=]/u, toNumber)
-      .replace(/^(\d+)([.)])/u, (_, digits: string, mark: string) => digits + toNumber(mark))
-      .replaceAll(/(?<=www)\./giu, toNumber)
-      // Wherever it stands, this would be a statement, also with its second word on the next line.
-      .replaceAll(/(?<=directio)n(?= (?:TB|BT|RL|LR)|$)/giu, toNumber)
-  );
-}
-
-function toNumber(character: string): string {
-  return `#${character.codePointAt(0)};`;
 }

@@ -10,6 +10,8 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
+const nothing = (): void => undefined;
+
 async function withMetrics(options: PrometheusOptions = {}) {
   const world = await InspectedWorld.create();
   const metrics = prometheus(world.inspector, options);
@@ -67,7 +69,6 @@ test("datagrams of a UDP listener are counted by what became of them, each that 
   const { world, scrape } = await withMetrics();
   const healthCheck = { request: "ping", reply: "pong" };
   const listener = await world.sockets.openUdp("udp", "127.0.0.1:0", { healthCheck, maxPacketSize: 8 }, leaver);
-  const nothing = () => undefined;
   const events = {
     bound: nothing,
     failed: nothing,
