@@ -1,6 +1,7 @@
 import { causalPast } from "./causal-past.ts";
 import { replaying } from "./choices.ts";
 import { encodePlan } from "./codec.ts";
+import type { Repeated } from "./collapse.ts";
 import type { Coverage } from "./coverage.ts";
 import { describeDeviation, describeWorkload, plural } from "./describe-plan.ts";
 import type { Invariant } from "./invariant.ts";
@@ -98,7 +99,15 @@ function describeUnusual(
   });
 }
 
-function printed({ time, verb, who, other, text }: Line, names: ShortNames): string {
+function printed([line, ...again]: Repeated, names: ShortNames): string {
+  const once = printedOnce(line, names);
+  const last = again.at(-1);
+  if (last === undefined) return once;
+  const said = last.text === line.text ? "" : `: ${names.in(last.text)}`;
+  return `${once}  … ${again.length + 1} times until ${formatTime(last.time).trimStart()}${said}`;
+}
+
+function printedOnce({ time, verb, who, other, text }: Line, names: ShortNames): string {
   const [own, peer] = [names.of(who), other === undefined ? undefined : names.of(other)];
   const said = names.in(text);
   const at = formatTime(time);
