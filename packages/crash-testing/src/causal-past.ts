@@ -84,7 +84,7 @@ function isWitness({ who, id }: Line, timeline: Timeline, { failure, probe }: Tr
   if (id === 0) return false;
   if (isNamed(failure.message, who)) return true;
   const hosts = timeline.clients.filter((host) => host === probe || isNamed(failure.message, host));
-  return hosts.some((host) => timeline.serves(host, who));
+  return hosts.some((host) => timeline.handlerOf(host) === who);
 }
 
 function isNamed(message: string, who: string): boolean {

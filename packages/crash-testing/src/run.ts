@@ -162,7 +162,7 @@ class Run<Handle, Knobs extends object> implements RunView {
 
   async #boot(): Promise<void> {
     const started = await this.#settle(Promise.resolve().then(() => this.#target.start(this.#surroundings)));
-    if (started === undefined) this.violate("boot", "the start did not come to an end");
+    if (started === undefined) this.violate("boot", "the start did not come to an end: it awaits what never comes");
     // A start that fails because of what was injected is as it should be, if it leaves nothing behind.
     else if (started.ok) this.handle = started.value;
     else if (this.world.choices.deviations.length === 0) throw this.world.tripwire.tripped ?? started.error;

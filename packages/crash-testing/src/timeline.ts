@@ -79,9 +79,9 @@ export class Timeline {
     return this.#begin;
   }
 
-  /** Whether an actor serves a client, or has served it last. */
-  serves(host: string, who: string): boolean {
-    return this.#serving.get(host) === who;
+  /** Who serves a client, or has served it last. */
+  handlerOf(host: string): string | undefined {
+    return this.#serving.get(host);
   }
 
   /** Adds what is no event of the system: what clients did, and what was out of the ordinary. */
@@ -150,7 +150,9 @@ export class Timeline {
     const injection = world.injections[this.#injections];
     this.#injections += 1;
     if (injection === undefined) return "crashes";
-    return `${injection.actor} ${injection.end === "throw" ? "throws" : "is killed"} before ${injection.effect}`;
+    const { actor, end, effect } = injection;
+    const what = effect === "receive" ? "it takes a message" : effect;
+    return `${actor} ${end === "throw" ? "throws" : "is killed"} before ${what}`;
   }
 
   #nameOf(pid: Pid | undefined): string | undefined {

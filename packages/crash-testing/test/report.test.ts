@@ -1,5 +1,7 @@
+import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { replaying } from "../src/choices.ts";
+import { findCrash } from "../src/find-crash.ts";
 import { standard } from "../src/invariants/standard.ts";
 import type { Plan } from "../src/plan.ts";
 import { explain } from "../src/report.ts";
@@ -23,6 +25,7 @@ function partOf(text: string, title: string): string[] {
 
 describe("the report of a server that ticks", () => {
   let text = "";
+
   beforeAll(async () => {
     const invariants = standard();
     const { failure } = await run({ target: gameServer, plan, chooser: replaying([]), invariants });
@@ -49,4 +52,29 @@ describe("the report of a server that ticks", () => {
       String.raw`a5->>a4: receives "FRAME 80\n" (×59)`,
     ]);
   });
+
+  test("says who is who: whom each handler serves, who is no client of the plan, and where actors belong", () => {
+    const [, who = ""] = /^ {2}Who is who([\s\S]*?)\n\n/m.exec(text) ?? [];
+    expect(who.split("\n").map((line) => line.trim())).toEqual([
+      "connection_sup/1 serves 10.0.0.1",
+      "connection_sup/2 serves 10.0.0.2",
+      "connection_sup/3 serves 10.255.255.254, the new client that comes when all is well again",
+      "acceptor_sup, connection_sup in sockets/listener_sup:players:5000",
+      "game in house",
+    ]);
+  });
+});
+
+test("a report says at once what is wrong and what was unusual, and ends with the line that replays it", async () => {
+  const { report = "", line = "" } = await findCrash(gameServer, { peers: fc.constant(plan.peers), runs: 5 });
+  const lines = report.split("\n");
+  expect(lines.slice(0, 5)).toEqual([
+    "crash",
+    expect.stringMatching(/^✗ I8-probe: .* a new client receives "FULL\\n" instead of "WELCOME\\n"/),
+    expect.stringMatching(/^ {2}the law: /),
+    "",
+    expect.stringMatching(/^ {2}What was unusual {2}nothing/),
+  ]);
+  expect(lines.filter((one) => one.includes("CRASH_REPLAY="))).toEqual([lines.at(-1)]);
+  expect(lines.at(-1)).toBe(`  CRASH_REPLAY=${line}`);
 });

@@ -104,5 +104,7 @@ export const gameServer: Target<Listener> = {
     const sockets = await startSockets(system, { transport });
     return sockets.open("players", 5000, { acceptors: 1, packet: "line", idleTimeoutMs: 3000 }, player);
   },
+  // Longer than idle players stay, and no longer: each second costs twenty ticks.
+  healMs: 5000,
   probe: { ops: [{ type: "send", bytes: new TextEncoder().encode("JOIN probe\n") }], receives: "WELCOME\n" },
 };
