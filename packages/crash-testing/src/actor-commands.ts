@@ -164,10 +164,9 @@ export class CommandRun<State extends object = object, Handle = unknown, Knobs e
     remember(this.plan, { deviations, invariant: failure?.invariant });
     const { breaks } = this.plan;
     if (failure === undefined || (breaks ?? failure.invariant) !== failure.invariant) return;
-    const { text } = await explain(target, invariants, { ...plan, deviations }, failure);
     // A plan says nothing of commands, so that its line would not have them run again.
-    const lines = text.split("\n").filter((line) => !line.startsWith("  CRASH_REPLAY="));
-    throw new CrashFoundError(lines.join("\n").replace("operation commands at 0 ms", this.commands.join(", ")));
+    const { story } = await explain(target, invariants, { ...plan, deviations }, failure);
+    throw new CrashFoundError(story.replace("operation commands at 0 ms", this.commands.join(", ")));
   }
 
   toString(): string {

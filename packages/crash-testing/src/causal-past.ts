@@ -1,3 +1,4 @@
+import { collapse, type Repeated } from "./collapse.ts";
 import type { Failure } from "./run.ts";
 import type { Line, Timeline } from "./timeline.ts";
 
@@ -10,9 +11,9 @@ export interface Traces {
   readonly probe: string | undefined;
 }
 
-/** The lines that led to a failure, and how many more there are of them than could be shown. */
+/** The lines that led to a failure, each with its repetitions, and how many more there are of them than could be shown. */
 export interface CutTimeline {
-  readonly lines: readonly Line[];
+  readonly lines: readonly Repeated[];
   readonly leftOut: number;
 }
 
@@ -58,22 +59,32 @@ export function causalPast(timeline: Timeline, traces: Traces, most: number): Cu
   );
   // What an actor does follows from its state, too, and so from all that it was told before, as far as there is room.
   const involved = new Set([...injured, ...[...chosen].flatMap(({ who, other }) => [who, other])]);
-  const before = lines.filter((line, index) => index >= start && !chosen.has(line) && involved.has(line.who));
-  const room = Math.max(0, most - chosen.size);
-  const nearness = (line: Line): number =>
-    weightOf(line) + (injured.has(line.who) || injured.has(line.other ?? "") ? 10 : 0);
-  for (const line of before.toSorted((one, other) => nearness(other) - nearness(one)).slice(0, room)) chosen.add(line);
-  return cut(
-    lines.filter((line) => chosen.has(line)),
-    most,
-  );
+  const known = lines.filter((line, index) => chosen.has(line) || (index >= start && involved.has(line.who)));
+  const ranked = collapse(known).map((own, index, { length }): Ranked => {
+    const [{ who, other }] = own;
+    const age = index / length;
+    if (own.some((line) => chosen.has(line))) return { own, isChosen: true, rank: CHOSEN + weightOf(own) + age };
+    const isNear = injured.has(who) || injured.has(other ?? "");
+    return { own, isChosen: false, rank: weightOf(own) + (isNear ? 10 : 0) - age };
+  });
+  return cut(ranked, most);
+}
+
+/** Comes before all that is there only because there is room. */
+const CHOSEN = 100;
+
+/** Lines that say the same, and before which others give way. */
+interface Ranked {
+  readonly own: Repeated;
+  readonly isChosen: boolean;
+  readonly rank: number;
 }
 
 function isWitness({ who, id }: Line, timeline: Timeline, { failure, probe }: Traces): boolean {
   if (id === 0) return false;
   if (isNamed(failure.message, who)) return true;
   const hosts = timeline.clients.filter((host) => host === probe || isNamed(failure.message, host));
-  return hosts.some((host) => timeline.serves(host, who));
+  return hosts.some((host) => timeline.handlerOf(host) === who);
 }
 
 function isNamed(message: string, who: string): boolean {
@@ -82,18 +93,14 @@ function isNamed(message: string, who: string): boolean {
   return at >= 0 && !/[\w~]/.test(message.charAt(at + who.length));
 }
 
-/** Leaves out what weighs least, the oldest first. */
-function cut(lines: readonly Line[], most: number): CutTimeline {
-  const leftOut = Math.max(0, lines.length - most);
-  const lightest = lines
-    .map((line, index) => ({ line, weight: weightOf(line) + index / lines.length }))
-    .toSorted((one, other) => one.weight - other.weight)
-    .slice(0, leftOut);
-  const dropped = new Set(lightest.map(({ line }) => line));
-  return { lines: lines.filter((line) => !dropped.has(line)), leftOut };
+/** Leaves out what weighs least: the oldest first of what led there, and the newest of the rest. */
+function cut(ranked: readonly Ranked[], most: number): CutTimeline {
+  const kept = new Set(ranked.toSorted((one, other) => other.rank - one.rank).slice(0, most));
+  const leftOut = ranked.flatMap((line) => (line.isChosen && !kept.has(line) ? line.own : []));
+  return { lines: ranked.flatMap((line) => (kept.has(line) ? [line.own] : [])), leftOut: leftOut.length };
 }
 
 /** Ends that were meant are no news. */
-function weightOf({ verb, text }: Line): number {
+function weightOf([{ verb, text }]: Repeated): number {
   return (verb === "dead" || verb === "exit") && /^(?:normal|shutdown)$/.test(text) ? 1 : WEIGHTS[verb];
 }

@@ -29,6 +29,11 @@ export interface CrashOptions<Knobs extends object = object> {
   readonly knobs?: { readonly [Name in keyof Knobs]?: readonly Knobs[Name][] };
   /** Which of the target's operations are done. @defaultValue all */
   readonly operations?: readonly string[];
+  /**
+   * How long the server has to recover when all faults are over, in simulated milliseconds. @defaultValue the target's own
+   * `healMs`, or else 60,000
+   */
+  readonly healMs?: number;
   /** What the search has to have reached. @defaultValue nothing */
   readonly require?: Requirements;
 }
@@ -72,15 +77,16 @@ export function toCrashConfig<Handle, Knobs extends object>(
   };
 }
 
-/** The target with the knobs and the operations of the options. */
+/** The target with the knobs, the operations and the time of the options. */
 function chosen<Handle, Knobs extends object>(
   target: Target<Handle, Knobs>,
-  { knobs, operations }: CrashOptions<Knobs>,
+  { knobs, operations, healMs }: CrashOptions<Knobs>,
 ): Target<Handle, Knobs> {
   const own = Object.entries(target.operations ?? {});
   // A target may be an object of a class, whose methods want to be called on it.
   return Object.assign(Object.create(target) as Target<Handle, Knobs>, {
     ...(knobs !== undefined && { knobs: { ...target.knobs, ...knobs } }),
+    ...(healMs !== undefined && { healMs }),
     ...(operations !== undefined && {
       operations: Object.fromEntries(own.filter(([name]) => operations.includes(name))),
     }),
@@ -117,6 +123,8 @@ const CHECKS: Readonly<Record<keyof CrashOptions, Check>> = {
     return isRight ? undefined : "for each knob a list of its values, at least one";
   },
   operations: list((item) => typeof item === "string", "a list of names of operations"),
+  healMs: (value) =>
+    Number.isFinite(value) && Number(value) >= 1 ? undefined : "milliseconds, at least 1, and finite",
   require: (value) => (has(value) ? undefined : "{ crashPoints, states, transitions, except }"),
 };
 

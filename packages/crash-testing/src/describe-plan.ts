@@ -1,12 +1,33 @@
-import { Buffer } from "node:buffer";
 import { type Deviation, LATENCIES, TLS_LATENCIES } from "./deviation.ts";
 import type { PeerScript } from "./peer-script.ts";
 import type { Plan } from "./plan.ts";
 
-/** Bytes as a text in quotes, the first of them. */
+/** So many characters fit on a line with the rest of it; of what is longer, so many of its beginning and of its end. */
+const MOST_SHOWN = 96;
+const HEAD = 60;
+const TAIL = 35;
+
+/** Bytes as a text in quotes; of many, how they begin and how they end, since commands may stand at either end. */
 export function showBytes(bytes: Uint8Array): string {
-  const text = JSON.stringify(Buffer.from(bytes.subarray(0, 30)).toString("latin1"));
-  return bytes.length > 30 ? `${text}… (${bytes.length} bytes)` : text;
+  const head = Array.from(bytes.subarray(0, MOST_SHOWN), escaped);
+  if (bytes.length <= MOST_SHOWN && head.join("").length <= MOST_SHOWN) return `"${head.join("")}"`;
+  const tail = Array.from(bytes.subarray(-TAIL), escaped).toReversed();
+  // No byte is shown as the sign between the two. They are one quotation, which shrinking takes for one value.
+  return `"${fitting(head, HEAD).join("")}…${fitting(tail, TAIL).toReversed().join("")}" (${bytes.length} bytes)`;
+}
+
+/** As many of them as have room, from the first. */
+function fitting(characters: readonly string[], room: number): readonly string[] {
+  let left = room;
+  const end = characters.findIndex(({ length }) => (left -= length) < 0);
+  return end < 0 ? characters : characters.slice(0, end);
+}
+
+/** A byte as a character, as in a literal of JavaScript. */
+function escaped(byte: number): string {
+  const character = String.fromCodePoint(byte);
+  if (byte > 0x7e && byte < 0xa0) return `\\x${byte.toString(16)}`;
+  return JSON.stringify(character).slice(1, -1).replace("\\u00", "\\x");
 }
 
 /** What the clients of a plan do, and what is done to the server: a line each. */

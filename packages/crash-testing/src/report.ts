@@ -1,6 +1,7 @@
 import { causalPast } from "./causal-past.ts";
 import { replaying } from "./choices.ts";
 import { encodePlan } from "./codec.ts";
+import type { Repeated } from "./collapse.ts";
 import type { Coverage } from "./coverage.ts";
 import { describeDeviation, describeWorkload, plural } from "./describe-plan.ts";
 import type { Invariant } from "./invariant.ts";
@@ -20,7 +21,9 @@ const MOST_LINES = 30;
 /** A failure, seen once more. */
 export interface Explanation {
   readonly failure: Failure;
-  /** What was done, what was unusual, what came of it, and how to have it again. */
+  /** What was unusual, what was done, and what came of it. */
+  readonly story: string;
+  /** The same, and how to have it again. */
   readonly text: string;
 }
 
@@ -50,12 +53,17 @@ export async function explain<Handle, Knobs extends object>(
   const probe = failure.phase === "probe" ? peers.at(-1)?.script.host : undefined;
   const { lines, leftOut } = causalPast(timeline, { brokenBy: witness.brokenBy, failure, probe }, MOST_LINES);
   const law = invariants.find(({ id }) => id === failure.invariant);
-  const text = [
+  const story = [
     `✗ ${failure.invariant}: ${names.in(failure.message)}`,
     ...(law === undefined || law.says === failure.invariant ? [] : [`  the law: ${law.says}`]),
     "",
-    ...titled("What was done", describeWorkload(plan), "nothing"),
     ...titled("What was unusual", describeUnusual(deviations, timeline, knobs), "nothing: it fails without any fault"),
+    ...titled("What was done", describeWorkload(plan), "nothing: no clients, no operations"),
+    ...titled(
+      "Who is who",
+      describeNames(lines, timeline, peers[plan.peers.length]?.script.host),
+      "nobody has done anything",
+    ),
     "",
     `  Timeline, in simulated milliseconds${leftOut === 0 ? "" : `, without ${plural(leftOut, "line")} of less weight`}`,
     ...lines.map((line) => `    ${printed(line, names)}`),
@@ -63,10 +71,12 @@ export async function explain<Handle, Knobs extends object>(
     "",
     "  Mermaid",
     ...sequenceDiagram(lines, names, failure.invariant).map((line) => `    ${line}`),
-    "",
-    `  CRASH_REPLAY=${encodePlan({ ...plan, deviations })}`,
   ].join("\n");
-  return { failure, text };
+  return { failure, story, text: `${story}\n\n  ${replayLine({ ...plan, deviations })}` };
+}
+
+function replayLine(plan: Plan): string {
+  return `CRASH_REPLAY=${encodePlan(plan)}`;
 }
 
 /** The same target, whose operations are seen. */
@@ -98,7 +108,35 @@ function describeUnusual(
   });
 }
 
-function printed({ time, verb, who, other, text }: Line, names: ShortNames): string {
+/** Whom the handlers in these lines serve, and of what the actors are parts whose names are short. */
+function describeNames(lines: readonly Repeated[], timeline: Timeline, probe: string | undefined): string[] {
+  const { names } = timeline;
+  const shown = new Set(lines.flatMap(([{ who, other = who }]) => [who, other]));
+  const served = timeline.clients.flatMap((host) => {
+    const handler = timeline.handlerOf(host);
+    const serves = `${handler === undefined ? "nobody" : names.of(handler)} serves ${host}`;
+    if (host === probe) return [`${serves}, the new client that comes when all is well again`];
+    return handler !== undefined && shown.has(handler) ? [serves] : [];
+  });
+  const parts = new Map<string, Set<string>>();
+  for (const name of shown) {
+    const short = names.of(name);
+    const [part = ""] = short.split(/[/~]/);
+    const whole = name.slice(0, -short.length - 1);
+    if (whole !== "") parts.set(whole, (parts.get(whole) ?? new Set()).add(part));
+  }
+  return [...served, ...[...parts].map(([whole, own]) => `${[...own].join(", ")} in ${whole}`)];
+}
+
+function printed([line, ...again]: Repeated, names: ShortNames): string {
+  const once = printedOnce(line, names);
+  const last = again.at(-1);
+  if (last === undefined) return once;
+  const said = last.text === line.text ? "" : `: ${names.in(last.text)}`;
+  return `${once}  … ${again.length + 1} times until ${formatTime(last.time).trimStart()}${said}`;
+}
+
+function printedOnce({ time, verb, who, other, text }: Line, names: ShortNames): string {
   const [own, peer] = [names.of(who), other === undefined ? undefined : names.of(other)];
   const said = names.in(text);
   const at = formatTime(time);
@@ -175,19 +213,21 @@ export async function report<Handle, Knobs extends object>(
   summary: string,
 ): Promise<string> {
   const { failure, plan, others } = found;
-  const { text } = await explain(target, invariants, plan, failure);
+  const { story } = await explain(target, invariants, plan, failure);
   return [
     name,
-    text,
-    ...[...others].map(([id, other]) => `  Met on the way: ${id}\n  CRASH_REPLAY=${encodePlan(other)}`),
+    story,
     "",
+    ...[...others].map(([id, other]) => `  Met on the way: ${id}, by ${encodePlan(other)}`),
     `  Search: ${describeSearch(found)}`,
     `  In all: ${summary}`,
+    "",
+    "  To have the same again, put this in front of the command that runs the crashTest:",
+    `  ${replayLine(plan)}`,
   ].join("\n");
 }
 
-function titled(title: string, lines: readonly string[], otherwise: string): string[] {
-  return (lines.length === 0 ? [otherwise] : lines).map(
-    (line, index) => `  ${(index === 0 ? title : "").padEnd(18)}${line}`,
-  );
+function titled(title: string, lines: readonly string[], otherwise?: string): string[] {
+  const given = lines.length === 0 && otherwise !== undefined ? [otherwise] : lines;
+  return given.map((line, index) => `  ${(index === 0 ? title : "").padEnd(18)}${line}`);
 }

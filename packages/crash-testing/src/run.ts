@@ -60,7 +60,7 @@ const CAPACITIES: readonly number[] = [65_536, 16, 256];
 const CAPACITY = "network capacity";
 
 /** How long the server has to come to rest when everything is ordinary again, and its timers with it. */
-const SETTLE_MS = 60_000;
+const HEAL_MS = 60_000;
 /** How long a fresh client has to be served. */
 const PROBE_MS = 30_000;
 /** How long things may go wrong after the last operation. */
@@ -162,7 +162,7 @@ class Run<Handle, Knobs extends object> implements RunView {
 
   async #boot(): Promise<void> {
     const started = await this.#settle(Promise.resolve().then(() => this.#target.start(this.#surroundings)));
-    if (started === undefined) this.violate("boot", "the start did not come to an end");
+    if (started === undefined) this.violate("boot", "the start did not come to an end: it awaits what never comes");
     // A start that fails because of what was injected is as it should be, if it leaves nothing behind.
     else if (started.ok) this.handle = started.value;
     else if (this.world.choices.deviations.length === 0) throw this.world.tripwire.tripped ?? started.error;
@@ -192,7 +192,7 @@ class Run<Handle, Knobs extends object> implements RunView {
     this.#enter("healed");
     // Those of the plan make place for the one that asks whether the server still serves.
     for (const peer of this.peers) peer.leave();
-    await this.#pass(world.now() + SETTLE_MS);
+    await this.#pass(world.now() + (this.#target.healMs ?? HEAL_MS));
   }
 
   async #probe(): Promise<void> {
@@ -200,15 +200,16 @@ class Run<Handle, Knobs extends object> implements RunView {
     if (handle === undefined || this.isEnding) return;
     this.#enter("probe");
     const { probe } = this.#target;
-    const peer = new Peer(world, this.network, portOf(this.#target, handle), {
+    const script = {
       at: 0,
       host: "10.255.255.254",
       ops: probe?.ops ?? [],
       ...(probe?.proxy !== undefined && { proxy: probe.proxy }),
       ...(probe?.tls !== undefined && { tls: probe.tls }),
-    });
+    };
+    const peer = new Peer(world, this.network, portOf(this.#target, handle), script, probe?.withinMs);
     this.peers.push(peer);
-    await this.#pass(world.now() + PROBE_MS, () => peer.isDone);
+    await this.#pass(world.now() + (probe?.withinMs ?? PROBE_MS), () => peer.isDone);
   }
 
   async #stop(): Promise<void> {

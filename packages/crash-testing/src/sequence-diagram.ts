@@ -1,19 +1,19 @@
+import type { Repeated } from "./collapse.ts";
 import type { ShortNames } from "./short-names.ts";
 import type { Line } from "./timeline.ts";
 
-/** So many arrows can still be read. */
-const MOST_ARROWS = 20;
-
 /** Lines of a timeline as a sequence diagram of Mermaid, in lines, with the failure as its last note. */
-export function sequenceDiagram(lines: readonly Line[], names: ShortNames, failure: string): string[] {
+export function sequenceDiagram(lines: readonly Repeated[], names: ShortNames, failure: string): string[] {
   const ids = new Map<string, string>();
   const idOf = (who: string): string => {
     const id = ids.get(who) ?? `a${ids.size + 1}`;
     ids.set(who, id);
     return id;
   };
-  const shown = lines.slice(-MOST_ARROWS);
-  const arrows = shown.map((line) => arrowOf(line, idOf, names));
+  const arrows = lines.map(([line, ...again]) => {
+    const times = again.length === 0 ? "" : ` (×${again.length + 1})`;
+    return `${arrowOf(line, idOf, names)}${times}`;
+  });
   const [first = idOf("the run")] = ids.values();
   const last = [...ids.values()].at(-1) ?? first;
   const span = first === last ? first : `${first},${last}`;

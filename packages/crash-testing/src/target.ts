@@ -50,6 +50,13 @@ export interface Target<
    */
   readonly probe?: Probe;
   /**
+   * How long it has to recover when all faults are over, before the probe comes, in simulated milliseconds: longer than its
+   * longest back-off. A server that ticks does so all the while, and 100,000 signals in a run are `I11-livelock`.
+   *
+   * @defaultValue 60,000
+   */
+  readonly healMs?: number;
+  /**
    * What its actors may call although it is another one each time, such as `"Date.now"` for a log that nobody compares. All
    * else of the kind ends a run with an `UncontrolledNondeterminismError`. @defaultValue nothing
    */
@@ -70,4 +77,9 @@ export interface Target<
 export interface Probe extends Pick<PeerScript, "ops" | "proxy" | "tls"> {
   /** What it is to receive, or to begin with if it ends by then. */
   readonly receives: Uint8Array | string;
+  /**
+   * How long it waits for that, in simulated milliseconds, since it came. @defaultValue 10,000 since the end of its `ops`, and
+   * 30,000 in all
+   */
+  readonly withinMs?: number;
 }

@@ -17,6 +17,15 @@ export interface Line {
   readonly other: string | undefined;
   /** Without the names of those two. */
   readonly text: string;
+  /** The same for all lines that say as much, where not all of the text is news. @defaultValue the text */
+  readonly likeness?: string;
+}
+
+/** How much of what a client has done is known already. */
+interface Heard {
+  events: number;
+  sent: number;
+  received: number;
 }
 
 /** Collects what happens in a run as lines for people. */
@@ -30,7 +39,7 @@ export class Timeline {
   readonly #run: () => RunView | undefined;
   #deviations = 0;
   #injections = 0;
-  readonly #heard = new Map<Peer, number>();
+  readonly #heard = new Map<Peer, Heard>();
   /** Who serves a client, by its host: the last one. */
   readonly #serving = new Map<string, string>();
   #begin = 0;
@@ -70,9 +79,9 @@ export class Timeline {
     return this.#begin;
   }
 
-  /** Whether an actor serves a client, or has served it last. */
-  serves(host: string, who: string): boolean {
-    return this.#serving.get(host) === who;
+  /** Who serves a client, or has served it last. */
+  handlerOf(host: string): string | undefined {
+    return this.#serving.get(host);
   }
 
   /** Adds what is no event of the system: what clients did, and what was out of the ordinary. */
@@ -91,19 +100,23 @@ export class Timeline {
       const who = kind === "delay" ? (subject.split(">")[1] ?? subject) : subject;
       this.#lines.push({ id: 0, time: run.world.now(), verb: "inject", who, other: undefined, text });
     }
-    for (const peer of run.peers) {
-      const heard = this.#heard.get(peer) ?? 0;
-      for (const [index, event] of peer.events.slice(heard).entries()) {
-        const next = peer.events[heard + index + 1];
-        // Both ends of an orderly end at once are one end.
-        if (event.type === "ended" && next?.type === "closed" && next.time === event.time) continue;
-        const { time } = event;
-        const { host } = peer.script;
-        const text = describePeerEvent(event, peer);
-        const other = this.#serving.get(host);
-        if (text !== undefined) this.#lines.push({ id: 0, time, verb: "client", who: host, other, text });
-      }
-      this.#heard.set(peer, peer.events.length);
+    for (const peer of run.peers) this.#hear(peer);
+  }
+
+  #hear(peer: Peer): void {
+    const heard = this.#heard.get(peer) ?? { events: 0, sent: 0, received: 0 };
+    this.#heard.set(peer, heard);
+    for (; heard.events < peer.events.length; heard.events += 1) {
+      const event = peer.events[heard.events];
+      if (event === undefined) break;
+      const next = peer.events[heard.events + 1];
+      // Both ends of an orderly end at once are one end.
+      if (event.type === "ended" && next?.type === "closed" && next.time === event.time) continue;
+      const { time } = event;
+      const { host } = peer.script;
+      const said = describePeerEvent(event, peer, heard);
+      const other = this.#serving.get(host);
+      if (said !== undefined) this.#lines.push({ id: 0, time, verb: "client", who: host, other, ...said });
     }
   }
 
@@ -137,7 +150,9 @@ export class Timeline {
     const injection = world.injections[this.#injections];
     this.#injections += 1;
     if (injection === undefined) return "crashes";
-    return `${injection.actor} ${injection.end === "throw" ? "throws" : "is killed"} before ${injection.effect}`;
+    const { actor, end, effect } = injection;
+    const what = effect === "receive" ? "it takes a message" : effect;
+    return `${actor} ${end === "throw" ? "throws" : "is killed"} before ${what}`;
   }
 
   #nameOf(pid: Pid | undefined): string | undefined {
@@ -239,7 +254,26 @@ function describeMessage(message: unknown): string {
   return message.constructor.name.replaceAll(/\B[A-Z]/g, " $&").toLowerCase();
 }
 
-function describePeerEvent({ type, bytes, code }: PeerEvent, { name, sent, received, sentBytes, receivedBytes }: Peer) {
+/** Frame numbers and times are no news: what is received may be the same but for them. */
+function withoutNumbers(text: string): string {
+  return text.replaceAll(/\d+/g, "0");
+}
+
+function describePeerEvent(event: PeerEvent, peer: Peer, heard: Heard): Pick<Line, "text" | "likeness"> | undefined {
+  if (event.type === "data") {
+    const text = `receives ${showBytes(peer.received.subarray(heard.received, (heard.received += event.bytes)))}`;
+    return { text, likeness: withoutNumbers(text) };
+  }
+  const text = event.type === "send" ? describeSend(event, peer, heard) : describeAct(event, peer);
+  return text === undefined ? undefined : { text };
+}
+
+function describeSend({ bytes }: PeerEvent, { sent }: Peer, heard: Heard): string {
+  if (bytes === 0) return "sends nothing, having ended its direction";
+  return `sends ${showBytes(sent.subarray(heard.sent, (heard.sent += bytes)))}`;
+}
+
+function describeAct({ type, code }: PeerEvent, { name }: Peer): string | undefined {
   switch (type) {
     case "connect":
       return "connects";
@@ -250,10 +284,6 @@ function describePeerEvent({ type, bytes, code }: PeerEvent, { name, sent, recei
       return "is about to begin TLS";
     case "secured":
       return "has TLS";
-    case "send":
-      return `sends ${bytes === sentBytes ? showBytes(sent) : `${bytes} bytes`}`;
-    case "data":
-      return `receives ${bytes === receivedBytes ? showBytes(received) : `${bytes} bytes`}`;
     case "end":
       return "ends its direction";
     case "ended":
@@ -271,6 +301,8 @@ function describePeerEvent({ type, bytes, code }: PeerEvent, { name, sent, recei
       return "reads no more";
     case "resume":
       return "reads again";
+    case "send":
+    case "data":
     case "wait":
     case "receive":
       return undefined;

@@ -49,6 +49,11 @@ describe("options", () => {
     expect(Object.keys(chosen.operations ?? {})).toEqual(["drain"]);
   });
 
+  test("the time to recover replaces the target's", () => {
+    expect(toCrashConfig({ ...target, healMs: 1000 }, {}).target.healMs).toBe(1000);
+    expect(toCrashConfig({ ...target, healMs: 1000 }, { healMs: 2000 }).target.healMs).toBe(2000);
+  });
+
   test("all that is wrong with them is said at once", () => {
     const wrong = {
       runs: 0,
@@ -80,6 +85,7 @@ describe("options", () => {
     ["seed", -1],
     ["knobs", { seats: [] }],
     ["operations", "drain"],
+    ["healMs", Infinity],
     ["require", true],
   ])("%s is checked", (option, value) => {
     expect(refusal({ [option]: value })).toMatch(new RegExp(`^invalid option: ${option} must be `));

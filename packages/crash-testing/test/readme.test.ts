@@ -20,7 +20,8 @@ function firstCells(head: string): string[] {
 
 describe("the README", () => {
   test("shows the report that its line leads to, with its diagram", async () => {
-    const [, shown = "", line = ""] = /```text\n(✗ I8[\s\S]*?)\n\n {2}CRASH_REPLAY=(\S+)/.exec(readme) ?? [];
+    const [, shown = "", line = ""] =
+      /```text\n(✗ I8[\s\S]*?)\n\n {2}Search: [\s\S]*?CRASH_REPLAY=(\S+)/.exec(readme) ?? [];
     const [, diagram = ""] = /```mermaid\n([\s\S]*?)\n```/.exec(readme) ?? [];
     const plan = decodePlan(line);
     const target = seatsTarget({ watches: false });

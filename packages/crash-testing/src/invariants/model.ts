@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { LATENCIES, TLS_LATENCIES } from "../deviation.ts";
 import type { Invariant, RunView, Watch, Watched } from "../invariant.ts";
 import type { Peer } from "../peer.ts";
+import { quoteBoth } from "./quote.ts";
 
 const ID = "I15-model";
 
@@ -64,9 +65,11 @@ class Answers implements Watch {
       const received = Buffer.from(peer.received);
       const { length } = received;
       if (!expected.subarray(0, length).equals(received)) {
-        this.#run.violate(ID, `${peer.name} has received ${show(received)}, and should have ${show(expected)}`);
+        const [is, shouldBe] = quoteBoth(received, expected);
+        this.#run.violate(ID, `${peer.name} has received ${is}, and should have ${shouldBe}`);
       } else if (phase === "healed" && length < expected.length && !this.#isDisturbed(peer)) {
-        this.#run.violate(ID, `${peer.name} has received no more than ${show(received)} of ${show(expected)}`);
+        const [is, whole] = quoteBoth(received, expected);
+        this.#run.violate(ID, `${peer.name} has received no more than ${is} of ${whole}`);
       }
     }
   }
@@ -112,8 +115,4 @@ function stays({ state, connectedAt, hasLeft, script, events }: Peer): boolean {
   if (stop > goOn) return false;
   const ended = events.findIndex(({ type }) => type === "ended");
   return ended < 0 || events.slice(0, ended).some(({ type }) => type === "end");
-}
-
-function show(bytes: Buffer): string {
-  return JSON.stringify(bytes.toString("latin1").slice(0, 60));
 }

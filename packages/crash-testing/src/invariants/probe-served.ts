@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type { ExitReason, Pid, Subject } from "@espalier/actors";
 import type { Invariant, RunView, Watch, Watched } from "../invariant.ts";
 import type { Peer } from "../peer.ts";
+import { quoteBoth } from "./quote.ts";
 
 const ID = "I8-probe";
 
@@ -80,9 +81,6 @@ function failureOf(peer: Peer, receives: Uint8Array | string | undefined): strin
   }
   const expected = Buffer.from(receives);
   if (expected.equals(received.subarray(0, expected.length))) return undefined;
-  return `a new client receives ${show(received)} instead of ${show(expected)} (${code ?? state})`;
-}
-
-function show(bytes: Uint8Array): string {
-  return JSON.stringify(Buffer.from(bytes).toString("latin1").slice(0, 60));
+  const [is, shouldBe] = quoteBoth(received, expected);
+  return `a new client receives ${is} instead of ${shouldBe} (${code ?? state})`;
 }

@@ -32,7 +32,7 @@ export interface CrashTest {
     name: string,
     target: Target<Handle, Knobs, Machine>,
     line: string,
-    options?: Pick<CrashOptions<Knobs>, "invariants" | "model" | "knobs">,
+    options?: Pick<CrashOptions<Knobs>, "invariants" | "model" | "knobs" | "healMs">,
   ): void;
 }
 
@@ -84,7 +84,7 @@ function replaying<Handle, Knobs extends object>(
   name: string,
   target: Target<Handle, Knobs>,
   line: string,
-  options: Pick<CrashOptions<Knobs>, "invariants" | "model" | "knobs"> = {},
+  options: Pick<CrashOptions<Knobs>, "invariants" | "model" | "knobs" | "healMs"> = {},
 ): void {
   const config = toCrashConfig(target, options);
   const plan = decodePlan(line);

@@ -32,7 +32,7 @@ function linesAfter(output: string, beginning: string): string[] {
 
 /** The report without what each run of it says otherwise. */
 function storyOf(output: string): string {
-  const [, story = ""] = /(✗ I8-probe: [\s\S]*?CRASH_REPLAY=\S+)/.exec(output) ?? [];
+  const [, story = ""] = /(✗ I8-probe: [\s\S]*? {2}Mermaid\n[\s\S]*?\n)\n/.exec(output) ?? [];
   return story;
 }
 
