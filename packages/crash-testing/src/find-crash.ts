@@ -8,6 +8,7 @@ import type { Failure } from "./run.ts";
 import { search, type SearchResult } from "./search.ts";
 import { StatechartCoverage } from "./statechart-coverage.ts";
 import type { Target } from "./target.ts";
+import { Unentered } from "./unentered.ts";
 
 /** What a search for crashes has come to. */
 export interface CrashSearch {
@@ -44,9 +45,11 @@ export async function findCrashIn<Handle, Knobs extends object>(
 ): Promise<CrashSearch> {
   const { target, invariants, require } = config;
   const chart = target.machine === undefined ? undefined : new StatechartCoverage(target.machine);
-  const watched = chart === undefined ? invariants : [...invariants, chart.watcher];
+  const unentered = new Unentered(invariants);
+  const watched = [...invariants, unentered.watcher, ...(chart === undefined ? [] : [chart.watcher])];
   const result = await search({ ...config, invariants: watched, corpus });
-  const summary = [summarise(result), ...describeCoverage(result.coverage, chart)].join("\n          ");
+  const reached = [...describeCoverage(result.coverage, chart), ...unentered.describe()];
+  const summary = [summarise(result), ...reached].join("\n          ");
   const { found, runs } = result;
   if (found !== undefined) {
     const { failure, plan } = found;

@@ -54,6 +54,7 @@ export { type Ending, type ModelFlags, type PoolFlags } from "./tree/supervisor-
 // Invariants
 export {
   type Invariant,
+  type LawNames,
   type Phase,
   type RunView,
   type Watch,

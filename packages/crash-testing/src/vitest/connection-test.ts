@@ -3,6 +3,7 @@ import type { ConnectionDefinition } from "@espalier/sockets";
 import { expect, test } from "vitest";
 import { type AnyStateMachine, StateMachine } from "xstate";
 import { checkConnection, type ConnectionCheckOptions, listenerOf } from "../connection-check.ts";
+import { checkNames } from "../law-names.ts";
 import { standard } from "../invariants/standard.ts";
 import { explain } from "../report.ts";
 import { CrashFoundError } from "../errors.ts";
@@ -19,6 +20,8 @@ const TIMEOUT_MS = 120_000;
 /**
  * A test that puts one connection through everything that can happen to it: its bytes cut at every place, FIN and RST in each
  * state, slow clients, and a throw and a kill before each effect. See `checkConnection`.
+ *
+ * @throws InvalidOptionError (`ERR_INVALID_OPTION`) that names all states and events of laws that the machine does not have
  */
 export function connectionTest(
   name: string,
@@ -26,6 +29,7 @@ export function connectionTest(
   { invariants = standard(), ...options }: ConnectionTestOptions,
 ): void {
   const { journal, isMutating } = readEnvironment(env);
+  if (handler instanceof StateMachine) checkNames(invariants, handler);
   const check = { ...options, invariants };
   const diary = new Journal(journal, name);
   test(
