@@ -192,7 +192,6 @@ export class CommandRun<State extends object = object, Handle = unknown, Knobs e
     return {
       target: {
         ...target,
-        port: (handle) => target.port?.(handle) ?? portOf(handle),
         operations: { ...target.operations, commands: (handle) => rehearsal?.perform(handle) },
       },
       invariants: [watching, ...invariants],
@@ -204,11 +203,6 @@ export class CommandRun<State extends object = object, Handle = unknown, Knobs e
 function withoutProbe(): readonly Invariant[] {
   const { id: probe } = probeIsServed();
   return standard().filter(({ id }) => id !== probe);
-}
-
-/** One that nobody listens on, if the target has none. */
-function portOf(handle: unknown): number {
-  return typeof handle === "object" && handle !== null && "port" in handle ? Number(handle.port) : 1;
 }
 
 /** One run of the commands. */
