@@ -21,6 +21,8 @@ export interface CrashSearch {
   readonly report: string | undefined;
   /** How much was tried, and how much of the server was reached by that. */
   readonly summary: string;
+  /** The same in one line. */
+  readonly brief: string;
   readonly runs: number;
 }
 
@@ -48,17 +50,18 @@ export async function findCrashIn<Handle, Knobs extends object>(
   const unentered = new Unentered(invariants);
   const watched = [...invariants, unentered.watcher, ...(chart === undefined ? [] : [chart.watcher])];
   const result = await search({ ...config, invariants: watched, corpus });
-  const reached = [...describeCoverage(result.coverage, chart), ...unentered.describe()];
-  const summary = [summarise(result), ...reached].join("\n          ");
+  const [effort, idle] = [summarise(result), unentered.describe()];
+  const summary = [effort, ...describeCoverage(result.coverage, chart), ...idle].join("\n          ");
+  const brief = [effort, ...describeCoverage(result.coverage, chart, 0), ...idle].join("; ");
   const { found, runs } = result;
   if (found !== undefined) {
     const { failure, plan } = found;
     const text = await report(name, target, invariants, { ...result, found }, summary);
-    return { failure, plan, line: encodePlan(plan), report: text, summary, runs };
+    return { failure, plan, line: encodePlan(plan), report: text, summary, brief, runs };
   }
   const missing = unmet(require, result.coverage, chart);
   const text = missing.length === 0 ? undefined : notReached(name, result, missing);
-  return { failure: undefined, plan: undefined, line: undefined, report: text, summary, runs };
+  return { failure: undefined, plan: undefined, line: undefined, report: text, summary, brief, runs };
 }
 
 function notReached(name: string, result: SearchResult, missing: readonly string[]): string {
