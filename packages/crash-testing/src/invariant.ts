@@ -23,6 +23,7 @@ export type WatchedNetwork = Pick<SimNetwork, "openSockets" | "openListeners">;
 export interface RunView {
   readonly plan: Plan;
   readonly world: WatchedWorld;
+  /** `system.process(pid)?.describe()` is the present state of an actor; of a machine, `{ value, context, tags }`. */
   readonly system: System;
   readonly network: WatchedNetwork;
   readonly phase: Phase;
