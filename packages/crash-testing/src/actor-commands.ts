@@ -4,6 +4,7 @@ import { describeDeviation } from "./describe-plan.ts";
 import type { Deviation } from "./deviation.ts";
 import { arbFaults, type Faults } from "./faults.ts";
 import type { Invariant, RunView, Watch } from "./invariant.ts";
+import { checkNames } from "./law-names.ts";
 import { probeIsServed } from "./invariants/probe-served.ts";
 import { standard } from "./invariants/standard.ts";
 import { arbPlan, chooserOf, deviationsOf, type DrawnPlan, remember } from "./plan-arbitrary.ts";
@@ -68,10 +69,14 @@ const ID = "commands";
  *
  * The `seed` of fast-check draws the same again, and with the first number of `path` begins with what has failed, and shrinks
  * it anew. The rest of a `path` cannot be followed, since what there is to leave out only a run can tell.
+ *
+ * @throws InvalidOptionError (`ERR_INVALID_OPTION`) that names all states and events of invariants that the target's machine
+ * does not have
  */
 export function actorCommands<State extends object, Handle = unknown, Knobs extends object = object>(
   model: ActorModel<State, Handle, Knobs>,
 ): fc.Arbitrary<CommandRun<State, Handle, Knobs>> {
+  checkNames(model.invariants ?? [], model.target.machine);
   return new CommandsArbitrary(model);
 }
 
@@ -186,7 +191,6 @@ export class CommandRun<State extends object = object, Handle = unknown, Knobs e
     return {
       target: {
         ...target,
-        port: (handle) => target.port?.(handle) ?? portOf(handle),
         operations: { ...target.operations, commands: (handle) => rehearsal?.perform(handle) },
       },
       invariants: [watching, ...invariants],
@@ -198,11 +202,6 @@ export class CommandRun<State extends object = object, Handle = unknown, Knobs e
 function withoutProbe(): readonly Invariant[] {
   const { id: probe } = probeIsServed();
   return standard().filter(({ id }) => id !== probe);
-}
-
-/** One that nobody listens on, if the target has none. */
-function portOf(handle: unknown): number {
-  return typeof handle === "object" && handle !== null && "port" in handle ? Number(handle.port) : 1;
 }
 
 /** One run of the commands. */

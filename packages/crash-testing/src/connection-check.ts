@@ -4,6 +4,7 @@ import type { AnyStateMachine } from "xstate";
 import { replaying } from "./choices.ts";
 import type { Deviation } from "./deviation.ts";
 import type { Invariant } from "./invariant.ts";
+import { ownCrashes } from "./invariants/own-crashes.ts";
 import type { PeerOp, PeerScript } from "./peer-script.ts";
 import type { Plan } from "./plan.ts";
 import { type Failure, run } from "./run.ts";
@@ -62,19 +63,6 @@ export function listenerOf(
   };
 }
 
-/** A handler that always crashes does the same wherever its bytes are cut; that is not what it was written for. */
-const nobodyCrashes: Invariant = {
-  id: "crash",
-  says: "where nothing is out of the ordinary nobody crashes",
-  watch: (view) => ({
-    on: {
-      exit({ subject, reason }) {
-        if (reason.type === "error") view.violate("crash", `${subject.path} crashes: ${String(reason.error)}`);
-      },
-    },
-  }),
-};
-
 /**
  * Puts one handler through everything that can happen to a connection, for each conversation: its bytes cut at each place and
  * one by one, FIN and RST after each byte, a client that does not read, and everything that can be out of the ordinary in the
@@ -88,7 +76,8 @@ export async function checkConnection(
   { conversations, invariants, mayCrash = false, ...server }: ConnectionCheckOptions,
 ): Promise<ConnectionCheckResult> {
   const target = listenerOf(handler, server);
-  const ordinarily = mayCrash ? invariants : [...invariants, nobodyCrashes];
+  // A handler that always crashes does the same wherever its bytes are cut; that is not what it was written for.
+  const ordinarily = mayCrash ? invariants : [...invariants, ownCrashes()];
   const tried = new Map<string, number>();
   let runs = 0;
   for (const conversation of conversations) {

@@ -4,6 +4,7 @@ import { type Kind, KINDS } from "./deviation.ts";
 import type { Invariant } from "./invariant.ts";
 import { clientsGet, type Model } from "./invariants/model.ts";
 import { standard } from "./invariants/standard.ts";
+import { unknownNames } from "./law-names.ts";
 import { arbPeers } from "./peer-arbitrary.ts";
 import type { PeerScript } from "./peer-script.ts";
 import type { Requirements } from "./requirements.ts";
@@ -149,6 +150,10 @@ function issuesOf<Handle, Knobs extends object>(target: Target<Handle, Knobs>, o
     const value = require?.[option];
     if (value === undefined || target.machine !== undefined) continue;
     issues.push({ option: `require.${option}`, value, expected: "absent, since the target gives no machine" });
+  }
+  const { invariants } = options as CrashOptions;
+  if (target.machine !== undefined && CHECKS.invariants(invariants ?? []) === undefined) {
+    issues.push(...unknownNames(invariants ?? [], target.machine));
   }
   return issues;
 }

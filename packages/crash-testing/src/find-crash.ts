@@ -8,6 +8,7 @@ import type { Failure } from "./run.ts";
 import { search, type SearchResult } from "./search.ts";
 import { StatechartCoverage } from "./statechart-coverage.ts";
 import type { Target } from "./target.ts";
+import { Unentered } from "./unentered.ts";
 
 /** What a search for crashes has come to. */
 export interface CrashSearch {
@@ -20,6 +21,8 @@ export interface CrashSearch {
   readonly report: string | undefined;
   /** How much was tried, and how much of the server was reached by that. */
   readonly summary: string;
+  /** The same in one line. */
+  readonly brief: string;
   readonly runs: number;
 }
 
@@ -44,18 +47,21 @@ export async function findCrashIn<Handle, Knobs extends object>(
 ): Promise<CrashSearch> {
   const { target, invariants, require } = config;
   const chart = target.machine === undefined ? undefined : new StatechartCoverage(target.machine);
-  const watched = chart === undefined ? invariants : [...invariants, chart.watcher];
+  const unentered = new Unentered(invariants);
+  const watched = [...invariants, unentered.watcher, ...(chart === undefined ? [] : [chart.watcher])];
   const result = await search({ ...config, invariants: watched, corpus });
-  const summary = [summarise(result), ...describeCoverage(result.coverage, chart)].join("\n          ");
+  const [effort, idle] = [summarise(result), unentered.describe()];
+  const summary = [effort, ...describeCoverage(result.coverage, chart), ...idle].join("\n          ");
+  const brief = [effort, ...describeCoverage(result.coverage, chart, 0), ...idle].join("; ");
   const { found, runs } = result;
   if (found !== undefined) {
     const { failure, plan } = found;
     const text = await report(name, target, invariants, { ...result, found }, summary);
-    return { failure, plan, line: encodePlan(plan), report: text, summary, runs };
+    return { failure, plan, line: encodePlan(plan), report: text, summary, brief, runs };
   }
   const missing = unmet(require, result.coverage, chart);
   const text = missing.length === 0 ? undefined : notReached(name, result, missing);
-  return { failure: undefined, plan: undefined, line: undefined, report: text, summary, runs };
+  return { failure: undefined, plan: undefined, line: undefined, report: text, summary, brief, runs };
 }
 
 function notReached(name: string, result: SearchResult, missing: readonly string[]): string {

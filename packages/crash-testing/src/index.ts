@@ -54,6 +54,7 @@ export { type Ending, type ModelFlags, type PoolFlags } from "./tree/supervisor-
 // Invariants
 export {
   type Invariant,
+  type LawNames,
   type Phase,
   type RunView,
   type Watch,
@@ -64,6 +65,7 @@ export {
 export { standard, type StandardOptions } from "./invariants/standard.ts";
 export { always } from "./invariants/always.ts";
 export { never, type NeverOptions } from "./invariants/never.ts";
+export { ownCrashes, type OwnCrashesOptions } from "./invariants/own-crashes.ts";
 export { staysAtMost } from "./invariants/stays-at-most.ts";
 export { within, type WithinTrigger } from "./invariants/within.ts";
 export { type Duration } from "./invariants/duration.ts";

@@ -1,4 +1,5 @@
 import type { System, TraceEvent } from "@espalier/actors";
+import type { MachineFilter } from "./invariants/machines.ts";
 import type { Peer } from "./peer.ts";
 import type { Plan } from "./plan.ts";
 import type { Probe } from "./target.ts";
@@ -22,6 +23,7 @@ export type WatchedNetwork = Pick<SimNetwork, "openSockets" | "openListeners">;
 export interface RunView {
   readonly plan: Plan;
   readonly world: WatchedWorld;
+  /** `system.process(pid)?.describe()` is the present state of an actor; of a machine, `{ value, context, tags }`. */
   readonly system: System;
   readonly network: WatchedNetwork;
   readonly phase: Phase;
@@ -52,11 +54,22 @@ export interface Watch {
   after?(phase: Phase): void;
 }
 
+/**
+ * The states and events of machines that a law speaks of, by the options that they were given as. Where the machine is known,
+ * a name that it does not have is refused: such a law would hold for ever.
+ */
+export interface LawNames extends MachineFilter {
+  readonly states?: Readonly<Record<string, string | undefined>>;
+  readonly events?: Readonly<Record<string, string | undefined>>;
+}
+
 /** Something that must be so in every run, whatever crashes. */
 export interface Invariant {
   /** Short, and what failures are told apart by, such as `I10-residue`. */
   readonly id: string;
   /** What it says, in one sentence. */
   readonly says: string;
+  /** What it calls states and events of machines by. @defaultValue nothing is known of that, and nothing checked */
+  readonly names?: LawNames;
   watch(run: RunView): Watch;
 }

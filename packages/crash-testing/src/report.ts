@@ -169,24 +169,37 @@ export function summarise({ found, runs, steps, injected, ms }: SearchResult): s
 /** So many names of what was not reached are printed. */
 const MOST_NAMES = 5;
 
-/** What was reached, in lines, with the names of some that were not. */
-export function describeCoverage(coverage: Coverage, chart: StatechartCoverage | undefined): string[] {
+/** What was reached, in lines, with the names of some that were not: at most so many. */
+export function describeCoverage(
+  coverage: Coverage,
+  chart: StatechartCoverage | undefined,
+  mostNames: number = MOST_NAMES,
+): string[] {
   const { points, missed } = coverage;
   const all = points.size * 2;
-  const crashes = `crash points: ${points.size}, ${all - missed.length} of their ${all} crashes tried${named(missed)}`;
-  if (chart === undefined) return [crashes];
-  const { states, pairs, transitions } = chart;
-  return [crashes, reached("states", states), reached("events in states", pairs), reached("transitions", transitions)];
+  const crashes = `crash points: ${points.size}, ${all - missed.length} of their ${all} crashes tried`;
+  const charted =
+    chart === undefined
+      ? []
+      : ([
+          ["states", chart.states],
+          ["events in states", chart.pairs],
+          ["transitions", chart.transitions],
+        ] as const);
+  return [
+    `${crashes}${named(missed, mostNames)}`,
+    ...charted.map(([what, declared]) => `${what}: ${reached(declared)}${named(declared.missed, mostNames)}`),
+  ];
 }
 
-function reached(what: string, { counts, missed }: Declared): string {
-  return `${what}: ${counts.size - missed.length} of ${counts.size}${named(missed)}`;
+function reached({ counts, missed }: Declared): string {
+  return `${counts.size - missed.length} of ${counts.size}`;
 }
 
-function named(missed: readonly string[]): string {
-  if (missed.length === 0) return "";
-  const shown = missed.slice(0, MOST_NAMES).join("; ");
-  return `; not ${shown}${missed.length > MOST_NAMES ? `; and ${missed.length - MOST_NAMES} more` : ""}`;
+function named(missed: readonly string[], most: number): string {
+  if (missed.length === 0 || most === 0) return "";
+  const shown = missed.slice(0, most).join("; ");
+  return `; not ${shown}${missed.length > most ? `; and ${missed.length - most} more` : ""}`;
 }
 
 /** How a failure was found, in one line. */

@@ -1,5 +1,6 @@
 import type { Invariant } from "./invariant.ts";
 import { standard } from "./invariants/standard.ts";
+import { checkNames } from "./law-names.ts";
 import { chooserOf, type DrawnPlan, remember } from "./plan-arbitrary.ts";
 import { explain } from "./report.ts";
 import { run } from "./run.ts";
@@ -10,7 +11,8 @@ import { CrashFoundError } from "./errors.ts";
  * Runs a plan, as the predicate of a property over `arbPlan`.
  *
  * @param invariants - default `standard()`
- * @throws CrashFoundError (`ERR_CRASH_FOUND`) if an invariant is broken, with the whole report; whatever the start of the target
+ * @throws InvalidOptionError (`ERR_INVALID_OPTION`) that names all states and events of invariants that the target's machine
+ * does not have; CrashFoundError (`ERR_CRASH_FOUND`) if an invariant is broken, with the whole report; whatever the start of the target
  * throws where nothing was out of the ordinary
  */
 export async function runPlan<Handle, Knobs extends object>(
@@ -18,6 +20,7 @@ export async function runPlan<Handle, Knobs extends object>(
   plan: DrawnPlan,
   invariants: readonly Invariant[] = standard(),
 ): Promise<void> {
+  checkNames(invariants, target.machine);
   const { failure, deviations } = await run({ target, plan, chooser: chooserOf(plan), invariants });
   remember(plan, { deviations, invariant: failure?.invariant });
   // One that was to be simpler must not lead to another failure.

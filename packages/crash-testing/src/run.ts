@@ -6,7 +6,7 @@ import type { Invariant, Phase, RunView, Watch } from "./invariant.ts";
 import { type SimNetwork, simNetwork } from "./network.ts";
 import { Peer } from "./peer.ts";
 import type { Plan } from "./plan.ts";
-import { knobsOf, portOf } from "./surroundings.ts";
+import { knobsOf, noPort, portOf } from "./surroundings.ts";
 import type { Probe, Surroundings, Target } from "./target.ts";
 import { type SimTls, simTls } from "./tls/sim-tls.ts";
 import { armTripwires } from "./tripwire.ts";
@@ -95,6 +95,8 @@ class Run<Handle, Knobs extends object> implements RunView {
   phase: Phase = "boot";
   handle: Handle | undefined;
   isEnding = false;
+  /** The target's start has resolved, be it with nothing. */
+  #isStarted = false;
   readonly #target: Target<Handle, Knobs>;
   readonly #options: RunOptions<Handle, Knobs>;
   readonly #surroundings: Surroundings<Knobs>;
@@ -164,21 +166,30 @@ class Run<Handle, Knobs extends object> implements RunView {
     const started = await this.#settle(Promise.resolve().then(() => this.#target.start(this.#surroundings)));
     if (started === undefined) this.violate("boot", "the start did not come to an end: it awaits what never comes");
     // A start that fails because of what was injected is as it should be, if it leaves nothing behind.
-    else if (started.ok) this.handle = started.value;
-    else if (this.world.choices.deviations.length === 0) throw this.world.tripwire.tripped ?? started.error;
+    else if (started.ok) {
+      this.handle = started.value;
+      this.#isStarted = true;
+    } else if (this.world.choices.deviations.length === 0) throw this.world.tripwire.tripped ?? started.error;
   }
 
   async #work(): Promise<void> {
     this.#enter("workload");
     const { handle, plan, world } = this;
-    if (handle === undefined) return;
+    if (!this.#isStarted) return;
     const port = portOf(this.#target, handle);
-    for (const script of plan.peers) this.peers.push(new Peer(world, this.network, port, script));
+    if (port !== undefined) {
+      for (const script of plan.peers) this.peers.push(new Peer(world, this.network, port, script));
+    } else if (plan.peers.length > 0) {
+      // What has not come up serves nobody, be it for faults or since it was made so.
+      if (handle === undefined && (this.#target.port !== undefined || world.choices.deviations.length > 0)) return;
+      throw noPort();
+    }
     const begin = world.now();
-    let isOperated = plan.operations.length === 0;
+    // Where no clients can come, what goes on by itself is the work.
+    let isOperated = plan.operations.length === 0 && port !== undefined;
     for (const { at, name } of plan.operations) world.at(begin + at, () => this.#operate(name, handle));
     // What follows from the last of them is part of the work, also where there are no clients.
-    const last = Math.max(...plan.operations.map(({ at }) => at));
+    const last = Math.max(0, ...plan.operations.map(({ at }) => at));
     if (!isOperated) world.at(begin + last + OPERATION_MS, () => (isOperated = true));
     await this.#pass(
       begin + (this.#options.horizonMs ?? 600_000),
@@ -197,7 +208,8 @@ class Run<Handle, Knobs extends object> implements RunView {
 
   async #probe(): Promise<void> {
     const { handle, world } = this;
-    if (handle === undefined || this.isEnding) return;
+    const port = portOf(this.#target, handle);
+    if (port === undefined || this.isEnding) return;
     this.#enter("probe");
     const { probe } = this.#target;
     const script = {
@@ -207,7 +219,7 @@ class Run<Handle, Knobs extends object> implements RunView {
       ...(probe?.proxy !== undefined && { proxy: probe.proxy }),
       ...(probe?.tls !== undefined && { tls: probe.tls }),
     };
-    const peer = new Peer(world, this.network, portOf(this.#target, handle), script, probe?.withinMs);
+    const peer = new Peer(world, this.network, port, script, probe?.withinMs);
     this.peers.push(peer);
     await this.#pass(world.now() + (probe?.withinMs ?? PROBE_MS), () => peer.isDone);
   }
@@ -295,14 +307,14 @@ class Run<Handle, Knobs extends object> implements RunView {
     };
   }
 
-  #operate(name: string, handle: Handle): void {
+  #operate(name: string, handle: Handle | undefined): void {
     const operation = this.#target.operations?.[name];
     if (operation === undefined) return;
     this.#awaited += 1;
     const settled = (): void => void (this.#awaited -= 1);
     // That an operation fails under faults is for the invariants to judge.
     Promise.resolve()
-      .then(() => operation(handle, this.#surroundings))
+      .then(() => operation(handle as Handle, this.#surroundings))
       .then(settled, settled);
   }
 

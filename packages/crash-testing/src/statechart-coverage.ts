@@ -118,11 +118,11 @@ export class StatechartCoverage {
   }
 }
 
-function nodesOf(node: AnyStateNode): AnyStateNode[] {
+export function nodesOf(node: AnyStateNode): AnyStateNode[] {
   return [node, ...Object.values(node.states).flatMap(nodesOf)];
 }
 
-function nameOf(node: AnyStateNode): string {
+export function nameOf(node: AnyStateNode): string {
   return node.path.length === 0 ? "the machine" : node.path.join(".");
 }
 
@@ -149,7 +149,7 @@ function guardName(guard: unknown): string | undefined {
 }
 
 /** Wildcards match what they begin like. */
-function isMatch(descriptor: string, type: string): boolean {
+export function isMatch(descriptor: string, type: string): boolean {
   if (descriptor === type || descriptor === "*") return true;
   return descriptor.endsWith(".*") && type.startsWith(descriptor.slice(0, -1));
 }

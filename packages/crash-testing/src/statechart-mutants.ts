@@ -29,11 +29,17 @@ export function statechartMutants(machine: AnyStateMachine): StatechartMutant[] 
   return numbered(changesOf(config)).map(({ name, apply }) => {
     const copy = clone(config) as Json;
     apply(copy);
-    return {
-      name,
-      machine: createMachine(copy as never, machine.implementations as never),
-    };
+    return { name, machine: made(copy, machine) };
   });
+}
+
+/** The same statechart as another machine: whether somebody runs this one is to be told from his running his own. */
+export function twinOf(machine: AnyStateMachine): AnyStateMachine {
+  return made({ ...(machine.config as Json) }, machine);
+}
+
+function made(config: Json, { implementations }: AnyStateMachine): AnyStateMachine {
+  return createMachine(config as never, implementations as never);
 }
 
 function changesOf(config: Json): Change[] {

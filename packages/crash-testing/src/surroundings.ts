@@ -12,11 +12,19 @@ export function knobsOf<Handle, Knobs extends object>(
   return Object.fromEntries(settings) as Knobs;
 }
 
-/** Where the clients of a target connect to. */
-export function portOf<Handle, Knobs extends object>(target: Target<Handle, Knobs>, handle: Handle): number {
+/** Where the clients of a target connect to; undefined: nowhere. */
+export function portOf<Handle, Knobs extends object>(
+  target: Target<Handle, Knobs>,
+  handle: Handle | undefined,
+): number | undefined {
+  if (handle === undefined) return undefined;
   if (target.port !== undefined) return target.port(handle);
-  if (typeof handle === "object" && handle !== null && "port" in handle && typeof handle.port === "number") {
-    return handle.port;
-  }
-  throw new TypeError("a target whose start does not resolve with a port needs a function `port`");
+  const port = typeof handle === "object" && handle !== null && "port" in handle ? handle.port : undefined;
+  return typeof port === "number" ? port : undefined;
+}
+
+/** There are clients, and nothing that they could connect to. */
+export function noPort(): TypeError {
+  const remedy = "its start has to resolve with one, or it needs a function `port`";
+  return new TypeError(`a target has clients but no port: ${remedy}; without clients, \`peers\` is fc.constant([])`);
 }

@@ -35,7 +35,10 @@ export interface Target<
 > {
   /** Starts it, and resolves when it serves. */
   start(surroundings: Surroundings<Knobs, Machine>): Promise<Handle> | Handle;
-  /** The port that peers connect to. @defaultValue the `port` of what `start` has resolved with */
+  /**
+   * The port that peers connect to. @defaultValue the `port` of what `start` has resolved with; where that has none, nobody can
+   * connect: `peers` has to be `fc.constant([])`, each run goes on for 10 simulated seconds, and there is no probe
+   */
   port?(handle: Handle): number;
   /** What can be done to it from outside while it runs, such as to drain it or to change its code. */
   readonly operations?: Readonly<Record<string, TargetOperation<Handle, Knobs>>>;

@@ -16,6 +16,16 @@ const project = new VitestProject({
   "target.ts": example("target.ts"),
   "mended.test.ts": example("seats.test.ts"),
   "faulty.test.ts": example("seats.test.ts").replace("watches: true", "watches: false"),
+  // Its connections run the machine that it knows, and not the one that it is given.
+  "deaf.test.ts": example("seats.test.ts").replace(
+    'import { seatsTarget } from "./target.ts";',
+    `import { seatsTarget as hearing } from "./target.ts";
+     const seatsTarget = (options) => {
+       const target = hearing(options);
+       const { machine } = target;
+       return { ...target, start: (surroundings) => target.start({ ...surroundings, machine }) };
+     };`,
+  ),
   "other.test.ts": 'import { expect, test } from "vitest"; test("sums", () => expect(1 + 1).toBe(3));',
 });
 afterAll(() => project.remove());
@@ -28,6 +38,11 @@ describe("crash soak", () => {
     expect(output).toMatch(/^nothing found in \d+ runs with \d+ seeds\n$/m);
     expect(code).toBe(0);
   }, 120_000);
+
+  test("that has had time for one seed says so", async () => {
+    const { output } = await project.crash("soak", "mended.test.ts", "--workers", "1", "--minutes", "0");
+    expect(output).toMatch(/^nothing found in \d+ runs with 1 seed\n$/m);
+  }, 60_000);
 
   test("stops at the first find, and prints it", async () => {
     const { code, output } = await project.crash("soak", "faulty.test.ts", "--workers", "1", "--minutes", "2");
@@ -55,6 +70,14 @@ describe("crash mutate", () => {
     expect(output).not.toContain("seated on entry does not send");
     expect(code).toBe(1);
   }, 180_000);
+
+  test("needs a target that runs the machine that it is given", async () => {
+    const { code, output } = await project.crash("mutate", "deaf.test.ts", "--runs", "5");
+    expect(output).toBe(
+      "nobody loses a seat: no actor runs the `machine` that start is given, so nobody could notice a change of it\n",
+    );
+    expect(code).toBe(2);
+  }, 60_000);
 
   test("needs a machine, and a test that passes", async () => {
     const { code, output } = await project.crash("mutate", "other.test.ts");

@@ -15,7 +15,11 @@ export async function mutate({ files, rest, runs, except }: MutateCommand, print
   }
   const broken = own.filter(({ invariant }) => invariant !== undefined);
   for (const { test, invariant } of broken) print(`${test} fails without any change: ${invariant}`);
-  if (broken.length > 0) return 2;
+  const unused = own.filter(({ isUnused }) => isUnused === true);
+  for (const { test } of unused) {
+    print(`${test}: no actor runs the \`machine\` that start is given, so nobody could notice a change of it`);
+  }
+  if (broken.length > 0 || unused.length > 0) return 2;
   const codes = [...groupByTest(entries)].map(([test, tried]) => tell(test, tried, except, print));
   return Math.max(...codes);
 }

@@ -1,3 +1,4 @@
+import { plural } from "../describe-plan.ts";
 import { elapsed } from "../wall-clock.ts";
 import type { SoakCommand } from "./command-line.ts";
 import { type VitestResult, VitestProcess } from "./vitest-process.ts";
@@ -32,7 +33,7 @@ class Soak {
   async perform(): Promise<number> {
     await Promise.all(Array.from({ length: this.#command.workers }, () => this.#work()));
     if (this.#exit !== undefined) return this.#exit;
-    this.#print(`nothing found in ${this.#runs} runs with ${this.#seeds} seeds`);
+    this.#print(`nothing found in ${plural(this.#runs, "run")} with ${plural(this.#seeds, "seed")}`);
     return 0;
   }
 
@@ -62,7 +63,7 @@ class Soak {
     this.#runs += runs;
     this.#seeds += 1;
     if (code === 0 && entries.length > 0) {
-      this.#print(`seed ${seed}: nothing found in ${runs} runs`);
+      this.#print(`seed ${seed}: nothing found in ${plural(runs, "run")}`);
       return;
     }
     this.#print(output);

@@ -3,7 +3,12 @@ import { PidFlags } from "./pid-flags.ts";
 
 /** Which machines a law is about. */
 export interface MachineFilter {
-  /** Those whose paths match, such as `/connection_sup/`. @defaultValue all that have such a state */
+  /**
+   * Those whose paths match, such as `/connection_sup/`. Needed for a machine that is not the target's `machine`. One that a
+   * machine invokes or spawns is part of it, and its states are not seen.
+   *
+   * @defaultValue all that have such a state
+   */
   readonly of?: RegExp;
 }
 

@@ -16,13 +16,14 @@ export interface NeverOptions extends MachineFilter {
  * `never({ state: "ready", event: "HANDSHAKE_TIMEOUT" })`
  */
 export function never(options: NeverOptions): Invariant {
-  const { state, event: type } = options;
+  const { state, event: type, ...filter } = options;
   const id = `never ${type} in ${state}`;
   return {
     id,
     says: `no machine in the state ${state} handles ${type}`,
+    names: { ...filter, states: { state }, events: { event: type } },
     watch(run) {
-      const machines = new Machines(options);
+      const machines = new Machines(filter);
       const test = new StateTest(state);
       return {
         on: {

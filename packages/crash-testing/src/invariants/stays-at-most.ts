@@ -18,6 +18,7 @@ export function staysAtMost(state: string, duration: Duration, filter: MachineFi
   return {
     id,
     says: `no machine stays in the state ${state} for more than ${limitMs} ms`,
+    names: { ...filter, states: { state } },
     watch(run) {
       const machines = new Machines(filter);
       const test = new StateTest(state);

@@ -21,13 +21,14 @@ export interface WithinTrigger extends MachineFilter {
  */
 export function within(trigger: WithinTrigger, { state }: { readonly state: string }, duration: Duration): Invariant {
   const limitMs = toMs(duration);
-  const { when, in: where } = trigger;
+  const { when, in: where, ...filter } = trigger;
   const id = `${state} within ${duration} of ${when}${where === undefined ? "" : ` in ${where}`}`;
   return {
     id,
     says: `${limitMs} ms after ${when} a machine is in the state ${state} or gone`,
+    names: { ...filter, states: { in: where, state }, events: { when } },
     watch(run) {
-      const machines = new Machines(trigger);
+      const machines = new Machines(filter);
       const goal = new StateTest(state);
       const start = where === undefined ? undefined : new StateTest(where);
       const bounds = new Bounds(run, limitMs, (who, ms) => {

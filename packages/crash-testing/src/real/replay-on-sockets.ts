@@ -8,7 +8,7 @@ import { Peer } from "../peer.ts";
 import type { PeerScript } from "../peer-script.ts";
 import type { Plan } from "../plan.ts";
 import type { Failure } from "../run.ts";
-import { knobsOf, portOf } from "../surroundings.ts";
+import { knobsOf, noPort, portOf } from "../surroundings.ts";
 import type { Probe, Surroundings, Target } from "../target.ts";
 import { simTls } from "../tls/sim-tls.ts";
 import { ObservedTransport } from "./observed-transport.ts";
@@ -204,7 +204,9 @@ class Replay<Handle, Knobs extends object> implements RunView {
 
   async #send(script: PeerScript, handle: Handle): Promise<Peer> {
     const { world, network: server } = this;
-    const serverPort = this.network.portFor(portOf(this.#target, handle));
+    const port = portOf(this.#target, handle);
+    if (port === undefined) throw noPort();
+    const serverPort = this.network.portFor(port);
     const onChange = (): void => this.#look();
     const proxy = await Proxy.open({ world, server, serverPort, host: script.host, onChange });
     this.#proxies.push(proxy);

@@ -3,12 +3,15 @@ import type { ConnectionDefinition } from "@espalier/sockets";
 import { expect, test } from "vitest";
 import { type AnyStateMachine, StateMachine } from "xstate";
 import { checkConnection, type ConnectionCheckOptions, listenerOf } from "../connection-check.ts";
+import { plural } from "../describe-plan.ts";
+import { checkNames } from "../law-names.ts";
 import { standard } from "../invariants/standard.ts";
 import { explain } from "../report.ts";
 import { CrashFoundError } from "../errors.ts";
 import { readEnvironment } from "./environment.ts";
 import { Journal } from "./journal.ts";
 import { tryMutants } from "./mutate.ts";
+import { say } from "./say.ts";
 
 /** The invariants may be left out, and are the standard ones then. */
 export type ConnectionTestOptions = Omit<ConnectionCheckOptions, "invariants"> & Partial<ConnectionCheckOptions>;
@@ -19,6 +22,10 @@ const TIMEOUT_MS = 120_000;
 /**
  * A test that puts one connection through everything that can happen to it: its bytes cut at every place, FIN and RST in each
  * state, slow clients, and a throw and a kill before each effect. See `checkConnection`.
+ *
+ * One that passes says in one line what it has tried.
+ *
+ * @throws InvalidOptionError (`ERR_INVALID_OPTION`) that names all states and events of laws that the machine does not have
  */
 export function connectionTest(
   name: string,
@@ -26,6 +33,7 @@ export function connectionTest(
   { invariants = standard(), ...options }: ConnectionTestOptions,
 ): void {
   const { journal, isMutating } = readEnvironment(env);
+  if (handler instanceof StateMachine) checkNames(invariants, handler);
   const check = { ...options, invariants };
   const diary = new Journal(journal, name);
   test(
@@ -41,7 +49,7 @@ export function connectionTest(
           diary,
         );
       }
-      const { fault, runs } = await checkConnection(handler, check);
+      const { fault, runs, tried } = await checkConnection(handler, check);
       diary.write({ runs, invariant: fault?.failure.invariant });
       // For those who have vitest ask each test for an assertion.
       if (fault !== undefined) {
@@ -50,6 +58,7 @@ export function connectionTest(
         throw new CrashFoundError(`${name}: after ${runs} runs\n${text}`);
       }
       expect(fault).toBeUndefined();
+      say(`no failure in ${plural(runs, "run")}: ${[...tried].map(([kind, times]) => `${kind} ${times}`).join(", ")}`);
     },
     isMutating ? Infinity : TIMEOUT_MS,
   );

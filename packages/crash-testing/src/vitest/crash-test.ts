@@ -15,6 +15,7 @@ import { CrashFoundError } from "../errors.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { Journal } from "./journal.ts";
 import { mutate } from "./mutate.ts";
+import { say } from "./say.ts";
 
 /** See `crashTest`. */
 export interface CrashTest {
@@ -46,6 +47,9 @@ const LONGEST_MS = 2 ** 31 - 1;
  * that breaks an invariant: the message is the report. What it finds is kept in `.crash` beside the test file, and run first
  * from then on.
  *
+ * One that passes says in one line what it has tried, as output of the test, which vitest's `silent: "passed-only"` keeps back.
+ * All of it is an annotation, for the reporters that show those.
+ *
  * `CRASH_REPLAY` has it run one plan only; `CRASH_RUNS`, `CRASH_TIME` (seconds) and `CRASH_SEED` change how it searches.
  *
  * @throws InvalidOptionError (`ERR_INVALID_OPTION`) that names all faults of the options
@@ -68,12 +72,13 @@ function searching<Handle, Knobs extends object>(
       if (replay !== undefined) return replayed(name, config, replay);
       const { testPath } = expect.getState();
       const corpus = new Corpus(testPath === undefined ? cwd() : dirname(testPath), name);
-      const { plan, report, line, failure, summary, runs } = await findCrashIn(name, config, corpus.plans);
+      const { plan, report, line, failure, summary, brief, runs } = await findCrashIn(name, config, corpus.plans);
       diary.write({ runs, invariant: failure?.invariant, line });
       if (plan !== undefined) corpus.add(plan);
       if (report !== undefined) throw new CrashFoundError(report);
       // For those who have vitest ask each test for an assertion.
       expect(failure).toBeUndefined();
+      say(brief);
       await annotate(summary, "crash test");
     },
     isMutating ? Infinity : Math.min(config.timeMs * 4 + GRACE_MS, LONGEST_MS),

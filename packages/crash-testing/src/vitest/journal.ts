@@ -8,6 +8,8 @@ export interface Entry {
   readonly invariant?: string | undefined;
   /** The plan that broke it. */
   readonly line?: string | undefined;
+  /** No actor has run the machine that the target was given; absent: one has, or nobody has looked. */
+  readonly isUnused?: boolean;
   /** Which mutant was tried; absent: the machine itself. */
   readonly mutant?: string | undefined;
 }

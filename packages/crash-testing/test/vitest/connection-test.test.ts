@@ -27,6 +27,7 @@ test("a handler that does not care where its bytes are cut passes, one that does
   const { output } = await project.test();
   project.remove();
   expect(output).toMatch(/Test Files {2}1 failed \| 1 passed/);
+  expect(output).toMatch(/^no failure in \d+ runs: cut 3, pause 3, byte by byte 1, .*crash \d+/m);
   expect(output).toMatch(/FAIL {2}raw\.test\.ts > each line is answered once/);
   expect(output).toContain("✗ I15-bytes: the client received");
   expect(output).toContain('What was done     10.0.0.1 connects at 0 ms, sends "a\\nb\\n", ends its direction');

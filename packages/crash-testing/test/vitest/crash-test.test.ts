@@ -141,6 +141,18 @@ describe("a server without it", () => {
     expect(output).toMatch(/crash points: \d+ % of \d+ reached, and 100 % required; missing/);
     expect(output).toMatch(/connection_sup\/\* \w+.* \(kill\)/);
   }, 60_000);
+
+  test("says in one line how much it has tried, unless those that pass are to be silent", async () => {
+    const passing = 'crashTest("nobody loses a seat", target, { operations: [], runs: 30 });';
+    const project = new VitestProject({ "seats.ts": seats, "seats.test.ts": file(true, passing) });
+    const [spoken, silent] = [await project.test(), await project.test({}, "--silent=passed-only")];
+    project.remove();
+    const line =
+      /^no failure in 30 runs, \d+ crash(?:es)? injected, .*; crash points: \d+, \d+ of their \d+ crashes tried; states: \d of 4; events in states: \d of 9; transitions: \d of 9$/gm;
+    expect(spoken.output.match(line)).toHaveLength(1);
+    expect(silent.output).toContain("1 passed");
+    expect(silent.output).not.toContain("no failure");
+  }, 60_000);
 });
 
 describe("the environment", () => {
