@@ -4,7 +4,8 @@ import { Choices, type Chooser } from "./choices.ts";
 import type { Deviation } from "./deviation.ts";
 import type { Invariant, Phase, RunView, Watch } from "./invariant.ts";
 import { type SimNetwork, simNetwork } from "./network.ts";
-import { Peer } from "./peer.ts";
+import { checkAnswers } from "./peer-answer.ts";
+import { followEachOther, Peer } from "./peer.ts";
 import type { Plan } from "./plan.ts";
 import { knobsOf, portOf } from "./surroundings.ts";
 import type { Probe, Surroundings, Target } from "./target.ts";
@@ -72,10 +73,11 @@ const PATIENCE_MS = 120_000;
  * One run, from the start of the server to its end.
  *
  * @throws `UncontrolledNondeterminismError` (`ERR_UNCONTROLLED_NONDETERMINISM`) if an actor calls, in a step, what makes each
- * run another one: `Math.random`, `setTimeout` and the like. And whatever the start of the target throws, if nothing was
- * injected, and what an invariant throws.
+ * run another one: `Math.random`, `setTimeout` and the like. `InvalidOptionError` (`ERR_INVALID_OPTION`) for answers of clients
+ * that nobody can give. And whatever the start of the target throws, if nothing was injected, and what an invariant throws.
  */
 export async function run<Handle, Knobs extends object>(options: RunOptions<Handle, Knobs>): Promise<Outcome> {
+  checkAnswers(options.plan, options.target.probe);
   await breathe();
   const disarm = armTripwires();
   try {
@@ -174,6 +176,7 @@ class Run<Handle, Knobs extends object> implements RunView {
     if (handle === undefined) return;
     const port = portOf(this.#target, handle);
     for (const script of plan.peers) this.peers.push(new Peer(world, this.network, port, script));
+    followEachOther(this.peers);
     const begin = world.now();
     let isOperated = plan.operations.length === 0;
     for (const { at, name } of plan.operations) world.at(begin + at, () => this.#operate(name, handle));

@@ -239,7 +239,9 @@ function describeMessage(message: unknown): string {
   return message.constructor.name.replaceAll(/\B[A-Z]/g, " $&").toLowerCase();
 }
 
-function describePeerEvent({ type, bytes, code }: PeerEvent, { name, sent, received, sentBytes, receivedBytes }: Peer) {
+function describePeerEvent({ type, bytes, code }: PeerEvent, peer: Peer) {
+  const { name, sent, received, sentBytes, receivedBytes, events } = peer;
+  const hasCome = events[0]?.type === "connect";
   switch (type) {
     case "connect":
       return "connects";
@@ -259,9 +261,11 @@ function describePeerEvent({ type, bytes, code }: PeerEvent, { name, sent, recei
     case "ended":
       return "hears the end of the server's direction";
     case "close":
-    case "leave":
       return "closes";
+    case "leave":
+      return hasCome ? "closes" : "never comes";
     case "closed":
+      if (!hasCome) return undefined;
       return code === undefined ? "its connection is over" : `its connection is over: ${code}`;
     case "reset":
       return "resets the connection";
@@ -273,6 +277,7 @@ function describePeerEvent({ type, bytes, code }: PeerEvent, { name, sent, recei
       return "reads again";
     case "wait":
     case "receive":
+    case "answer":
       return undefined;
   }
 }
