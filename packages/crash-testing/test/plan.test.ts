@@ -120,6 +120,20 @@ describe("the text of a plan", () => {
     expect(decodePlan(text)).toEqual(withoutNames(kept));
   });
 
+  test("is what it was before clients came after each other, for those that do not", () => {
+    const text =
+      "ct1.O8yITX1JYlFJSE6xko5Sej7ITMNYnWhDFIfF6hjoVCuVpRYVZ-bnKVkZ6SgV55cWJacqWVUrZeQXlyhZKRlaGoEU65kr6SgV5BeVKFmZmBsa1tbG6kQboQRJrI4h2WaBPQEA";
+    const proxy = { version: 2, source: { host: "192.0.2.7", port: 4711 } } as const;
+    const peers: PeerScript[] = [
+      { at: 0, host: "10.0.0.1", ops: [{ type: "startTls", after: "go" }], tls: true },
+      { at: 1, host: "10.0.0.2", ops: [], proxy },
+      { at: 2, host: "10.0.0.3", ops: [], proxy, tls: true },
+    ];
+    const kept: Plan = { peers, operations: [], deviations: [] };
+    expect(encodePlan(kept)).toBe(text);
+    expect(decodePlan(text)).toEqual(kept);
+  });
+
   test("that is none is refused by name, whatever it is, and never by anything else", () => {
     const texts = fc.oneof(
       fc.string(),
