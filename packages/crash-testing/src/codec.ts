@@ -22,8 +22,12 @@ function toText(bytes: Uint8Array): string {
 type Op = PeerScript["ops"][number];
 
 function packOp(op: Op): readonly unknown[] {
-  const { type, ...fields } = op;
-  return [type, ...Object.values(fields).map((value) => (value instanceof Uint8Array ? toText(value) : value))];
+  const values = op as unknown as Readonly<Record<string, unknown>>;
+  return [op.type, ...FIELDS[op.type].map((field) => packValue(values[field]))];
+}
+
+function packValue(value: unknown): unknown {
+  return value instanceof Uint8Array ? toText(value) : value;
 }
 
 /** The fields of the operations in the order in which `packOp` writes them, and which of them are bytes. */
@@ -31,6 +35,7 @@ const FIELDS: Readonly<Record<Op["type"], readonly string[]>> = {
   send: ["bytes"],
   wait: ["ms"],
   receive: ["count", "withinMs"],
+  answer: ["to", "with", "withinMs"],
   startTls: ["after"],
   end: [],
   reset: [],
@@ -50,16 +55,22 @@ function unpackOp([type, ...values]: readonly unknown[]): Op {
   return { type, ...Object.fromEntries(entries) } as Op;
 }
 
-/** How it begins, for those that begin in a special way. */
+/** How and when it begins, for those that begin in a special way. */
 type Rest = Omit<PeerScript, "at" | "host" | "ops">;
 
-function packRest({ proxy, tls = false }: Rest): readonly unknown[] {
+function packRest({ proxy, tls = false, after }: Rest): readonly unknown[] {
+  if (after !== undefined) return [tls ? 1 : 0, proxy ?? null, after];
   if (proxy === undefined) return tls ? [1] : [];
   return [tls ? 1 : 0, proxy];
 }
 
-function unpackScript(script: PeerScript, [tls, proxy]: readonly unknown[]): PeerScript {
-  return { ...script, ...(tls === 1 && { tls: true }), ...(proxy !== undefined && { proxy: proxy as PeerProxy }) };
+function unpackScript(script: PeerScript, [tls, proxy = null, after]: readonly unknown[]): PeerScript {
+  return {
+    ...script,
+    ...(tls === 1 && { tls: true }),
+    ...(proxy !== null && { proxy: proxy as PeerProxy }),
+    ...(after !== undefined && { after: after as string }),
+  };
 }
 
 /** Unsigned integers, seven bits to a byte. */

@@ -34,10 +34,15 @@ function escaped(byte: number): string {
 export function describeWorkload({ peers, operations }: Plan): string[] {
   return [
     ...peers.map((peer) =>
-      [`${peer.host} connects at ${peer.at} ms`, ...beginningOf(peer), ...peer.ops.map(describeOp)].join(", "),
+      [`${peer.host} connects ${comingOf(peer, peers)}`, ...beginningOf(peer), ...peer.ops.map(describeOp)].join(", "),
     ),
     ...operations.map(({ at, name }) => `operation ${name} at ${at} ms`),
   ];
+}
+
+function comingOf({ at, after }: PeerScript, peers: readonly PeerScript[]): string {
+  if (after === undefined || peers.every(({ host }) => host !== after)) return `at ${at} ms`;
+  return `${at} ms after ${after} is gone`;
 }
 
 /** What comes before the operations. */
@@ -58,6 +63,8 @@ function describeOp(op: PeerScript["ops"][number]): string {
       return `waits ${op.ms} ms`;
     case "receive":
       return `waits for ${op.count} bytes in all, ${op.withinMs} ms at most`;
+    case "answer":
+      return `answers ${JSON.stringify(op.to)} with ${JSON.stringify(op.with)}, ${op.withinMs} ms at most`;
     case "startTls":
       return op.after === "" ? "begins TLS" : `begins TLS after ${JSON.stringify(op.after)}`;
     case "end":

@@ -10,6 +10,8 @@ export interface BytesOptions {
 export interface PeerOptions {
   /** What it sends with one operation. @defaultValue `arbBytes()` */
   readonly messages?: fc.Arbitrary<Uint8Array>;
+  /** What else it does among the rest, such as its answers. @defaultValue nothing */
+  readonly ops?: fc.Arbitrary<PeerOp>;
   /** The addresses that it may have. @defaultValue `10.0.0.1` to `10.0.0.8` */
   readonly hosts?: readonly string[];
   /** The most operations before it comes to its end. @defaultValue 8 */
@@ -27,6 +29,12 @@ export interface PeerOptions {
 export interface PeersOptions extends PeerOptions {
   /** At most as many as there are hosts: each has one of its own. @defaultValue 5 */
   readonly maxPeers?: number;
+  /**
+   * Some of them come back, each `after` one that is named before it, so that none waits for itself: about every second one.
+   *
+   * @defaultValue false
+   */
+  readonly returns?: boolean;
 }
 
 const HOSTS = Array.from({ length: 8 }, (_, index) => `10.0.0.${index + 1}`);
@@ -78,7 +86,7 @@ function just<Type extends PeerOp["type"]>(type: Type): fc.Arbitrary<{ readonly 
 
 /** What one client does: it connects, mostly sends a little, and leaves in one way or another, or does not. */
 export function arbPeer(options: PeerOptions = {}): fc.Arbitrary<PeerScript> {
-  const { messages = arbBytes(), hosts = HOSTS, maxOps = 8, maxAtMs = 200, maxWaitMs = 10_000 } = options;
+  const { messages = arbBytes(), ops: own, hosts = HOSTS, maxOps = 8, maxAtMs = 200, maxWaitMs = 10_000 } = options;
   const middle: fc.Arbitrary<PeerOp> = fc.oneof(
     { arbitrary: fc.record({ type: fc.constant("send" as const), bytes: messages }), weight: 12 },
     { arbitrary: fc.record({ type: fc.constant("wait" as const), ms: arbWait(maxWaitMs) }), weight: 4 },
@@ -92,6 +100,8 @@ export function arbPeer(options: PeerOptions = {}): fc.Arbitrary<PeerScript> {
     },
     { arbitrary: just("pause"), weight: 1 },
     { arbitrary: just("resume"), weight: 1 },
+    // As often as all the others but those that send.
+    ...(own === undefined ? [] : [{ arbitrary: own, weight: 9 }]),
   );
   // After the end of its own direction a client may still wait for what comes.
   const last: fc.Arbitrary<readonly PeerOp[]> = fc.oneof(
@@ -123,10 +133,19 @@ function beginning(script: PeerScript, tls: boolean, proxy: PeerProxy | undefine
 
 /** Clients that differ in their hosts, so that what is said about one of them stays true when another is left out. */
 export function arbPeers(options: PeersOptions = {}): fc.Arbitrary<readonly PeerScript[]> {
-  const { maxPeers = 5, hosts = HOSTS } = options;
-  return fc.uniqueArray(arbPeer(options), {
-    selector: ({ host }) => host,
-    minLength: 1,
-    maxLength: Math.min(maxPeers, hosts.length),
+  const { maxPeers = 5, hosts = HOSTS, returns = false } = options;
+  const maxLength = Math.min(maxPeers, hosts.length);
+  const scripts = fc.uniqueArray(arbPeer(options), { selector: ({ host }) => host, minLength: 1, maxLength });
+  if (!returns) return scripts;
+  const leaders = fc.array(fc.option(fc.nat(), { freq: 2, nil: undefined }), {
+    minLength: maxLength,
+    maxLength,
   });
+  return fc.tuple(scripts, leaders).map(([peers, numbers]) =>
+    peers.map((peer, index) => {
+      const number = numbers[index];
+      const leader = number === undefined ? undefined : peers[number % index];
+      return leader === undefined ? peer : { ...peer, after: leader.host };
+    }),
+  );
 }

@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 /** What has gone one way between a client and its server: all of it, in the arrays in which it went. */
 export class PeerBytes {
   readonly #parts: Uint8Array[] = [];
@@ -23,6 +25,19 @@ export class PeerBytes {
       filled += part.length;
     }
     return whole;
+  }
+
+  /** What stands behind so many bytes, as text of Latin-1 characters. It costs no more than that. */
+  textFrom(from: number): string {
+    const texts: string[] = [];
+    let start = this.#count;
+    for (let index = this.#parts.length - 1; start > from; index -= 1) {
+      const part = this.#parts[index] ?? new Uint8Array(0);
+      start -= part.length;
+      const { buffer, byteOffset, byteLength } = part.subarray(Math.max(0, from - start));
+      texts.unshift(Buffer.from(buffer, byteOffset, byteLength).toString("latin1"));
+    }
+    return texts.join("");
   }
 
   endsWith(text: string): boolean {

@@ -1,5 +1,6 @@
 import type { Host } from "@espalier/actors";
 import { buildProxyHeader, type SocketEvents, type Transport, type TransportSocket } from "@espalier/sockets";
+import { type AnswerOp, answerTo } from "./peer-answer.ts";
 import { PeerBytes } from "./peer-bytes.ts";
 import type { PeerOp, PeerScript } from "./peer-script.ts";
 import { PeerTls } from "./tls/peer-tls.ts";
@@ -19,7 +20,7 @@ export type PeerState = "waiting" | "connecting" | "open" | "refused" | "closed"
 /** Something that a client did or that happened to it. */
 export interface PeerEvent {
   readonly time: number;
-  /** An operation of its script as it begins, or what its socket told. */
+  /** An operation of its script as it begins, or what its socket told. An answer that goes out is a `send` as well. */
   readonly type: PeerOp["type"] | "connect" | "connected" | "secured" | "data" | "ended" | "closed" | "leave";
   /** How many went out or came in; 0 where it is not about bytes. */
   readonly bytes: number;
@@ -70,6 +71,9 @@ export class Peer {
   #next = 0;
   /** It goes on when it has received so many bytes. */
   #awaited = Infinity;
+  /** It goes on when there is something to answer, which stands behind so many bytes that were answered. */
+  #question: AnswerOp | undefined;
+  #answered = 0;
   /** It begins TLS when what it has received ends so. */
   #cue: string | undefined;
   #tls: PeerTls | undefined;
@@ -79,13 +83,18 @@ export class Peer {
   #hasEnded = false;
   #hasLeft = false;
   #isDone = false;
+  /** It does not come before this one is gone. */
+  #leader: Peer | undefined;
+  /** Those that come when it is gone. */
+  #followers: Peer[] = [];
+  #isGone = false;
   /** What it waits for, if it is time that it waits for. */
   #cancel: (() => void) | undefined;
 
   readonly #restMs: number;
 
   /**
-   * The script begins now.
+   * The script begins now; who is to come `after` another one has to `follow` that one as well.
    *
    * @param port - that of the server
    * @param restMs - for how long it looks on when its script is over, before it counts as done
@@ -103,7 +112,7 @@ export class Peer {
     this.#port = port;
     this.script = script;
     this.#name = script.host;
-    this.#after(script.at, () => this.#connect());
+    this.#begin();
   }
 
   /** That of its end of the connection, such as `10.0.0.3#1`; its host until it connects. */
@@ -168,9 +177,28 @@ export class Peer {
     return this.#hasLeft;
   }
 
-  /** Its connection is over, or its script has been for a while. */
+  /** Its connection is over, or its script has been for a while. Of one that follows: it never comes, as far as can be seen. */
   get isDone(): boolean {
-    return this.#isDone;
+    return this.#isDone || this.#leader?.isDone === true;
+  }
+
+  /**
+   * It comes when the other one is gone, and its `at` counts from then; to be said before it has come. Of those that follow
+   * each other in a circle none ever comes.
+   */
+  follow(other: Peer): void {
+    this.#stopWaiting();
+    for (let leader: Peer | undefined = other; leader !== undefined; leader = leader.#leader) {
+      if (leader !== this) continue;
+      this.#isDone = true;
+      return;
+    }
+    if (other.#isGone) {
+      this.#begin();
+      return;
+    }
+    this.#leader = other;
+    other.#followers.push(this);
   }
 
   /** Ends what there is, whatever the script says. */
@@ -186,6 +214,20 @@ export class Peer {
   }
 
   // — Its script —————————————————————————————————————————————————————————————————————————————————————————————————
+
+  #begin(): void {
+    this.#after(this.script.at, () => this.#connect());
+  }
+
+  /** Nobody hears of it any more, and those that wait for that may come. */
+  #depart(): void {
+    this.#isGone = true;
+    for (const follower of this.#followers) {
+      follower.#leader = undefined;
+      if (!follower.#isOver) follower.#begin();
+    }
+    this.#followers = [];
+  }
 
   #connect(): void {
     const { host } = this.script;
@@ -206,7 +248,7 @@ export class Peer {
         return;
       }
       this.#next += 1;
-      this.#note(op.type, op.type === "send" && !this.#hasEnded ? op.bytes.length : 0);
+      if (op.type !== "send") this.#note(op.type);
       if (op.type === "wait") {
         this.#after(op.ms, () => this.#perform(socket));
         return;
@@ -214,6 +256,12 @@ export class Peer {
       if (op.type === "receive") {
         if (this.#received.count >= op.count) continue;
         this.#awaited = op.count;
+        this.#after(op.withinMs, () => this.#goOn(socket));
+        return;
+      }
+      if (op.type === "answer") {
+        this.#question = op;
+        if (this.#answer(socket)) continue;
         this.#after(op.withinMs, () => this.#goOn(socket));
         return;
       }
@@ -239,16 +287,34 @@ export class Peer {
     socket.write(this.#tls.hello());
   }
 
-  #do(op: Exclude<PeerOp, { readonly type: "wait" | "receive" | "startTls" }>, socket: TransportSocket): void {
+  #send(message: Uint8Array, socket: TransportSocket): void {
+    this.#note("send", this.#hasEnded ? 0 : message.length);
+    if (this.#hasEnded) return;
+    // The transport keeps the array, and the script has to stay what it is.
+    const bytes = new Uint8Array(message);
+    this.#sent.push(bytes);
+    socket.write(this.#tls?.seal(bytes) ?? bytes);
+  }
+
+  /** Answers what it waits for, if that has come. */
+  #answer(socket: TransportSocket): boolean {
+    const question = this.#question;
+    const answer = question && answerTo(this.#received.textFrom(this.#answered), question);
+    if (answer === undefined) return false;
+    this.#question = undefined;
+    this.#answered += answer.end;
+    this.#send(answer.bytes, socket);
+    return true;
+  }
+
+  #do(
+    op: Exclude<PeerOp, { readonly type: "wait" | "receive" | "answer" | "startTls" }>,
+    socket: TransportSocket,
+  ): void {
     switch (op.type) {
-      case "send": {
-        if (this.#hasEnded) break;
-        // The transport keeps the array, and the script has to stay what it is.
-        const bytes = new Uint8Array(op.bytes);
-        this.#sent.push(bytes);
-        socket.write(this.#tls?.seal(bytes) ?? bytes);
+      case "send":
+        this.#send(op.bytes, socket);
         break;
-      }
       case "end":
         this.#end(socket);
         break;
@@ -260,6 +326,7 @@ export class Peer {
         break;
       case "vanish":
         this.#network.sever(socket);
+        this.#depart();
         break;
       case "pause":
         socket.pause();
@@ -272,7 +339,7 @@ export class Peer {
 
   /** It has waited for bytes for long enough. */
   #goOn(socket: TransportSocket): void {
-    this.#awaited = Infinity;
+    this.#stopWaiting();
     this.#perform(socket);
   }
 
@@ -292,6 +359,7 @@ export class Peer {
     this.#hasLeft = true;
     this.#stopWaiting();
     this.#socket?.close(how);
+    this.#depart();
   }
 
   #after(ms: number, run: () => void): void {
@@ -305,6 +373,7 @@ export class Peer {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#awaited = Infinity;
+    this.#question = undefined;
   }
 
   // — Its socket —————————————————————————————————————————————————————————————————————————————————————————————————
@@ -355,10 +424,12 @@ export class Peer {
   #take(bytes: Uint8Array): void {
     this.#received.push(bytes);
     this.#note("data", bytes.length);
-    if (this.#socket !== undefined) this.#takeCue(this.#socket);
-    if (this.#received.count < this.#awaited || this.#socket === undefined) return;
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    this.#takeCue(socket);
+    if (this.#received.count < this.#awaited && !this.#answer(socket)) return;
     this.#stopWaiting();
-    this.#perform(this.#socket);
+    this.#perform(socket);
   }
 
   #onEnd(): void {
@@ -378,9 +449,18 @@ export class Peer {
     this.#closedAt = this.#world.now();
     this.#isDone = true;
     this.#note("closed", 0, code);
+    this.#depart();
   }
 
   #note(type: PeerEvent["type"], bytes = 0, code?: string): void {
     this.events.push({ time: this.#world.now(), type, bytes, code });
+  }
+}
+
+/** Those of a plan that come after another one of them follow it. */
+export function followEachOther(peers: readonly Peer[]): void {
+  for (const peer of peers) {
+    const other = peers.find(({ script }) => script.host === peer.script.after);
+    if (other !== undefined) peer.follow(other);
   }
 }

@@ -11,9 +11,9 @@ import { CrashFoundError } from "./errors.ts";
  * Runs a plan, as the predicate of a property over `arbPlan`.
  *
  * @param invariants - default `standard()`
- * @throws InvalidOptionError (`ERR_INVALID_OPTION`) that names all states and events of invariants that the target's machine
- * does not have; CrashFoundError (`ERR_CRASH_FOUND`) if an invariant is broken, with the whole report; whatever the start of the target
- * throws where nothing was out of the ordinary
+ * @throws CrashFoundError (`ERR_CRASH_FOUND`) if an invariant is broken, with the whole report; InvalidOptionError
+ * (`ERR_INVALID_OPTION`) that names all states and events of invariants that the target's machine does not have, or answers
+ * of clients that nobody can give; whatever the start of the target throws where nothing was out of the ordinary
  */
 export async function runPlan<Handle, Knobs extends object>(
   target: Target<Handle, Knobs>,

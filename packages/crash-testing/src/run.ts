@@ -4,7 +4,8 @@ import { Choices, type Chooser } from "./choices.ts";
 import type { Deviation } from "./deviation.ts";
 import type { Invariant, Phase, RunView, Watch } from "./invariant.ts";
 import { type SimNetwork, simNetwork } from "./network.ts";
-import { Peer } from "./peer.ts";
+import { checkAnswers } from "./peer-answer.ts";
+import { followEachOther, Peer } from "./peer.ts";
 import type { Plan } from "./plan.ts";
 import { knobsOf, noPort, portOf } from "./surroundings.ts";
 import type { Probe, Surroundings, Target } from "./target.ts";
@@ -72,10 +73,11 @@ const PATIENCE_MS = 120_000;
  * One run, from the start of the server to its end.
  *
  * @throws `UncontrolledNondeterminismError` (`ERR_UNCONTROLLED_NONDETERMINISM`) if an actor calls, in a step, what makes each
- * run another one: `Math.random`, `setTimeout` and the like. And whatever the start of the target throws, if nothing was
- * injected, and what an invariant throws.
+ * run another one: `Math.random`, `setTimeout` and the like. `InvalidOptionError` (`ERR_INVALID_OPTION`) for answers of clients
+ * that nobody can give. And whatever the start of the target throws, if nothing was injected, and what an invariant throws.
  */
 export async function run<Handle, Knobs extends object>(options: RunOptions<Handle, Knobs>): Promise<Outcome> {
+  checkAnswers(options.plan, options.target.probe);
   await breathe();
   const disarm = armTripwires();
   try {
@@ -179,6 +181,7 @@ class Run<Handle, Knobs extends object> implements RunView {
     const port = portOf(this.#target, handle);
     if (port !== undefined) {
       for (const script of plan.peers) this.peers.push(new Peer(world, this.network, port, script));
+      followEachOther(this.peers);
     } else if (plan.peers.length > 0) {
       // What has not come up serves nobody, be it for faults or since it was made so.
       if (handle === undefined && (this.#target.port !== undefined || world.choices.deviations.length > 0)) return;

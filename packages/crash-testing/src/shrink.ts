@@ -57,6 +57,8 @@ function* withJoinedCuts(deviations: readonly Deviation[]): Generator<readonly D
 }
 
 function* simplerScripts(script: PeerScript): Generator<PeerScript> {
+  const { after, ...first } = script;
+  if (after !== undefined) yield first;
   const { proxy, tls, ...plain } = script;
   if (tls === true) yield { ...plain, ...(proxy !== undefined && { proxy }) };
   if (proxy !== undefined) {
@@ -81,6 +83,8 @@ function* simplerOps(op: Op): Generator<Op> {
   if (op.type === "wait") for (const ms of smaller(op.ms, 0)) yield { ...op, ms };
   if (op.type === "receive") {
     for (const count of smaller(op.count, 0)) yield { ...op, count };
+  }
+  if (op.type === "receive" || op.type === "answer") {
     for (const withinMs of smaller(op.withinMs, 0)) yield { ...op, withinMs };
   }
 }

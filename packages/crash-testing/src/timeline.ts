@@ -273,7 +273,8 @@ function describeSend({ bytes }: PeerEvent, { sent }: Peer, heard: Heard): strin
   return `sends ${showBytes(sent.subarray(heard.sent, (heard.sent += bytes)))}`;
 }
 
-function describeAct({ type, code }: PeerEvent, { name }: Peer): string | undefined {
+function describeAct({ type, code }: PeerEvent, { name, events }: Peer): string | undefined {
+  const hasCome = events[0]?.type === "connect";
   switch (type) {
     case "connect":
       return "connects";
@@ -289,9 +290,11 @@ function describeAct({ type, code }: PeerEvent, { name }: Peer): string | undefi
     case "ended":
       return "hears the end of the server's direction";
     case "close":
-    case "leave":
       return "closes";
+    case "leave":
+      return hasCome ? "closes" : "never comes";
     case "closed":
+      if (!hasCome) return undefined;
       return code === undefined ? "its connection is over" : `its connection is over: ${code}`;
     case "reset":
       return "resets the connection";
@@ -305,6 +308,7 @@ function describeAct({ type, code }: PeerEvent, { name }: Peer): string | undefi
     case "data":
     case "wait":
     case "receive":
+    case "answer":
       return undefined;
   }
 }

@@ -19,6 +19,8 @@ const op: fc.Arbitrary<PeerOp> = fc.oneof(
   fc.record({ type: fc.constant("wait" as const), ms: fc.nat(10_000) }),
   fc.record({ type: fc.constant("startTls" as const), after: fc.string() }),
   fc.record({ type: fc.constant("receive" as const), count: fc.nat(100), withinMs: fc.nat(1000) }),
+  // In any order of its fields, as people write them.
+  fc.record({ withinMs: fc.nat(1000), with: fc.string(), to: fc.string(), type: fc.constant("answer" as const) }),
   fc.constantFrom<PeerOp>({ type: "end" }, { type: "close" }, { type: "reset" }, { type: "pause" }, { type: "resume" }),
 );
 
@@ -30,6 +32,7 @@ const script: fc.Arbitrary<PeerScript> = fc.oneof(
       host: fc.ipV4(),
       ops: fc.array(op),
       tls: fc.constant(true),
+      after: fc.ipV4(),
       proxy: fc.record({
         version: fc.constantFrom(1 as const, 2 as const),
         source: fc.record({ host: fc.ipV4(), port: fc.nat(65_535) }),
@@ -115,6 +118,20 @@ describe("the text of a plan", () => {
     };
     expect(encodePlan(kept)).toBe(text);
     expect(decodePlan(text)).toEqual(withoutNames(kept));
+  });
+
+  test("is what it was before clients came after each other, for those that do not", () => {
+    const text =
+      "ct1.O8yITX1JYlFJSE6xko5Sej7ITMNYnWhDFIfF6hjoVCuVpRYVZ-bnKVkZ6SgV55cWJacqWVUrZeQXlyhZKRlaGoEU65kr6SgV5BeVKFmZmBsa1tbG6kQboQRJrI4h2WaBPQEA";
+    const proxy = { version: 2, source: { host: "192.0.2.7", port: 4711 } } as const;
+    const peers: PeerScript[] = [
+      { at: 0, host: "10.0.0.1", ops: [{ type: "startTls", after: "go" }], tls: true },
+      { at: 1, host: "10.0.0.2", ops: [], proxy },
+      { at: 2, host: "10.0.0.3", ops: [], proxy, tls: true },
+    ];
+    const kept: Plan = { peers, operations: [], deviations: [] };
+    expect(encodePlan(kept)).toBe(text);
+    expect(decodePlan(text)).toEqual(kept);
   });
 
   test("that is none is refused by name, whatever it is, and never by anything else", () => {
@@ -215,8 +232,12 @@ function seated({ peers }: Plan): string {
 }
 
 function sizeOf({ peers, operations, deviations }: Plan): number {
-  const ofPeers = peers.map(({ at, ops, tls, proxy }) => {
-    const beginning = (tls === true ? 1 : 0) + (proxy === undefined ? 0 : 1) + (proxy?.isChecksummed === true ? 1 : 0);
+  const ofPeers = peers.map(({ at, ops, tls, proxy, after }) => {
+    const beginning =
+      (after === undefined ? 0 : 1) +
+      (tls === true ? 1 : 0) +
+      (proxy === undefined ? 0 : 1) +
+      (proxy?.isChecksummed === true ? 1 : 0);
     return at + 1 + beginning + ops.map(sizeOfOp).reduce((a, b) => a + b, 0);
   });
   const ofDeviations = deviations.map(({ ordinal, value }) => ordinal + value + 1);
@@ -230,5 +251,6 @@ function sizeOfOp(given: PeerOp): number {
     return given.bytes.length + 1 + heights / 1e9;
   }
   if (given.type === "receive") return given.count + given.withinMs + 1;
+  if (given.type === "answer") return given.withinMs + 1;
   return given.type === "wait" ? given.ms + 1 : 1;
 }

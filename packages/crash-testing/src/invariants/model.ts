@@ -77,11 +77,10 @@ class Answers implements Watch {
   #isDisturbed(peer: Peer): boolean {
     const { plan, world } = this.#run;
     if (plan.operations.length > 0 || !stays(peer)) return true;
-    const { host, proxy } = peer.script;
-    // It is the header that says to the server who is there; several may come for one client.
-    const own = [host, proxy?.source?.host ?? host].map((known) => this.#byHost.get(known));
-    if (own.some((names = new Set()) => [...names].some((name) => this.#impatient.has(name)))) return true;
-    const others = new Set([...this.#names.values()].filter((name) => !own.some((names) => names?.has(name))));
+    if (this.#handlersOf(peer).some((name) => this.#impatient.has(name))) return true;
+    const line = this.#lineOf(peer);
+    const own = new Set(line.flatMap((one) => this.#handlersOf(one)));
+    const others = new Set([...this.#names.values()].filter((name) => !own.has(name)));
     if (world.injections.some(({ actor }) => !others.has(actor))) return true;
     return world.choices.deviations.some(({ kind, subject, value }) => {
       switch (kind) {
@@ -92,11 +91,11 @@ class Answers implements Watch {
         case "bind":
           return true;
         case "tls":
-          return subject.endsWith(peer.name) && (TLS_LATENCIES[value - 3] ?? Infinity) >= LATE_MS;
+          return isOf(line, subject) && (TLS_LATENCIES[value - 3] ?? Infinity) >= LATE_MS;
         case "reset":
         case "accept":
         case "connect":
-          return subject.endsWith(peer.name);
+          return isOf(line, subject);
         case "crash":
         case "chunk":
         case "write":
@@ -105,6 +104,23 @@ class Answers implements Watch {
       }
     });
   }
+
+  /** It is the header that says to the server who is there; several may come for one client. */
+  #handlersOf({ script: { host, proxy } }: Peer): readonly string[] {
+    return [host, proxy?.source?.host ?? host].flatMap((known) => Array.from(this.#byHost.get(known) ?? []));
+  }
+
+  /** One that has come, and those after whom it has: what it finds is what they have left behind. */
+  #lineOf(peer: Peer): readonly Peer[] {
+    const { after } = peer.script;
+    const leader = this.#run.peers.find(({ script }) => script.host === after);
+    return leader === undefined ? [peer] : [peer, ...this.#lineOf(leader)];
+  }
+}
+
+/** An end of a connection of one of them. */
+function isOf(peers: readonly Peer[], subject: string): boolean {
+  return peers.some(({ name }) => subject.endsWith(name));
 }
 
 /** It was there for all that it was to get: it read on, and the server has not ended the connection before it. */

@@ -45,6 +45,12 @@ export class Proxy {
     return new Proxy(server, context);
   }
 
+  /** Where it listens. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
   /** The network as the client sees it. */
   get network(): PeerNetwork {
     const transport: Pick<Transport, "connect"> = { connect: (options, events) => this.#connect(options, events) };
@@ -76,8 +82,7 @@ export class Proxy {
 
   #connect(options: Parameters<Transport["connect"]>[0], events: SocketEvents): TransportSocket {
     const { host, onChange, world } = this.#context;
-    const address = this.#server.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const { port } = this;
     if (world.choices.about("connect", `${host}#1`).next(3) === REFUSED) this.#server.close();
     const after = (told: () => void): void => {
       told();

@@ -4,7 +4,8 @@ import { Choices, replaying } from "../choices.ts";
 import { type Deviation, topicOf } from "../deviation.ts";
 import type { Invariant, Phase, RunView, Watch } from "../invariant.ts";
 import { standard } from "../invariants/standard.ts";
-import { Peer } from "../peer.ts";
+import { checkAnswers } from "../peer-answer.ts";
+import { followEachOther, Peer } from "../peer.ts";
 import type { PeerScript } from "../peer-script.ts";
 import type { Plan } from "../plan.ts";
 import type { Failure } from "../run.ts";
@@ -56,13 +57,15 @@ const DEADLINE_MS = 10_000;
  * Places in a plan are counted in what happens on a simulated network, and a real one may do it in other steps; `missed` says
  * what found no place. Waits of scripts take their time.
  *
- * @throws whatever the target's start throws, if no crash was injected, and what an invariant throws
+ * @throws InvalidOptionError (`ERR_INVALID_OPTION`) for answers of clients that nobody can give; whatever the target's start
+ * throws, if no crash was injected, and what an invariant throws
  */
 export async function replayOnSockets<Handle, Knobs extends object>(
   target: Target<Handle, Knobs>,
   plan: Plan,
   options: SocketsReplayOptions = {},
 ): Promise<SocketsReplay> {
+  checkAnswers(plan, target.probe);
   return new Replay(target, plan, options).perform();
 }
 
@@ -148,7 +151,10 @@ class Replay<Handle, Knobs extends object> implements RunView {
   async #work(handle: Handle): Promise<void> {
     this.#enter("workload");
     const { plan, world } = this;
-    for (const script of plan.peers) await this.#send(script, handle);
+    const ways: Array<readonly [PeerScript, Proxy]> = [];
+    for (const script of plan.peers) ways.push([script, await this.#open(script, handle)]);
+    for (const [script, way] of ways) this.#send(script, way);
+    followEachOther(this.peers);
     let due = plan.operations.length;
     const begin = world.now();
     for (const { at, name } of plan.operations) {
@@ -175,7 +181,8 @@ class Replay<Handle, Knobs extends object> implements RunView {
     if (this.#failure !== undefined) return;
     const { ops = [], proxy, tls } = this.probe ?? {};
     const beginning = { ...(proxy !== undefined && { proxy }), ...(tls !== undefined && { tls }) };
-    const peer = await this.#send({ at: 0, host: "10.255.255.254", ops, ...beginning }, handle);
+    const script = { at: 0, host: "10.255.255.254", ops, ...beginning };
+    const peer = this.#send(script, await this.#open(script, handle));
     await this.#until(() => peer.isDone);
   }
 
@@ -202,15 +209,20 @@ class Replay<Handle, Knobs extends object> implements RunView {
     await this.#until(() => this.peers.every(({ closedAt, hasLeft }) => closedAt !== undefined || hasLeft));
   }
 
-  async #send(script: PeerScript, handle: Handle): Promise<Peer> {
+  /** The way of a client to the server. */
+  async #open({ host }: PeerScript, handle: Handle): Promise<Proxy> {
     const { world, network: server } = this;
     const port = portOf(this.#target, handle);
     if (port === undefined) throw noPort();
     const serverPort = this.network.portFor(port);
     const onChange = (): void => this.#look();
-    const proxy = await Proxy.open({ world, server, serverPort, host: script.host, onChange });
-    this.#proxies.push(proxy);
-    const peer = new Peer(world, proxy.network, serverPort, script, this.#options.restMs ?? REST_MS);
+    const way = await Proxy.open({ world, server, serverPort, host, onChange });
+    this.#proxies.push(way);
+    return way;
+  }
+
+  #send(script: PeerScript, { network, port }: Proxy): Peer {
+    const peer = new Peer(this.world, network, port, script, this.#options.restMs ?? REST_MS);
     this.peers.push(peer);
     return peer;
   }
