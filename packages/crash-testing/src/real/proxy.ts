@@ -1,15 +1,13 @@
 import { createServer, type Server } from "node:net";
 import { type SocketEvents, tcpTransport, type Transport, type TransportSocket } from "@espalier/sockets";
 import type { PeerNetwork } from "../peer.ts";
+import { turn } from "../wall-clock.ts";
 import { Link, type LinkContext } from "./link.ts";
 import { LOOPBACK } from "./loopback.ts";
 import { ObservedSocket } from "./observed-socket.ts";
 
 /** By the value of a deviation of the kind `connect`. */
 const REFUSED = 1;
-
-/** Of what is written without a wait, nothing is later than this. Waits take a millisecond at least. */
-const SAME_MOMENT_MS = 0.5;
 
 type ProxyContext = Omit<LinkContext, "bytesWritten" | "nextCut">;
 
@@ -22,8 +20,8 @@ export class Proxy {
   readonly #sockets: TransportSocket[] = [];
   /** Where what the client writes is cut, in ascending order. */
   readonly #cuts: number[] = [];
-  /** When it has written last. */
-  #writtenAt = 0;
+  /** It has written, and nobody else had his turn since: what it writes without a wait is written so. */
+  #hasJustWritten = false;
 
   private constructor(server: Server, context: ProxyContext) {
     this.#server = server;
@@ -75,9 +73,10 @@ export class Proxy {
 
   /** What a client writes after a wait is read by itself, however late the server has come to read what was before it. */
   #partFrom(before: number): void {
-    const now = this.#context.world.now();
-    if (before > 0 && now > this.#writtenAt + SAME_MOMENT_MS) this.#cuts.push(before);
-    this.#writtenAt = now;
+    if (this.#hasJustWritten) return;
+    if (before > 0) this.#cuts.push(before);
+    this.#hasJustWritten = true;
+    void turn().then(() => (this.#hasJustWritten = false));
   }
 
   #connect(options: Parameters<Transport["connect"]>[0], events: SocketEvents): TransportSocket {
