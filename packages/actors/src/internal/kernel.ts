@@ -17,6 +17,9 @@ export interface Budget {
 /** The clock is read once in so many signals: often enough to keep the budget, too seldom to be felt. */
 const SIGNALS_PER_CLOCK_READ = 64;
 
+/** A timer that is so many milliseconds late shows that the program stood still: in a long callback, or stopped by the system. */
+const STANDSTILL_MS = 100;
+
 /**
  * The engine of one system: run queue, timers, names, the list of the living, and the loop that delivers one signal
  * after the other. It knows processes only as things that run.
@@ -59,6 +62,8 @@ export class Kernel {
   #isTimeNew = false;
   #armedFor = Infinity;
   #disarm: Cancel | null = null;
+  /** After a standstill: timers wait until I/O had its turn; then they fire. */
+  #standstill: "none" | "listening" | "over" = "none";
 
   /** Sees everything, each message included; null when nobody asked for that. */
   tracer: Audience | null = null;
@@ -235,6 +240,11 @@ export class Kernel {
   }
 
   #fireTimers(): void {
+    if (this.#standstill === "over") this.#standstill = "none";
+    else if (this.time - this.timers.nextVisit >= STANDSTILL_MS) {
+      if (this.#standstill === "none") void this.#listen();
+      return;
+    }
     for (;;) {
       const timer = this.timers.takeDue(this.time);
       if (timer === undefined) return;
@@ -255,9 +265,22 @@ export class Kernel {
     }
   }
 
+  /**
+   * The program stood still, and what has come meanwhile is heard before timers fire: or a client would be called silent
+   * that was not.
+   */
+  async #listen(): Promise<void> {
+    this.#standstill = "listening";
+    // The first turn may be the end of one in which the system was asked before the standstill.
+    await this.host.turn();
+    await this.host.turn();
+    this.#standstill = "over";
+    if (!this.stopped) this.wake();
+  }
+
   /** Keeps the host's one timer at the next deadline; done once a drain, so a call that is answered costs none. */
   #syncTimer(): void {
-    const next = this.timers.nextVisit;
+    const next = this.#standstill === "listening" ? Infinity : this.timers.nextVisit;
     if (next === this.#armedFor) return;
     // A timer that is armed too early fires for nothing and is armed anew: cheaper than to move it at each change.
     if (next > this.#armedFor && next !== Infinity) return;
