@@ -4,6 +4,7 @@ import { type Logger, type LogLevel, silentLogger } from "../logger.ts";
 import { Pid } from "../pid.ts";
 import type { Simulation } from "../simulation.ts";
 import { Audience } from "./audience.ts";
+import { crashFields } from "./crash-fields.ts";
 import type { ActorProcess } from "./process.ts";
 import { Ring } from "./ring.ts";
 import { TimerQueue } from "./timer-queue.ts";
@@ -341,7 +342,7 @@ export class Kernel {
         see(event);
       } catch (error) {
         this.removeTracer(see);
-        log(this.logger, "error", { err: error }, "a tracer has thrown, and sees nothing any more");
+        log(this.logger, "error", () => ({ err: error }), "a tracer has thrown, and sees nothing any more");
       }
     };
   }
@@ -404,15 +405,16 @@ export class Kernel {
     const { logger, pid, path } = process;
     if (logger === silentLogger) return;
     const { level, text, type } = report;
-    const fields = { report: type, pid: pid.toString(), path };
-    // Only a crash has a stack that is worth printing; whoever reports the same death later names its reason.
-    const { reason } = report.type === "crash" ? report : { reason: undefined };
-    log(logger, level, reason?.type === "error" ? { ...fields, err: reason.error } : fields, text);
+    const fields = () => {
+      const who = { report: type, actor: pid.toString(), path };
+      return report.type === "crash" ? { ...who, ...crashFields(report, process.summary) } : who;
+    };
+    log(logger, level, fields, text);
   }
 
   /** What there is to say of an actor beside its reports. */
   log({ logger, pid, path }: ActorProcess, level: LogLevel, fields: object, text: string): void {
-    log(logger, level, { pid: pid.toString(), path, ...fields }, text);
+    log(logger, level, () => ({ actor: pid.toString(), path, ...fields }), text);
   }
 }
 
@@ -421,9 +423,9 @@ function wake(kernel: Kernel): void {
 }
 
 /** A sink that is broken costs its own lines, and not whoever is logged about, who may be in the middle of its end. */
-function log(logger: Logger, level: LogLevel, fields: object, text: string): void {
+function log(logger: Logger, level: LogLevel, fields: () => object, text: string): void {
   try {
-    logger[level](fields, text);
+    logger[level](fields(), text);
   } catch {
     // There is nobody left to tell.
   }
