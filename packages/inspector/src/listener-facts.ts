@@ -1,4 +1,4 @@
-import { type AccessRule, formatAddress, type Listener } from "@espalier/sockets";
+import { type AccessRule, formatAddress, type Listener, UdpListener } from "@espalier/sockets";
 import type { Pid, System } from "@espalier/actors";
 import type { ListenerFact, ProcessId, Shown } from "./api-types.ts";
 import { isKnownReason } from "./discretion.ts";
@@ -44,6 +44,7 @@ export function toListenerFact(system: System, { listener, traffic }: ReadListen
     bytesReceived,
     bytesSent,
     unsentBytes,
+    datagrams: listener instanceof UdpListener ? { ...listener.datagrams } : undefined,
     supervisor: idOf(system, listener.supervisor),
     connectionSupervisor: idOf(system, listener.connectionSupervisor),
   };

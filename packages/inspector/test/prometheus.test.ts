@@ -1,8 +1,17 @@
 import { InvalidOptionError, type OverviewAnswer } from "@espalier/inspector";
 import { prometheus, type PrometheusOptions } from "@espalier/inspector/prometheus";
+import { packetMachine } from "@espalier/sockets";
+import { memoryDatagrams } from "@espalier/sockets/testing";
 import { Registry } from "prom-client";
 import { afterEach, expect, test } from "vitest";
 import { InspectedWorld, pair } from "./support/world.ts";
+
+/** Takes what comes, and says nothing. */
+const idle = packetMachine({ onData: () => undefined });
+
+function ignore(): void {
+  // Nobody waits for it.
+}
 
 const ends: Array<() => void> = [];
 
@@ -18,7 +27,10 @@ async function withMetrics(options: PrometheusOptions = {}) {
   const scrape = async (): Promise<Map<string, number>> => {
     const lines = (await metrics.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     return new Map(
-      lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]),
+      lines.map((line) => [
+        line.slice(0, line.lastIndexOf(" ")),
+        Number(line.slice(line.lastIndexOf(" ")).replace("Inf", "Infinity")),
+      ]),
     );
   };
   return { world, metrics, scrape };
@@ -50,6 +62,35 @@ test("metrics are what the system and its listeners count, at each scrape", asyn
       [`espalier_sent_bytes_total{${labels}}`]: 5 * (round + 1),
     });
   }
+});
+
+test("how full a listener is can be told: its connections, its limit, and who waits", async () => {
+  const { world, scrape } = await withMetrics();
+  const listener = await world.open({ maxClients: 2, overLimit: "queue" });
+  await world.connect(listener, 5);
+  const open = await world.sockets.open("open", "127.0.0.1:0", { maxClients: "infinity" }, idle);
+  const values = await scrape();
+  const of = (metric: string, { id } = listener) => values.get(`espalier_${metric}{listener="${id}"}`);
+  expect([of("connections"), of("max_connections"), of("waiting_connections")]).toEqual([2, 2, 3]);
+  expect(of("max_connections", open)).toBe(Infinity);
+});
+
+test("datagrams are counted by what became of them, each once", async () => {
+  const { world, scrape } = await withMetrics();
+  const transport = memoryDatagrams();
+  const options = { transport, maxPacketSize: 5, healthCheck: { request: "ping", reply: "pong" } };
+  const { id, port } = await world.sockets.openUdp("datagrams", "127.0.0.1:0", options, idle);
+  const events = { bound: ignore, failed: ignore, received: ignore, sendFailed: ignore, ended: ignore, closed: ignore };
+  const peer = transport.bind({ port: 0 }, events);
+  await world.settle();
+  for (const text of ["hello", "too long", "ping"]) peer.send(Buffer.from(text), { host: "127.0.0.1", port });
+  await world.settle();
+  const counts = [...(await scrape())].filter(
+    ([name, count]) => name.includes(`datagrams_total{listener="${id}"`) && count > 0,
+  );
+  const one = (outcome: string) => [`espalier_datagrams_total{listener="${id}",outcome="${outcome}"}`, 1];
+  expect(counts).toEqual(["delivered", "healthChecks", "tooLarge", "sent"].map(one));
+  peer.close();
 });
 
 test("ends of connections are counted by reason, and a closed listener is told of no more", async () => {

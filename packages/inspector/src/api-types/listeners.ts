@@ -30,6 +30,8 @@ export interface ListenerFact {
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly unsentBytes: number;
+  /** Of a UDP listener: what became of datagrams, each under one cause. */
+  readonly datagrams?: Readonly<Record<string, number>> | undefined;
   /** The supervisor of the listener, and that of its connections; absent when there is none. */
   readonly supervisor?: ProcessId | undefined;
   readonly connectionSupervisor?: ProcessId | undefined;

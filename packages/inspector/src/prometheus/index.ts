@@ -55,6 +55,8 @@ export function prometheus(inspector: Inspector, options: PrometheusOptions = {}
   const restarts = counter("restarts_total", "Actors that were started anew since the inspector was attached");
   const up = gauge("listener_up", "1 if the listener runs, 0 if it is suspended, recovering or down", "listener");
   const connections = gauge("connections", "Open connections", "listener");
+  const most = gauge("max_connections", "As many connections as the listener takes at once", "listener");
+  const waiting = gauge("waiting_connections", "Clients that wait for a place", "listener");
   const accepts = counter("accepts_total", "Accepted sockets by what became of them", "listener", "outcome");
   const ends = counter("connections_ended_total", "Connections that ended, by reason", "listener", "reason");
   const received = counter("received_bytes_total", "Bytes received over connections", "listener");
@@ -66,8 +68,15 @@ export function prometheus(inspector: Inspector, options: PrometheusOptions = {}
     "listener",
     "code",
   );
+  const datagrams = counter(
+    "datagrams_total",
+    "Datagrams by what became of them, those sent among them",
+    "listener",
+    "outcome",
+  );
   const delay = eventLoopDelay ? new DelayMetric(gauge("event_loop_delay_seconds", DELAY_HELP, "quantile")) : undefined;
-  const all = [signals, crashes, restarts, up, connections, accepts, ends, received, sent, unsent, acceptErrors];
+  const counters = [signals, crashes, restarts, accepts, ends, received, sent, acceptErrors, datagrams];
+  const all = [...counters, up, connections, most, waiting, unsent];
 
   function read(): void {
     const { readings } = inspector;
@@ -86,12 +95,17 @@ export function prometheus(inspector: Inspector, options: PrometheusOptions = {}
       const { id: listener } = facts;
       up.set({ listener }, facts.status === "running" ? 1 : 0);
       connections.set({ listener }, facts.connections);
+      most.set({ listener }, facts.maxClients === "infinity" ? Infinity : facts.maxClients);
+      waiting.set({ listener }, facts.waiting);
       received.inc({ listener }, facts.bytesReceived);
       sent.inc({ listener }, facts.bytesSent);
       unsent.set({ listener }, facts.unsentBytes);
       for (const [outcome, count] of Object.entries(facts.stats)) accepts.inc({ listener, outcome }, count);
       for (const [reason, count] of Object.entries(facts.shutdowns)) ends.inc({ listener, reason }, count);
       for (const [code, count] of Object.entries(facts.acceptErrors)) acceptErrors.inc({ listener, code }, count);
+      // The number of those received is the sum of what became of them.
+      const { received: _sum, ...outcomes } = facts.datagrams ?? {};
+      for (const [outcome, count] of Object.entries(outcomes)) datagrams.inc({ listener, outcome }, count);
     }
     delay?.read();
   }

@@ -134,6 +134,7 @@ export const listenerFact: fc.Arbitrary<ListenerFact> = fc.record({
   bytesReceived: number,
   bytesSent: number,
   unsentBytes: number,
+  datagrams: maybe(counts),
   supervisor: maybe(id),
   connectionSupervisor: maybe(id),
 });
