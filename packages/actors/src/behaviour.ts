@@ -105,7 +105,7 @@ export interface Process extends Context<never> {
   observe<Type extends keyof TraceEvents>(type: Type, fields: TraceEvents[Type]): void;
   /** Tells the operator of something that is odd and not fatal. */
   warn(text: string): void;
-  /** Tells the operator of something, with fields beside the pid and the path. A logger that throws is not noticed. */
+  /** Tells the operator of something, with fields beside `actor`, its pid, and `path`. A logger that throws is not noticed. */
   log(level: LogLevel, fields: object, text: string): void;
   /** Whether anybody sees the events of this system, and reports that are only for them are worth making. */
   readonly isTraced: boolean;

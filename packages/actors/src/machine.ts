@@ -199,7 +199,7 @@ class MachineBehaviour implements Behaviour<unknown> {
       emit: (event, process) => onEmit?.(event, process),
       log: (process, label, value) => {
         const text = typeof value === "string" ? value : describeValue(value);
-        const fields = { pid: process.pid.toString(), path: process.path, value };
+        const fields = { actor: process.pid.toString(), path: process.path, value };
         (logger ?? process.logger).info(fields, label === undefined ? text : `${label}: ${text}`);
       },
     };

@@ -1,5 +1,15 @@
-import { type Context, defineServer, type Logger, noreply, ok, type Process, silentLogger } from "@espalier/actors";
+import {
+  type Context,
+  defineServer,
+  fromMachine,
+  type Logger,
+  noreply,
+  ok,
+  type Process,
+  silentLogger,
+} from "@espalier/actors";
 import { describe, expect, test } from "vitest";
+import { setup } from "xstate";
 import { createWorld } from "./support/world.ts";
 
 /** A logger that keeps its lines, each with its level. */
@@ -73,11 +83,33 @@ describe("what is logged of an actor", () => {
     const printed = pid.toString();
     expect(own.fields).toEqual([
       { user: 7 },
-      { pid: printed, path: "it" },
-      { pid: printed, path: "it", kind: "fact" },
-      { report: "crash", pid: printed, path: "it", err: new Error("boom") },
+      { actor: printed, path: "it" },
+      { actor: printed, path: "it", kind: "fact" },
+      { report: "crash", actor: printed, path: "it", err: new Error("boom") },
     ]);
     expect(system.lines).toEqual([]);
+  });
+
+  test("finds a crash: who and where, in which state and at what, by name alone; and no field is one of pino's own", async () => {
+    const own = collector();
+    const world = createWorld({ logger: own.logger });
+    const types: { events?: { type: "order"; secret: string } } = {};
+    const machine = setup({
+      types,
+      actions: {
+        fail: () => {
+          throw new Error("boom");
+        },
+      },
+    }).createMachine({ initial: "open", states: { open: { on: { order: { actions: "fail" } } } } });
+    const pid = world.system.spawn(fromMachine(machine), undefined, { id: "it", label: "192.0.2.1:5000" });
+    world.system.send(pid, { type: "order", secret: "sesame" });
+    await world.system.idle();
+    const who = { actor: pid.toString(), path: "it", label: "192.0.2.1:5000" };
+    expect(own.fields).toEqual([{ report: "crash", ...who, state: "open", message: "order", err: new Error("boom") }]);
+    expect(JSON.stringify(own)).not.toContain("sesame");
+    const pinos = new Set(["level", "time", "pid", "hostname", "name", "msg"]);
+    expect(Object.keys(own.fields[0] ?? {}).filter((key) => pinos.has(key))).toEqual([]);
   });
 
   test("outlives the ancestor that had the logger", async () => {

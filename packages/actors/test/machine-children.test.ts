@@ -1131,7 +1131,7 @@ describe.each(ways)("children of a machine that is run %s", (_way, exact) => {
         world,
       );
       await settle(world);
-      expect(fields).toEqual([{ pid: childOf(world, "c").toString(), path: "machine-1/c", value: "hello" }]);
+      expect(fields).toEqual([{ actor: childOf(world, "c").toString(), path: "machine-1/c", value: "hello" }]);
     });
 
     test("a machine that the kernel runs and the child of another can talk", async () => {

@@ -497,6 +497,26 @@ describe("the budget", () => {
     expect(system.isAlive(ref)).toBe(true);
   });
 
+  test("lets I/O go before timers that are late since the program stood still", async () => {
+    const { host, system } = cranked();
+    const probe = createProbe(system);
+    host.crank();
+    probe.self.sendAfter(probe.ref, "silence", 50);
+    host.tick = 500;
+    host.now();
+    host.tick = 0;
+    // The first packet is only the beginning of what has come.
+    for (const packet of ["first", "second"]) {
+      system.send(probe.ref, packet);
+      host.crank();
+      expect(probe.messages).not.toContain("silence");
+      await host.turn();
+    }
+    await host.turn();
+    host.crank();
+    expect(probe.messages).toEqual(["first", "second", "silence"]);
+  });
+
   test("holds for code outside, too, that awaits one call after the other", async () => {
     const system = createSystem();
     const ref = system.spawn(echo);

@@ -1,8 +1,12 @@
 import { InvalidOptionError, type OverviewAnswer } from "@espalier/inspector";
 import { prometheus, type PrometheusOptions } from "@espalier/inspector/prometheus";
+import { packetMachine } from "@espalier/sockets";
 import { Registry } from "prom-client";
 import { afterEach, expect, test } from "vitest";
 import { InspectedWorld, leaver, pair } from "./support/world.ts";
+
+/** Takes what comes, and says nothing. */
+const idle = packetMachine({ onData: () => undefined });
 
 const ends: Array<() => void> = [];
 
@@ -20,7 +24,10 @@ async function withMetrics(options: PrometheusOptions = {}) {
   const scrape = async (): Promise<Map<string, number>> => {
     const lines = (await metrics.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     return new Map(
-      lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]),
+      lines.map((line) => [
+        line.slice(0, line.lastIndexOf(" ")),
+        Number(line.slice(line.lastIndexOf(" ")).replace("Inf", "Infinity")),
+      ]),
     );
   };
   return { world, metrics, scrape };
@@ -63,6 +70,17 @@ test("clients without a place are told of while they wait", async () => {
   first?.end();
   await world.settle();
   expect(await waiting()).toBe(2);
+});
+
+test("how full a listener is can be told: its connections, its limit, and who waits", async () => {
+  const { world, scrape } = await withMetrics();
+  const listener = await world.open({ maxClients: 2, overLimit: "queue" });
+  await world.connect(listener, 5);
+  const open = await world.sockets.open("open", "127.0.0.1:0", { maxClients: "infinity" }, idle);
+  const values = await scrape();
+  const of = (metric: string, { id } = listener) => values.get(`espalier_${metric}{listener="${id}"}`);
+  expect([of("connections"), of("max_connections"), of("waiting_clients")]).toEqual([2, 2, 3]);
+  expect(of("max_connections", open)).toBe(Infinity);
 });
 
 test("datagrams of a UDP listener are counted by what became of them, each that came once", async () => {

@@ -4,6 +4,7 @@ import { type Logger, type LogLevel, silentLogger } from "../logger.ts";
 import { Pid } from "../pid.ts";
 import type { Simulation } from "../simulation.ts";
 import { Audience } from "./audience.ts";
+import { crashFields } from "./crash-fields.ts";
 import type { ActorProcess } from "./process.ts";
 import { Ring } from "./ring.ts";
 import { TimerQueue } from "./timer-queue.ts";
@@ -16,6 +17,9 @@ export interface Budget {
 
 /** The clock is read once in so many signals: often enough to keep the budget, too seldom to be felt. */
 const SIGNALS_PER_CLOCK_READ = 64;
+
+/** A timer that is so many milliseconds late shows that the program stood still: in a long callback, or stopped by the system. */
+const STANDSTILL_MS = 100;
 
 /**
  * The engine of one system: run queue, timers, names, the list of the living, and the loop that delivers one signal
@@ -59,6 +63,8 @@ export class Kernel {
   #isTimeNew = false;
   #armedFor = Infinity;
   #disarm: Cancel | null = null;
+  /** After a standstill: timers wait until I/O had its turn; then they fire. */
+  #standstill: "none" | "listening" | "over" = "none";
 
   /** Sees everything, each message included; null when nobody asked for that. */
   tracer: Audience | null = null;
@@ -235,6 +241,11 @@ export class Kernel {
   }
 
   #fireTimers(): void {
+    if (this.#standstill === "over") this.#standstill = "none";
+    else if (this.time - this.timers.nextVisit >= STANDSTILL_MS) {
+      if (this.#standstill === "none") void this.#listen();
+      return;
+    }
     for (;;) {
       const timer = this.timers.takeDue(this.time);
       if (timer === undefined) return;
@@ -255,9 +266,22 @@ export class Kernel {
     }
   }
 
+  /**
+   * The program stood still, and what has come meanwhile is heard before timers fire: or a client would be called silent
+   * that was not.
+   */
+  async #listen(): Promise<void> {
+    this.#standstill = "listening";
+    // The first turn may be the end of one in which the system was asked before the standstill.
+    await this.host.turn();
+    await this.host.turn();
+    this.#standstill = "over";
+    if (!this.stopped) this.wake();
+  }
+
   /** Keeps the host's one timer at the next deadline; done once a drain, so a call that is answered costs none. */
   #syncTimer(): void {
-    const next = this.timers.nextVisit;
+    const next = this.#standstill === "listening" ? Infinity : this.timers.nextVisit;
     if (next === this.#armedFor) return;
     // A timer that is armed too early fires for nothing and is armed anew: cheaper than to move it at each change.
     if (next > this.#armedFor && next !== Infinity) return;
@@ -318,7 +342,7 @@ export class Kernel {
         see(event);
       } catch (error) {
         this.removeTracer(see);
-        log(this.logger, "error", { err: error }, "a tracer has thrown, and sees nothing any more");
+        log(this.logger, "error", () => ({ err: error }), "a tracer has thrown, and sees nothing any more");
       }
     };
   }
@@ -381,15 +405,16 @@ export class Kernel {
     const { logger, pid, path } = process;
     if (logger === silentLogger) return;
     const { level, text, type } = report;
-    const fields = { report: type, pid: pid.toString(), path };
-    // Only a crash has a stack that is worth printing; whoever reports the same death later names its reason.
-    const { reason } = report.type === "crash" ? report : { reason: undefined };
-    log(logger, level, reason?.type === "error" ? { ...fields, err: reason.error } : fields, text);
+    const fields = () => {
+      const who = { report: type, actor: pid.toString(), path };
+      return report.type === "crash" ? { ...who, ...crashFields(report, process.summary) } : who;
+    };
+    log(logger, level, fields, text);
   }
 
   /** What there is to say of an actor beside its reports. */
   log({ logger, pid, path }: ActorProcess, level: LogLevel, fields: object, text: string): void {
-    log(logger, level, { pid: pid.toString(), path, ...fields }, text);
+    log(logger, level, () => ({ actor: pid.toString(), path, ...fields }), text);
   }
 }
 
@@ -398,9 +423,9 @@ function wake(kernel: Kernel): void {
 }
 
 /** A sink that is broken costs its own lines, and not whoever is logged about, who may be in the middle of its end. */
-function log(logger: Logger, level: LogLevel, fields: object, text: string): void {
+function log(logger: Logger, level: LogLevel, fields: () => object, text: string): void {
   try {
-    logger[level](fields, text);
+    logger[level](fields(), text);
   } catch {
     // There is nobody left to tell.
   }

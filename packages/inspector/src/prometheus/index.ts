@@ -55,6 +55,7 @@ export function prometheus(inspector: Inspector, options: PrometheusOptions = {}
   const restarts = counter("restarts_total", "Actors that were started anew since the inspector was attached");
   const up = gauge("listener_up", "1 if the listener runs, 0 if it is suspended, recovering or down", "listener");
   const connections = gauge("connections", "Open connections", "listener");
+  const most = gauge("max_connections", "As many connections as the listener takes at once", "listener");
   const waiting = gauge(
     "waiting_clients",
     "Clients that wait for a place or an acceptor, no connections yet",
@@ -78,7 +79,7 @@ export function prometheus(inspector: Inspector, options: PrometheusOptions = {}
     "outcome",
   );
   const delay = eventLoopDelay ? new DelayMetric(gauge("event_loop_delay_seconds", DELAY_HELP, "quantile")) : undefined;
-  const ofListeners = [up, connections, waiting, accepts, ends, received, sent, unsent, acceptErrors, datagrams];
+  const ofListeners = [up, connections, most, waiting, accepts, ends, received, sent, unsent, acceptErrors, datagrams];
   const all = [signals, crashes, restarts, ...ofListeners];
 
   function read(): void {
@@ -98,6 +99,7 @@ export function prometheus(inspector: Inspector, options: PrometheusOptions = {}
       const { id: listener } = facts;
       up.set({ listener }, facts.status === "running" ? 1 : 0);
       connections.set({ listener }, facts.connections);
+      most.set({ listener }, facts.maxClients === "infinity" ? Infinity : facts.maxClients);
       waiting.set({ listener }, facts.waiting);
       received.inc({ listener }, facts.bytesReceived);
       sent.inc({ listener }, facts.bytesSent);
