@@ -343,8 +343,7 @@ describe("the overload hook", () => {
   useWorld("memory");
 
   test("knows how many are there from the host of a client, as long as they are", async () => {
-    const overload = ({ fromSameHost }: OverloadFacts): boolean => fromSameHost >= 2;
-    const listener = await world.open(echo, { overload });
+    const listener = await world.open(echo, { overload: ({ fromSameHost }) => fromSameHost >= 2 });
     const come = (from: string) => world.connect(listener, { from });
     const [first] = [await come("192.0.2.1"), await come("192.0.2.1"), await come("192.0.2.2")];
     await world.until(() => listener.currentClients === 3);
