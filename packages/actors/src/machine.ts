@@ -82,8 +82,9 @@ export interface MachineOptions<StateMachine extends AnyStateMachine> {
    */
   readonly trapExit?: boolean;
   /**
-   * By event type: what to do instead when the machine, in its present state, has no transition for such an event.
-   * Without one, XState ignores the event. A throw crashes the actor, and so does a promise that rejects.
+   * By event type: what to do instead when the machine, in its present state, has no transition for such an event; `{}`,
+   * which does nothing, is one. Without a fallback, XState ignores the event. A throw crashes the actor, and so does a promise
+   * that rejects.
    */
   readonly fallback?: Readonly<
     Record<string, (event: EventFromLogic<StateMachine>, self: Context<EventFromLogic<StateMachine>>) => void>
@@ -264,7 +265,7 @@ class MachineBehaviour implements Behaviour<unknown> {
     const before = self.configuration;
     self.shell?.eventArrives();
     const fallback = this.#fallbacks.size === 0 ? undefined : this.#fallbacks.get(event.type);
-    if (fallback !== undefined && !self.interpreter.can(self, event)) {
+    if (fallback !== undefined && !self.interpreter.has(self, event)) {
       const result = fallback(event, process);
       if (isThenable(result)) process.task(result);
     } else {
@@ -281,7 +282,7 @@ class MachineBehaviour implements Behaviour<unknown> {
   /** OTP's `info`: a message that is none of the protocol's. */
   #handleInfo(process: Process, self: MachineSelf, message: unknown): void {
     const event: InfoEvent = { type: "info", message };
-    if (self.interpreter.can(self, event)) {
+    if (self.interpreter.has(self, event)) {
       this.#handle(process, self, event);
     } else {
       process.warn(`${this.#name} got ${describeValue(message)}, which is no event; it is dropped`);
@@ -293,7 +294,7 @@ class MachineBehaviour implements Behaviour<unknown> {
 
   #parentExits(process: Process, self: MachineSelf, reason: ExitReason): void {
     const event: ShutdownEvent = { type: "shutdown", reason };
-    if (!self.interpreter.can(self, event)) {
+    if (!self.interpreter.has(self, event)) {
       process.stop(reason);
       return;
     }

@@ -1088,6 +1088,26 @@ describe("fallback", () => {
     expect(stateOf(world, ref)).toBe("gone");
   });
 
+  test.each([false, true])("leaves alone what a state says it does nothing about (exact: %s)", async (exact) => {
+    const seen: unknown[] = [];
+    const deaf = createMachine({
+      id: "deaf",
+      initial: "outer",
+      on: { closed: { actions: () => seen.push("root") }, "*": {} },
+      states: { outer: { on: { closed: {} } } },
+    });
+    const note = (event: { readonly type: string }): void => void seen.push(event.type);
+    const world = createWorld();
+    const ref = world.system.spawn(
+      fromMachine(deaf, { exact, trapExit: true, fallback: { closed: note, other: note } }),
+    );
+    for (const type of ["closed", "other"]) world.system.send(ref, { type });
+    world.system.exit(ref, shutdown("told to"));
+    await settle(world);
+    expect(seen).toEqual([]);
+    expect(world.system.isAlive(ref)).toBe(true);
+  });
+
   test("that is asynchronous is not waited for, and crashes the actor when it rejects", async () => {
     const rest = defer();
     const world = createWorld();

@@ -4,7 +4,12 @@ import type { ListenerConfig } from "./options.ts";
 import type { PreambleFailure } from "./preamble.ts";
 
 /** What a connection's handler is told. A machine's event union contains these; its own events stand beside them. */
-export type ConnectionEvent =
+export type ConnectionEvent = SocketEvent & {
+  /** Which connection it is about, for an actor that owns many (`isShared` of `fromStart`). Absent for others, who have one. */
+  readonly connection?: Connection;
+};
+
+type SocketEvent =
   /**
    * The socket belongs to this actor now, and may be activated. Comes first, and once. A connection whose PROXY header
    * does not come, or is refused, never gets that far: its actor is ended by an exit signal, and one that traps exits is

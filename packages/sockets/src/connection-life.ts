@@ -12,6 +12,15 @@ import type { TlsEnd } from "./start-tls.ts";
 import type { Address, TransportSocket } from "./transport.ts";
 import { SecureSocket } from "./transports/secure-socket.ts";
 import type { Undertaker } from "./undertaker.ts";
+import { Received, Sent } from "./socket-request.ts";
+
+/** Whoever gives a connection that it was started for to another actor. */
+interface Giver {
+  /** That actor owns many, and has to be told which one an event is about. */
+  readonly isShared: boolean;
+  /** Called once, when the socket is gone. */
+  gone(): void;
+}
 
 /**
  * The life of a connection, from when its socket is accepted to when that is gone: what its owner is told, and when.
@@ -57,8 +66,8 @@ export abstract class ConnectionLife extends OwnedSocket {
   #preamble: Preamble | undefined;
   #undertaker: Undertaker | null;
   #buried: (() => void) | null = null;
-  /** Told when the socket is gone, by whoever has given it to another actor. */
-  #onGone: (() => void) | undefined;
+  /** Who has given it to another actor. */
+  #giver: Giver | undefined;
 
   /**
    * @param loss - sees to it if its owner dies before the handler has it
@@ -122,12 +131,11 @@ export abstract class ConnectionLife extends OwnedSocket {
   /**
    * The owner has given it to another actor, which is told that it has the socket.
    *
-   * @param onGone - called once, when the socket is gone
    * @internal
    */
-  handedOver(from: Pid, to: Pid, onGone: () => void): void {
-    this.#onGone = onGone;
-    if (this.#isGone) onGone();
+  handedOver(from: Pid, to: Pid, giver: Giver): void {
+    this.#giver = giver;
+    if (this.#isGone) giver.gone();
     this.#undertaker?.handedOver?.(this.#whole, from, to);
     this.intake.renew();
     if (!this.isOver) this.deliver({ type: "socketReady" });
@@ -190,7 +198,7 @@ export abstract class ConnectionLife extends OwnedSocket {
     this.pump();
     if (this.isDeaf) this.finish();
     this.outflow?.fail(code ?? this.endCode);
-    this.#onGone?.();
+    this.#giver?.gone();
   }
 
   // — From what stands before the protocol ———————————————————————————————————————————————————————————————————————
@@ -234,7 +242,15 @@ export abstract class ConnectionLife extends OwnedSocket {
 
   /** @internal */
   get mayRead(): boolean {
-    return this.isServed && this.#last === null && this.outflow?.isBlocked !== true;
+    // Who is piped has its answers from elsewhere: what it may send depends on the one that gets it.
+    const isBlocked = this.outflow?.isBlocked === true && this.intake.pipe === undefined;
+    return this.isServed && this.#last === null && !isBlocked;
+  }
+
+  /** @internal */
+  override deliver(event: ConnectionEvent | Received | Sent): void {
+    const isOneOfMany = this.#giver?.isShared === true && !(event instanceof Received) && !(event instanceof Sent);
+    super.deliver(isOneOfMany ? { ...event, connection: this.#whole } : event);
   }
 
   /** @internal */
@@ -343,6 +359,7 @@ export abstract class ConnectionLife extends OwnedSocket {
   #deliverLast(event: ConnectionEvent): void {
     const isFirst = !this.isDeaf;
     this.#last = event;
+    if (isFirst && event.type === "closed") this.intake.pipe?.end();
     if (event.type === "error" || this.#isGone) this.finish();
     else this.#stopListening();
     if (isFirst && !this.isPassive) this.deliver(event);

@@ -3,6 +3,7 @@ import { ConnectionLife } from "./connection-life.ts";
 import { InvalidOptionError, StartTlsError } from "./errors.ts";
 import { encodeFrame, joinFrame } from "./framing.ts";
 import type { Activity } from "./intake.ts";
+import { Pipe } from "./pipe.ts";
 import { Keepalive } from "./keepalive.ts";
 import { formatAddress } from "./listen-on.ts";
 import { type ConnectionOptions, LONGEST_MS, toConnectionChanges } from "./options.ts";
@@ -56,6 +57,29 @@ export class Connection extends ConnectionLife {
     this.mayCrash("socket.activate");
     if (this.isDeaf) return;
     this.intake.activate(activity);
+    this.pump();
+  }
+
+  /**
+   * From now on, what comes in is sent on another connection, packet by packet, and is no event any more; so it goes on until
+   * one of the two has ended. No more is read than the other takes: as long as more than its `highWaterMark` is unsent, this
+   * one feels it. Both ways need two calls, and then a peer that does not read may still send.
+   *
+   * When the peer has closed its side, so is the other's by `shutdown`, behind all that came, and `closed` comes as ever.
+   * Any other end, a crash or kill of the owner among them, leaves the other alone, so that a part never looks like the
+   * whole by the doing of a pipe: it is for its owner to `close` or `abort` it. When the other is over, this one is not
+   * read any more.
+   *
+   * Bytes that are passed on count for `idleTimeoutMs` of both, so two that are piped both ways are idle together. What is
+   * activated has no meaning from here on, and who asks for bytes waits for the end.
+   */
+  pipe(to: Connection): void {
+    this.mayCrash("socket.pipe");
+    if (this.isDeaf) {
+      if (this.last?.type === "closed" && !this.isOver) to.shut();
+      return;
+    }
+    this.intake.pipe = new Pipe(to, () => this.pump());
     this.pump();
   }
 
@@ -118,6 +142,16 @@ export class Connection extends ConnectionLife {
    */
   send(data: Uint8Array | string): boolean {
     this.mayCrash("socket.send");
+    return this.#send(data);
+  }
+
+  /** @internal */
+  passOn(data: Uint8Array): boolean {
+    this.intake.watchIdle();
+    return this.#send(data);
+  }
+
+  #send(data: Uint8Array | string): boolean {
     if (this.isOver || this.#isShut) return false;
     const { socket } = this;
     const { packet } = this.settings;
@@ -172,7 +206,7 @@ export class Connection extends ConnectionLife {
       new Promise((resolve) => this.#writeThen(write, "infinity", resolve));
     return sendFile(path, options, {
       maxBytes: maxUnsentBytes === "infinity" ? Infinity : maxUnsentBytes,
-      ready: () => send(() => true),
+      ready: () => new Promise((resolve) => this.whenSent(resolve)),
       write: (bytes) => send(() => this.#write(bytes)),
     });
   }
@@ -185,6 +219,11 @@ export class Connection extends ConnectionLife {
    */
   shutdown(_how: "write" = "write"): void {
     this.mayCrash("socket.shutdown");
+    this.shut();
+  }
+
+  /** @internal */
+  shut(): void {
     if (this.isOver || this.#isShut) return;
     this.#isShut = true;
     this.socket.end();
@@ -337,6 +376,11 @@ export class Connection extends ConnectionLife {
    */
   sendThen(data: Uint8Array | string, timeoutMs: number | "infinity", settle: (outcome: SendOutcome) => void): void {
     this.#writeThen(() => this.send(data), timeoutMs, settle);
+  }
+
+  /** @internal */
+  whenSent(settle: (outcome: SendOutcome) => void): void {
+    this.#writeThen(() => true, "infinity", settle);
   }
 
   #writeThen(write: () => boolean, timeoutMs: number | "infinity", settle: (outcome: SendOutcome) => void): void {

@@ -6,6 +6,7 @@ import { BadFrameError, FrameTooLargeError, InvalidOptionError } from "./errors.
 import { createDecoder } from "./framing.ts";
 import type { ListenerConfig } from "./options.ts";
 import type { PacketDecoder } from "./packet-decoder.ts";
+import type { Pipe } from "./pipe.ts";
 import { type Clocked, ReadingClock } from "./reading-clock.ts";
 import type { Received, ReceiveOutcome, SocketRequest } from "./socket-request.ts";
 import type { TransportSocket } from "./transport.ts";
@@ -44,10 +45,14 @@ export interface IntakeHost {
  *      ▲                                                          │
  *      └── resume, pause ── syncReading ◀── credit, requests, throttle, and what the connection says
  * ```
+ *
+ * Where there is a pipe, it takes everything, and those who wait for bytes wait for the end.
  */
 export class Intake implements Clocked, Throttled, Demanding {
   /** Packets that were let in. */
   packetsReceived = 0;
+  /** What comes in goes in here, as far as it takes it, and nowhere else. */
+  pipe: Pipe | undefined;
   readonly #host: IntakeHost;
   /** The limit of the listener. */
   readonly #sharedBytes: SharedBytes | undefined;
@@ -130,14 +135,14 @@ export class Intake implements Clocked, Throttled, Demanding {
 
   /** What stands behind the last packet may be told: nothing waits, or what waits is no packet and never will be. */
   get isThrough(): boolean {
-    return this.#credit > 0 || !this.#holdsBytes;
+    return this.#lets || !this.#holdsBytes;
   }
 
   /** Has the socket read, or not, and the clocks with it. */
   syncReading(): void {
     const host = this.#host;
     if (host.isServed) this.#demands?.watch();
-    const isWanted = this.#credit > 0 || this.#isAsked;
+    const isWanted = this.#lets || (this.#isAsked && this.pipe === undefined);
     const shouldRead = isWanted && this.#throttle?.isPaused !== true && host.mayRead;
     if (shouldRead !== this.#isReading) {
       this.#isReading = shouldRead;
@@ -199,6 +204,7 @@ export class Intake implements Clocked, Throttled, Demanding {
   /** Nothing more comes in. Who has asked for bytes is told so. */
   stop(): void {
     this.#isReading = false;
+    this.pipe = undefined;
     this.#credit = 0;
     this.#held = undefined;
     this.#idle?.cancel();
@@ -252,15 +258,23 @@ export class Intake implements Clocked, Throttled, Demanding {
   #serveAll(): void {
     // A handler may end the connection, or begin a handshake, while it handles.
     while (this.#host.isServed) {
-      this.#demands?.serve();
-      if (this.#credit <= 0 || this.#isAsked) return;
+      const pipe = this.pipe;
+      if (pipe === undefined) this.#demands?.serve();
+      if (!this.#lets || (this.#isAsked && pipe === undefined)) return;
       const data = this.#next();
       if (data === undefined) return;
-      this.#credit -= 1;
       this.packetsReceived += 1;
       this.#packetClock?.reset();
-      this.#host.deliver({ type: "data", data });
+      if (pipe === undefined) {
+        this.#credit -= 1;
+        this.#host.deliver({ type: "data", data });
+      } else pipe.pass(data);
     }
+  }
+
+  /** The next packet has somewhere to go. */
+  get #lets(): boolean {
+    return this.pipe === undefined ? this.#credit > 0 : this.pipe.isOpen;
   }
 
   #next(): Uint8Array | undefined {

@@ -98,6 +98,11 @@ export interface OverloadFacts {
   readonly peer: Address;
   /** Connections that are open. */
   readonly connections: number;
+  /**
+   * Those of them whose sockets come from the host of this client, be it a load balancer; counted when it is read. One for
+   * each acceptor may be under way beside them.
+   */
+  readonly fromSameHost: number;
   /** Clients that wait for a place, or for an acceptor. */
   readonly waiting: number;
 }

@@ -1,6 +1,7 @@
 import {
   type Behaviour,
   type Context,
+  describeValue,
   Down,
   Exit,
   type ExitReason,
@@ -8,7 +9,7 @@ import {
   kill,
   type MonitorRef,
   normal,
-  type Pid,
+  Pid,
   type Process,
   type Progress,
   shutdown,
@@ -29,9 +30,9 @@ export interface FromStartOptions {
   /** For inspection and paths. @defaultValue "steward" */
   readonly name?: string;
   /**
-   * One actor owns many connections, none of which is its life. A connection ends then when its socket is gone, for which
-   * the actor has to `close` what its client has closed; what ends a connection from outside closes its socket, and
-   * leaves the actor alone. @defaultValue false
+   * One actor owns many connections, none of which is its life. Each event says by `connection` which one it is about. A
+   * connection ends then when its socket is gone, for which the actor has to `close` what its client has closed; what ends
+   * a connection from outside closes its socket, and leaves the actor alone. @defaultValue false
    */
   readonly isShared?: boolean;
 }
@@ -104,6 +105,8 @@ class Steward {
   #isDismissed = false;
 
   constructor(process: Process, connection: Connection, owner: Pid, isShared: boolean) {
+    if (!(owner instanceof Pid))
+      throw new TypeError(`the start of a connection has answered ${describeValue(owner)}, and no pid`);
     this.#isShared = isShared;
     this.owner = owner;
     this.#process = process;
@@ -125,7 +128,8 @@ class Steward {
     // If the owner is dead, its `Down` is under way.
     if (!this.#process.give(this.#connection, this.owner)) return;
     const { pid } = this.#process;
-    this.#connection.handedOver(pid, this.owner, () => this.#connection.tell(pid, new SocketGone()));
+    const gone = (): void => this.#connection.tell(pid, new SocketGone());
+    this.#connection.handedOver(pid, this.owner, { isShared: this.#isShared, gone });
   }
 
   #gone(): void {

@@ -35,7 +35,7 @@ export interface TrafficOptions {
   /**
    * How long a client may send nothing before its connection ends, at least 1 ms. It counts from the last bytes that were
    * read, also while the handler lets nothing in and so nothing is read: one that is slow on purpose gives its connection
-   * more time by `setOptions`. To a function that asks for bytes a client is silent only
+   * more time by `setOptions`. What `pipe` sends to the client counts, too. To a function that asks for bytes a client is silent only
    * while it asks.
    *
    * @defaultValue 120000, as the echo server of the OTP tutorial that the connection machine follows.

@@ -338,3 +338,22 @@ describe("a queue where descriptors are few", () => {
     expect([listener.maxClients, world.logged]).toEqual([1024, []]);
   });
 });
+
+describe("the overload hook", () => {
+  useWorld("memory");
+
+  test("knows how many are there from the host of a client, as long as they are", async () => {
+    const listener = await world.open(echo, { overload: ({ fromSameHost }) => fromSameHost >= 2 });
+    const come = (from: string) => world.connect(listener, { from });
+    const [first] = [await come("192.0.2.1"), await come("192.0.2.1"), await come("192.0.2.2")];
+    await world.until(() => listener.currentClients === 3);
+    expect(await world.startConnecting(listener, { from: "192.0.2.1" }).next("closed")).toBe("ECONNRESET");
+    await come("192.0.2.2");
+    await world.until(() => listener.currentClients === 4);
+    first.end();
+    await world.until(() => listener.currentClients === 3);
+    await come("192.0.2.1");
+    await world.until(() => listener.currentClients === 4);
+    expect(listener.stats).toMatchObject({ accepted: 5, closedOverloaded: 1 });
+  });
+});

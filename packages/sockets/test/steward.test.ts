@@ -130,10 +130,11 @@ describe.each(transports)("%s", (transport) => {
         throw new Error("no");
       },
       () => Promise.reject(new Error("not now")),
+      () => undefined as unknown as Pid,
       () => pid,
     ];
     const listener = await world.open(fromStart(() => (starts.shift() ?? (() => dead))()));
-    for (let refused = 1; refused <= 2; refused += 1) {
+    for (let refused = 1; refused <= 3; refused += 1) {
       await world.startConnecting(listener).next("closed");
       await world.until(() => listener.stats.closedOther === refused);
     }
@@ -142,7 +143,8 @@ describe.each(transports)("%s", (transport) => {
     await world.startConnecting(listener).next("closed");
     await world.until(() => listener.currentClients === 1);
     expect(served.isClosed).toBe(false);
-    world.logged.splice(0);
+    const { logged } = world;
+    expect(logged.splice(0).join("\n")).toContain("has answered undefined, and no pid");
   });
 
   describe("an actor that owns many connections", () => {
@@ -164,6 +166,48 @@ describe.each(transports)("%s", (transport) => {
       for (const client of clients) expect(await client.next("closed")).toBeUndefined();
       expect(listener.shutdownCounts).toEqual({ shutdown: 3 });
       expect([world.system.isAlive(pid), socketsOf(pid)]).toEqual([true, 0]);
+    });
+
+    test("is told which one each event is about", async () => {
+      const told: Array<[string, number]> = [];
+      const connections: Connection[] = [];
+      const owner = world.system.spawn(
+        defineServer<{ state: undefined; info: ConnectionEvent }>({
+          init: () => ok(undefined),
+          handleInfo(message) {
+            const { type } = message;
+            const connection = "connection" in message ? message.connection : undefined;
+            told.push([type, connections.findIndex((one) => one === connection)]);
+            if (type === "socketReady") connection?.activate(true);
+            else if (type === "closed") connection?.close();
+            world.changed();
+            return noreply(undefined);
+          },
+        }),
+      );
+      const start = (connection: Connection) => {
+        connections.push(connection);
+        return owner;
+      };
+      const listener = await world.open(fromStart(start, { isShared: true }));
+      const clients = await world.connectMany(listener, 2);
+      await world.until(() => told.length === 2);
+      // Of the two, one says something, ends and is gone, and then the other.
+      for (const [index, client] of clients.entries()) {
+        client.write("hello");
+        await world.until(() => told.at(-1)?.[0] === "data");
+        client.end();
+        await world.until(() => listener.currentClients === 1 - index);
+      }
+      const [first, second] = [told[2]?.[1], told[4]?.[1]];
+      expect(new Set([first, second])).toEqual(new Set([0, 1]));
+      expect(new Set(told.slice(0, 2).map(String))).toEqual(new Set(["socketReady,0", "socketReady,1"]));
+      expect(told.slice(2)).toEqual([
+        ["data", first],
+        ["closed", first],
+        ["data", second],
+        ["closed", second],
+      ]);
     });
 
     test("takes all of them along", async () => {

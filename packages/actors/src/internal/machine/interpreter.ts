@@ -62,14 +62,13 @@ export class Interpreter {
     }
   }
 
-  /** Whether there is a transition for such an event that does anything. */
-  can(self: MachineSelf, event: EventObject): boolean {
-    if (this.#isExact) return this.snapshotOf(self).can(event);
+  /** Whether there is a transition for such an event, be it `{}`, by which a state says that it does nothing about it. */
+  has(self: MachineSelf, event: EventObject): boolean {
+    if (this.#isExact) return this.program.machine.getTransitionData(this.snapshotOf(self), event).length > 0;
     const step = this.#step;
     step.load(self, event);
     try {
-      const taken = transitionsFor(step, self.configuration.select(event.type), event);
-      return taken.some(({ target, actions }) => target !== undefined || actions.length > 0);
+      return transitionsFor(step, self.configuration.select(event.type), event).length > 0;
     } finally {
       step.forget();
     }

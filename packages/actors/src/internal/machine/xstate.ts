@@ -19,6 +19,8 @@ export interface Machine {
   /** A copy with these implementations beside, or in place of, those that it has. */
   provide(implementations: object): Machine;
   getPersistedSnapshot(snapshot: Snapshot): object;
+  /** The transitions that an event takes. */
+  getTransitionData(snapshot: Snapshot, event: EventObject): readonly Transition[];
   getStateNodeById(id: string): StateNode;
   /** @throws if the value names a state that the machine does not have. */
   resolveState(config: { readonly value: StateValue; readonly context: unknown }): Snapshot;
@@ -92,7 +94,6 @@ export interface Snapshot {
   readonly _nodes: readonly StateNode[];
   /** What each history state remembers, by its id. */
   readonly historyValue: Readonly<Record<string, readonly StateNode[]>>;
-  can(event: EventObject): boolean;
 }
 
 /** The children of a machine by their ids. XState keeps a place for one whose logic does not exist. */
