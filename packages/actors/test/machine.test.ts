@@ -792,7 +792,7 @@ describe("effects", () => {
     const world = createWorld({ clock: new ManualClock({ logger }) });
     const ref = world.system.spawn(fromMachine(machine));
     await settle(world);
-    const who = { pid: ref.toString(), path: "chatty-1" };
+    const who = { actor: ref.toString(), path: "chatty-1" };
     expect(lines).toEqual([
       [{ ...who, value: "hello" }, "hello"],
       [{ ...who, value: 3 }, "n: 3"],
