@@ -332,12 +332,12 @@ async function logOf(isTraced: boolean): Promise<string[]> {
 }
 
 function progress(pid: string): string {
-  return `info {"report":"progress","pid":"<0.1>","path":"sup"} progress: sup started a ${pid}`;
+  return `info {"report":"progress","actor":"<0.1>","path":"sup"} progress: sup started a ${pid}`;
 }
 
 describe("the log", () => {
-  const crash = 'error {"report":"crash","pid":"<0.2>","path":"sup/a","err":"boom"} crash in sup/a <0.2>: error: boom';
-  const report = 'error {"report":"supervisor","pid":"<0.1>","path":"sup"} supervisor report: sup <0.1>';
+  const crash = 'error {"report":"crash","actor":"<0.2>","path":"sup/a","message":"error","err":"boom"} crash in sup/a <0.2>: error: boom';
+  const report = 'error {"report":"supervisor","actor":"<0.1>","path":"sup"} supervisor report: sup <0.1>';
   const again = crash.replaceAll("<0.2>", "<0.3>");
 
   test("has a line for each supervisor report", async () => {

@@ -119,8 +119,8 @@ export const connectionMutants: readonly Mutant[] = [
     targets: ["echo"],
     change: {
       file: INTAKE,
-      find: "      if (this.#credit <= 0 || this.#isAsked) return;\n      const data = this.#next();",
-      replace: "      const data = this.#next();\n      if (this.#credit <= 0 || this.#isAsked) return;",
+      find: "      if (!this.#lets || (this.#isAsked && pipe === undefined)) return;\n      const data = this.#next();",
+      replace: "      const data = this.#next();\n      if (!this.#lets || (this.#isAsked && pipe === undefined)) return;",
     },
   },
   {
