@@ -18,7 +18,7 @@ import {
 } from "@espalier/actors";
 import { child, defineSupervisor } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { createMachine } from "xstate";
+import { createMachine, fromPromise } from "xstate";
 import type { Invariant } from "../../src/invariant.ts";
 import { callsEndOnce } from "../../src/invariants/calls.ts";
 import { linksTellOnce } from "../../src/invariants/links.ts";
@@ -192,6 +192,26 @@ describe("I3 sees a link", () => {
     });
     expect(failure).toMatchObject({ invariant: "I3-link", message: expect.stringContaining("of whom one is dead") });
   });
+});
+
+test("I3 lets a child of a machine tell of its end by an event", async () => {
+  const errand = fromPromise(() => new Promise<void>(() => undefined));
+  const machine = createMachine({
+    initial: "sending",
+    states: { sending: { invoke: { src: errand, id: "errand", onError: "alone" } }, alone: {} },
+  });
+  const target = treeOf(defineSupervisor({ children: [{ id: "machine", start: child(fromMachine(machine)) }] }));
+  const ends: string[] = [];
+  const failure = await failureOf(
+    showing(linksTellOnce(), (event) => {
+      if (event.type === "exit") ends.push(event.subject.path);
+      return [event];
+    }),
+    target,
+    [{ kind: "crash", subject: "root/machine/errand", ordinal: 1, value: 1 }],
+  );
+  expect(ends[0]).toBe("root/machine/errand");
+  expect(failure).toBeUndefined();
 });
 
 describe("I6 sees a message", () => {
