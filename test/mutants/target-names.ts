@@ -16,4 +16,5 @@ export const TARGET_NAMES = [
   "closing",
   "reopened",
   "restarted",
+  "errands",
 ] as const;

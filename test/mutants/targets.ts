@@ -3,6 +3,7 @@ import { closing } from "./targets/closing.ts";
 import { decoding } from "./targets/decoding.ts";
 import { drained } from "./targets/drained.ts";
 import { echo } from "./targets/echo.ts";
+import { errands } from "./targets/errands.ts";
 import { passive } from "./targets/passive.ts";
 import { pooled } from "./targets/pooled.ts";
 import { proxied } from "./targets/proxied.ts";
@@ -34,4 +35,5 @@ export const targets: readonly TargetCase[] = [
   closing,
   reopened,
   restarted,
+  errands,
 ];

@@ -208,7 +208,7 @@ test("I3 lets a child of a machine tell of its end by an event", async () => {
       return [event];
     }),
     target,
-    [{ kind: "crash", subject: "root/machine/errand", ordinal: 1, value: 1 }],
+    [{ kind: "crash", subject: "root/machine/errand", ordinal: 0, value: 1 }],
   );
   expect(ends[0]).toBe("root/machine/errand");
   expect(failure).toBeUndefined();
