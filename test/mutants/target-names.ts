@@ -17,4 +17,9 @@ export const TARGET_NAMES = [
   "reopened",
   "restarted",
   "errands",
+  "limited",
+  "stewarded",
+  "undecided",
+  "connecting",
+  "datagrams",
 ] as const;

@@ -369,11 +369,7 @@ export const heldOutMutants: readonly Mutant[] = [
       wrong: "who waits for the first connection of a client that is killed waits for ever",
       faults: 1,
     },
-    [
-      `${SOCKETS}/client-process.ts`,
-      "    this.#record.stopped();\n    this.#tellFirst(killed);\n",
-      "    this.#record.stopped();\n",
-    ],
+    [`${SOCKETS}/client.ts`, "    void ended.then(onFirst);\n", ""],
   ),
   heldOut(
     "first-remover-forgotten",
@@ -505,6 +501,20 @@ export const heldOutMutants: readonly Mutant[] = [
       `${SOCKETS}/burials.ts`,
       "      process.disown(connection);\n      this.#buried.delete(connection);\n",
       "      this.#buried.delete(connection);\n",
+    ],
+  ),
+  heldOut(
+    "steward-waits-for-the-dead",
+    {
+      class: "connection",
+      wrong: "a steward that crashes as its owner ends waits for news that it has had",
+      faults: 1,
+      seenBy: ["T24-idle", "T21-gone"],
+    },
+    [
+      `${SOCKETS}/steward.ts`,
+      "    yield (message) => message instanceof Down && message.ref === monitor;\n",
+      '    yield (message) => message instanceof Down && message.ref === monitor && message.reason.type !== "noproc";\n',
     ],
   ),
 ];
