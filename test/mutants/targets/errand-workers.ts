@@ -9,6 +9,7 @@ import {
   ok,
   type RequestId,
   Response,
+  shutdown,
   statem,
   stop,
   Timeout,
@@ -179,5 +180,25 @@ export const lodger: Definition<number> = defineServer<{ args: number; state: nu
   init: (version) => ok(version),
   handleInfo() {
     throw new Error("a lodger who is disturbed");
+  },
+});
+
+/** Does not come up. */
+export const absent: Definition = defineServer<{ state: undefined }>({
+  name: "absent",
+  init: () => stop(shutdown("absent")),
+});
+
+export interface Parting {
+  readonly type: "crash" | "leave";
+}
+
+/** Ends in one way or the other. */
+export const partner: Definition = defineServer<{ state: undefined; info: Parting }>({
+  name: "partner",
+  init: () => ok(undefined),
+  handleInfo(message) {
+    if (message.type === "crash") throw new Error("a partner who is to come back");
+    return stop({ type: "normal" });
   },
 });

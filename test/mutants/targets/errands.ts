@@ -2,14 +2,29 @@ import { type ActorRef, type Definition, type Pid, shutdown, type System, sys } 
 import {
   child,
   type ChildSpec,
+  countChildren,
   defineDynamicSupervisor,
   defineSupervisor,
   restartChild,
+  startChild,
   startDynamicChild,
   terminateChild,
+  whichChildren,
 } from "@espalier/supervisor";
 import { arbPeers, type Invariant, type RunView, standard } from "../kit.ts";
-import { clerk, dispatcher, gatherer, guest, lodger, type Notes, polite, sender } from "./errand-workers.ts";
+import {
+  absent,
+  clerk,
+  dispatcher,
+  gatherer,
+  guest,
+  lodger,
+  type Notes,
+  polite,
+  sender,
+  type Parting,
+  partner,
+} from "./errand-workers.ts";
 import { Operations, operationsEnd } from "./operations.ts";
 import type { TargetCase } from "./target-case.ts";
 import { teller, type Work } from "./workers.ts";
@@ -19,9 +34,24 @@ function lodgers(version: number) {
   return defineDynamicSupervisor<undefined>({
     intensity: 1000,
     periodMs: 1000,
+    backoff: { initialMs: 20, maxMs: 20, jitter: 0 },
     child: { start: () => child(lodger, version), restart: "permanent" },
   });
 }
+
+/** Two, of whom one at least has to be there, or about to come back. */
+const couple = defineSupervisor({
+  autoShutdown: "allSignificant",
+  intensity: 1000,
+  periodMs: 1000,
+  backoff: { initialMs: 20, maxMs: 20, jitter: 0 },
+  children: ["one", "other"].map((id) => ({
+    id,
+    start: child(partner, undefined, { name: id }),
+    restart: "transient",
+    significant: true,
+  })),
+});
 
 /** Who is sent on errands. */
 const WORKERS = ["clerk", "sender", "gatherer", "dispatcher"];
@@ -32,6 +62,8 @@ class House extends Operations {
   held: Pid | undefined;
   /** The supervisor of lodgers that has its second code. */
   changed: Pid | undefined;
+  /** What somebody was answered who managed the tree, and should not have been. */
+  wrong: string | undefined;
 
   constructor(system: System) {
     super();
@@ -88,6 +120,9 @@ const ordersAreObeyed: Invariant = {
         // Whoever loses its parent ends as it likes.
         if (path === "root/polite" && reason.type === "normal" && run.world.injections.length === 0)
           run.violate("T32-orders", `${path} was told to end, and ends as normal`);
+        const isAsked = run.phase !== "workload" && run.phase !== "healed";
+        if (path === "root/couple" && reason.type === "shutdown" && !isAsked && run.world.injections.length === 0)
+          run.violate("T32-orders", `${path} ends, and one of its children was to come back`);
         const isUnkilled = run.world.injections.length === 0 && !isLate(run);
         if (path === "root/guest" && reason.type === "killed" && isUnkilled)
           run.violate("T32-orders", `${path} does not hear that it is to end`);
@@ -96,6 +131,7 @@ const ordersAreObeyed: Invariant = {
     after(phase) {
       const { handle } = run;
       if (phase !== "healed" || run.isEnding || !(handle instanceof House)) return;
+      if (handle.wrong !== undefined) run.violate("T32-orders", handle.wrong);
       for (const { path, parent, state, incarnation } of run.system.inspect().processes) {
         if (parent === undefined || parent !== handle.changed || incarnation < 2 || state === 2) continue;
         run.violate("T32-orders", `${path} was restarted by code that is not any more`);
@@ -131,6 +167,7 @@ export const errands: TargetCase = {
             worker("guest", guest),
             worker("polite", polite),
             { ...worker("victim", guest), start: child({ ...guest, trapExit: false }, undefined, { name: "victim" }) },
+            { id: "couple", start: child(couple), type: "supervisor" },
             { id: "lodgers", start: child(lodgers(1), undefined, { name: "lodgers" }), type: "supervisor" },
           ],
         },
@@ -181,6 +218,35 @@ export const errands: TargetCase = {
         asHouse(handle).perform(async ({ system }) => {
           for (let count = 0; count < 2; count += 1) await startDynamicChild(system, "lodgers", undefined);
         }),
+      evict: (handle) =>
+        asHouse(handle).perform(async (house) => {
+          const { system } = house;
+          const [first] = await whichChildren(system, "lodgers");
+          if (typeof first?.child !== "object") return;
+          // It is to come back, and does not.
+          system.send(first.child as ActorRef<Work>, { type: "work" });
+          await terminateChild(system, "lodgers", first.child);
+          const children = await whichChildren(system, "lodgers");
+          const { active } = await countChildren(system, "lodgers");
+          const restarting = children.filter((info) => info.child === "restarting").length;
+          if (Math.abs(active + restarting - children.length) > children.length || active > children.length)
+            house.wrong = `of ${children.length} lodgers ${active} are said to be active`;
+        }),
+      fail: (handle) =>
+        asHouse(handle).perform(async (house) => {
+          const { system } = house;
+          const added = await startChild(system, "root", { id: "extra", start: child(absent) });
+          const children = await whichChildren(system, "root");
+          if (!added.ok && added.error === "startFailed" && children.some(({ id }) => id === "extra"))
+            house.wrong = "a child that could not be added is there";
+        }),
+      part(handle) {
+        const { system } = asHouse(handle);
+        for (const [name, message] of Object.entries({ one: "crash", other: "leave" })) {
+          const pid = system.whereis(name);
+          if (pid !== undefined) system.send(pid as ActorRef<Parting>, { type: message as Parting["type"] });
+        }
+      },
       change: (handle) =>
         asHouse(handle).perform(async (house) => {
           const { system } = house;

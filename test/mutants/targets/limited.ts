@@ -6,11 +6,11 @@ import {
   type ListenerOptions,
   startSockets,
 } from "@espalier/sockets";
-import { arbPeers, type Invariant, standard } from "../kit.ts";
+import { arbBytes, arbPeers, type Invariant, standard } from "../kit.ts";
 import { nobodyCrashesUnasked } from "./crash-law.ts";
 import { listenersAreTidy } from "./listener-laws.ts";
 import { Operations, operationsEnd } from "./operations.ts";
-import { arbLines, type TargetCase } from "./target-case.ts";
+import type { TargetCase } from "./target-case.ts";
 
 interface Knobs {
   readonly maxClients: number;
@@ -200,6 +200,7 @@ export const limited: TargetCase<Knobs> = {
           await listener.setOptions({ maxTotalBytesPerSecond: "infinity" });
           asLimited(handle).isUnlimited = true;
         }),
+      unwatch: (handle) => asLimited(handle).inTurn((listener) => listener.setOptions({ alarms: false })),
       tell: (handle) =>
         asLimited(handle).perform(async ({ listener }) => {
           const news = new Uint8Array(3000);
@@ -234,8 +235,15 @@ export const limited: TargetCase<Knobs> = {
     tidyUnlessThrottled,
     limitsHold,
   ],
-  peers: arbPeers({ messages: arbLines }),
+  // Several come at once, some of them after a quiet time, and some with more than may come in a minute.
+  peers: arbPeers({ messages: arbBytes({ maxLength: 200 }).map(asLine), maxAtMs: 4000 }).map((scripts) =>
+    scripts.map((script) => ({ ...script, at: Math.round(script.at / 2000) * 2000 })),
+  ),
 };
+
+function asLine(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from([...bytes, 0x0a]);
+}
 
 function refusing(): never {
   throw new Error("it is not to listen");
