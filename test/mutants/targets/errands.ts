@@ -223,14 +223,18 @@ export const errands: TargetCase = {
           const { system } = house;
           const [first] = await whichChildren(system, "lodgers");
           if (typeof first?.child !== "object") return;
-          // It is to come back, and does not.
+          // When that is answered, its end is known, and it is to come back.
           system.send(first.child as ActorRef<Work>, { type: "work" });
+          await whichChildren(system, "lodgers");
           await terminateChild(system, "lodgers", first.child);
-          const children = await whichChildren(system, "lodgers");
+          const before = await whichChildren(system, "lodgers");
           const { active } = await countChildren(system, "lodgers");
-          const restarting = children.filter((info) => info.child === "restarting").length;
-          if (Math.abs(active + restarting - children.length) > children.length || active > children.length)
-            house.wrong = `of ${children.length} lodgers ${active} are said to be active`;
+          const after = await whichChildren(system, "lodgers");
+          const living = before.filter(
+            (info, index) => info.child !== "restarting" && info.child === after[index]?.child,
+          );
+          if (before.length === after.length && living.length > active)
+            house.wrong = `${living.length} lodgers live, and ${active} are said to`;
         }),
       fail: (handle) =>
         asHouse(handle).perform(async (house) => {
