@@ -22,4 +22,5 @@ export const TARGET_NAMES = [
   "undecided",
   "connecting",
   "datagrams",
+  "securing",
 ] as const;

@@ -14,6 +14,7 @@ import { reconnecting } from "./targets/reconnecting.ts";
 import { reopened } from "./targets/reopened.ts";
 import { restarted } from "./targets/restarted.ts";
 import { secured } from "./targets/secured.ts";
+import { securing } from "./targets/securing.ts";
 import { slow } from "./targets/slow.ts";
 import { starting } from "./targets/starting.ts";
 import { stewarded } from "./targets/stewarded.ts";
@@ -46,4 +47,5 @@ export const targets: readonly TargetCase[] = [
   undecided,
   connecting,
   datagrams,
+  securing,
 ];

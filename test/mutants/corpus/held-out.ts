@@ -5,14 +5,15 @@ const ACTORS = "packages/actors/src";
 const SUPERVISOR = "packages/supervisor/src";
 const SOCKETS = "packages/sockets/src";
 
-/** What differs from one to the next; nobody has chosen the targets. */
+/** What differs from one to the next, and the invariants that may rightly see it; nobody has chosen the targets. */
 function heldOut(
   id: string,
-  about: Pick<Mutant, "class" | "wrong" | "faults"> & { readonly seenBy?: readonly string[] },
+  about: Pick<Mutant, "class" | "wrong" | "faults">,
   [file, find, replace]: readonly [file: string, find: string, replace: string],
+  ...seenBy: readonly string[]
 ): Mutant {
   const change: Change = { file, find, replace };
-  return { id, origin: "classic", targets: TARGET_NAMES, seenBy: ["unknown"], ...about, change };
+  return { id, origin: "classic", targets: TARGET_NAMES, seenBy, ...about, change };
 }
 
 /**
@@ -29,6 +30,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "      if (message instanceof Exit && message.from === this.parentPid) return index;\n",
       "",
     ],
+    "T32-orders",
   ),
   heldOut(
     "abandoned-response-still-comes",
@@ -42,6 +44,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    this.takeMessage((message) => message instanceof Response && message.id === id);\n",
       "",
     ],
+    "T31-notes",
   ),
   heldOut(
     "fired-monitor-not-flushed",
@@ -55,6 +58,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    if (ref instanceof Monitor && ref.owner === this) {\n",
       "    if (!(ref instanceof Monitor) || ref.owner !== this) return;\n    {\n",
     ],
+    "T31-notes",
   ),
   heldOut(
     "last-exit-signal-decides",
@@ -64,6 +68,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    if (rest.doom !== null) return;\n    rest.doom = reason;\n",
       "    rest.doom = reason;\n",
     ],
+    "T32-orders",
   ),
   heldOut(
     "next-event-behind-postponed",
@@ -73,6 +78,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    for (const event of retried.toReversed()) this.#queue.unshift(this.#due(event));\n    for (const due of this.#inserted.toReversed()) this.#queue.unshift(due);\n",
       "    for (const due of this.#inserted.toReversed()) this.#queue.unshift(due);\n    for (const event of retried.toReversed()) this.#queue.unshift(this.#due(event));\n",
     ],
+    "T31-notes",
   ),
   heldOut(
     "shutdown-reason-too-late",
@@ -86,6 +92,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    self.shutdownReason = reason;\n    this.#handle(process, self, event);\n",
       "    this.#handle(process, self, event);\n    self.shutdownReason = reason;\n",
     ],
+    "T32-orders",
   ),
   heldOut(
     "stopped-child-reports",
@@ -95,6 +102,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 0,
     },
     [`${ACTORS}/internal/machine/child.ts`, "    if (reports !== null) {\n", "    if (reports === undefined) {\n"],
+    "T31-notes",
   ),
   heldOut(
     "pushed-back-timer-early",
@@ -108,11 +116,13 @@ export const heldOutMutants: readonly Mutant[] = [
       "      const due = times[2 * lastPlace + 1] as number;\n",
       "      const due = times[2 * lastPlace] as number;\n",
     ],
+    "T24-idle",
   ),
   heldOut(
     "offer-to-dead-waits",
     { class: "mailbox", wrong: "who waits for room in a mailbox waits for ever when its actor dies", faults: 1 },
     [`${ACTORS}/internal/mortal.ts`, "    particulars?.bound?.release(this.self);\n", ""],
+    "T31-notes",
   ),
 
   // — Supervisors ————————————————————————————————————————————————————————————————————————————————————————————————
@@ -128,6 +138,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    process.cancelTimer(timer);\n    // It may have fired already, behind the notice of the death.\n",
       "    // It may have fired already, behind the notice of the death.\n",
     ],
+    "T15-rest",
   ),
   heldOut(
     "killed-children-not-awaited",
@@ -137,6 +148,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "      for (const pid of waitingFor.values()) process.exit(pid, kill);\n",
       "      for (const pid of waitingFor.values()) process.exit(pid, kill);\n      return ends;\n",
     ],
+    "I23-cleanup",
   ),
   heldOut(
     "restart-by-old-template",
@@ -150,6 +162,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    for (const { child, start } of starts) child.start = start;\n",
       "    void starts;\n",
     ],
+    "T32-orders",
   ),
   heldOut(
     "failed-start-not-rolled-back",
@@ -159,6 +172,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 1,
     },
     [`${SUPERVISOR}/static-supervisor.ts`, "    yield* this.terminateAll();\n", ""],
+    "I23-cleanup",
   ),
   heldOut(
     "terminated-while-restarting",
@@ -172,6 +186,7 @@ export const heldOutMutants: readonly Mutant[] = [
       '      if (!isOrderlyEnd(reason, spec.shutdown, spec.restart)) this.report("shutdownError", reason, child);\n    }\n    this.#children.ended(child);\n',
       '      if (!isOrderlyEnd(reason, spec.shutdown, spec.restart)) this.report("shutdownError", reason, child);\n      this.#children.ended(child);\n    }\n',
     ],
+    "I19-otp",
   ),
   heldOut(
     "restarting-count-drifts",
@@ -181,6 +196,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 1,
     },
     [`${SUPERVISOR}/dynamic-lifecycle.ts`, "    this.#children.setRestarting(child, false);\n", ""],
+    "T32-orders",
   ),
 
   // — Sockets ————————————————————————————————————————————————————————————————————————————————————————————————————
@@ -192,6 +208,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "  if (refusal !== undefined) {\n    socket.close();\n",
       "  if (refusal !== undefined) {\n",
     ],
+    "T20-listener",
   ),
   heldOut(
     "left-limit-frees-no-place",
@@ -201,6 +218,8 @@ export const heldOutMutants: readonly Mutant[] = [
       "      this.#children.leaveLimit(connection);\n      this.#publish();\n",
       "      this.#children.leaveLimit(connection);\n",
     ],
+    "T33-limits",
+    "T20-listener",
   ),
   heldOut(
     "drain-forgets-queued",
@@ -214,11 +233,13 @@ export const heldOutMutants: readonly Mutant[] = [
       '    for (const { connection } of this.#queue.splice(0)) this.#refuse(connection, "closedOther");\n',
       "",
     ],
+    "T16-drain",
   ),
   heldOut(
     "drain-cuts-the-buried",
     { class: "drain", wrong: "a listener that closes does not wait for what dead handlers have sent", faults: 0 },
     [`${SOCKETS}/connection-supervisor.ts`, "    yield* this.#burials.settle(left);\n", "    void left;\n"],
+    "T16-drain",
   ),
   heldOut(
     "ended-start-keeps-acceptor",
@@ -232,6 +253,7 @@ export const heldOutMutants: readonly Mutant[] = [
       '      this.#refuse(child.connection, "closedOther");\n      this.#release(child.acceptor);\n',
       '      this.#refuse(child.connection, "closedOther");\n',
     ],
+    "T20-listener",
   ),
   heldOut(
     "uncounted-never-forgotten",
@@ -241,11 +263,13 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 0,
     },
     [`${SOCKETS}/connection-table.ts`, "    this.#uncounted.delete(child.connection);\n", ""],
+    "T33-limits",
   ),
   heldOut(
     "refused-options-stay",
     { class: "listener", wrong: "options that could not be put into effect count all the same", faults: 1 },
     [`${SOCKETS}/apply-options.ts`, "    Object.assign(record, before);\n", ""],
+    "T33-limits",
   ),
   heldOut(
     "broken-send-never-settles",
@@ -255,6 +279,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 1,
     },
     [`${SOCKETS}/connection-life.ts`, "    this.outflow?.fail(code ?? this.endCode);\n", ""],
+    "T0-operation",
   ),
   heldOut(
     "cut-packet-hides-close",
@@ -264,6 +289,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 0,
     },
     [`${SOCKETS}/intake.ts`, "    return this.#credit > 0 || !this.#holdsBytes;\n", "    return !this.#holdsBytes;\n"],
+    "T21-gone",
   ),
   heldOut(
     "slow-client-never-times-out",
@@ -277,6 +303,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    else if (this.handedBytes >= this.#upTo) this.watch();\n",
       "    else if (this.handedBytes >= this.#upTo) this.arm();\n",
     ],
+    "T23-slow",
   ),
   heldOut(
     "drained-reader-stays-paused",
@@ -286,6 +313,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    if (!this.#host.isOver) this.stop();\n    this.#host.syncReading();\n",
       "    if (!this.#host.isOver) this.stop();\n",
     ],
+    "T21-gone",
   ),
   heldOut(
     "paused-clock-starts-over",
@@ -295,6 +323,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    this.#leftMs = Math.max(this.#leftMs - (this.#connection.now() - this.#since), 0);\n",
       "",
     ],
+    "T24-idle",
   ),
   heldOut(
     "paused-reader-not-forgiven",
@@ -304,6 +333,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 0,
     },
     [`${SOCKETS}/byte-limit.ts`, "    for (const throttle of this.paused) throttle.forgive();\n", ""],
+    "T33-limits",
   ),
   heldOut(
     "proxy-reset-untold",
@@ -317,6 +347,7 @@ export const heldOutMutants: readonly Mutant[] = [
       '    this.#giveUp({ type: "proxyProtocolClosed" });\n    this.#events.closed(code);\n',
       '    this.#giveUp({ type: "proxyProtocolClosed" });\n    void code;\n',
     ],
+    "T20-listener",
   ),
   heldOut(
     "undecided-bytes-lost",
@@ -326,6 +357,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 0,
     },
     [`${SOCKETS}/proxy-reader.ts`, "[...this.#doubtful, bytes]", "[bytes]"],
+    "I15-model",
   ),
   heldOut(
     "handshake-deadline-starts-over",
@@ -339,6 +371,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "handshake.start(early, this.#taker.now() - this.#since);",
       "handshake.start(early, 0);",
     ],
+    "T26-header",
   ),
   heldOut(
     "handshake-close-unnoticed",
@@ -348,6 +381,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 0,
     },
     [`${SOCKETS}/transports/secure-socket.ts`, '    stream.on("end", () => this.#fail(undefined));\n', ""],
+    "T26-header",
   ),
   heldOut(
     "reconnect-leaves-pause",
@@ -361,6 +395,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    this.#cancelPause();\n    // A client has one socket at most.\n",
       "    // A client has one socket at most.\n",
     ],
+    "I21-client",
   ),
   heldOut(
     "killed-client-tells-nobody",
@@ -370,6 +405,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 1,
     },
     [`${SOCKETS}/client.ts`, "    void ended.then(onFirst);\n", ""],
+    "T0-operation",
   ),
   heldOut(
     "first-remover-forgotten",
@@ -379,6 +415,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    this.#removal = [...(this.#removal ?? []), from];\n",
       "    this.#removal = [from];\n",
     ],
+    "T0-operation",
   ),
   heldOut(
     "closed-peer-stays-known",
@@ -392,11 +429,13 @@ export const heldOutMutants: readonly Mutant[] = [
       "    if (this.#isClosed) return;\n    this.#forget();\n    this.#end(undefined);\n",
       "    if (this.#isClosed) return;\n    this.#end(undefined);\n",
     ],
+    "T36-datagrams",
   ),
   heldOut(
     "killed-steward-leaves-owner",
     { class: "connection", wrong: "the owner of a connection lives on with it when its steward is killed", faults: 1 },
     [`${SOCKETS}/steward.ts`, "    process.own(new LastWill(() => this.#dismiss()));\n", ""],
+    "T35-owners",
   ),
   heldOut(
     "resumed-for-all",
@@ -406,6 +445,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "  process.isSuspended = others.size > 0;\n",
       "  process.isSuspended = false;\n",
     ],
+    "T32-orders",
   ),
   heldOut(
     "failed-spec-stays",
@@ -419,6 +459,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "    // OTP: a spec whose first start fails is not kept.\n    this.#children.remove(child);\n",
       "",
     ],
+    "T32-orders",
   ),
   heldOut(
     "restarting-sibling-is-none",
@@ -432,6 +473,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "spec.significant && state !== undefined);",
       'spec.significant && typeof state === "object");',
     ],
+    "T32-orders",
   ),
   heldOut(
     "queue-served-backwards",
@@ -441,6 +483,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "        this.#queue.push(request);\n",
       "        this.#queue.unshift(request);\n",
     ],
+    "T33-limits",
   ),
   heldOut(
     "waiter-for-one-more",
@@ -450,6 +493,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "this.#waiters.answer((count) => count <= connected);",
       "this.#waiters.answer((count) => count < connected);",
     ],
+    "T2-pool",
   ),
   heldOut(
     "bucket-runs-over",
@@ -463,6 +507,7 @@ export const heldOutMutants: readonly Mutant[] = [
       "this.#credit = Math.min(full, this.#credit + (now - this.#countedUpTo) * this.#capacity);",
       "this.#credit = this.#credit + (now - this.#countedUpTo) * this.#capacity;",
     ],
+    "T33-limits",
   ),
   heldOut(
     "starttls-misses-the-close",
@@ -476,6 +521,8 @@ export const heldOutMutants: readonly Mutant[] = [
       '    if (this.#last !== null) this.failed({ type: "tlsHandshakeClosed" });\n    else if (early',
       "    if (early",
     ],
+    "T21-gone",
+    "T26-header",
   ),
   heldOut(
     "alarm-left-set",
@@ -489,6 +536,7 @@ export const heldOutMutants: readonly Mutant[] = [
       '    if (this.#connections?.isSet === true) this.#tell("alarmCleared", "connections", this.#connections, 0);\n',
       "",
     ],
+    "T33-limits",
   ),
   heldOut(
     "buried-never-disowned",
@@ -502,19 +550,6 @@ export const heldOutMutants: readonly Mutant[] = [
       "      process.disown(connection);\n      this.#buried.delete(connection);\n",
       "      this.#buried.delete(connection);\n",
     ],
-  ),
-  heldOut(
-    "steward-waits-for-the-dead",
-    {
-      class: "connection",
-      wrong: "a steward that crashes as its owner ends waits for news that it has had",
-      faults: 1,
-      seenBy: ["T24-idle", "T21-gone"],
-    },
-    [
-      `${SOCKETS}/steward.ts`,
-      "    yield (message) => message instanceof Down && message.ref === monitor;\n",
-      '    yield (message) => message instanceof Down && message.ref === monitor && message.reason.type !== "noproc";\n',
-    ],
+    "T20-listener",
   ),
 ];

@@ -1,5 +1,4 @@
-import { startSockets, type UdpListener } from "@espalier/sockets";
-import { connectionMachine } from "@espalier/sockets";
+import { connectionMachine, startSockets, type UdpListener } from "@espalier/sockets";
 import { type MemoryDatagrams, memoryDatagrams } from "@espalier/sockets/testing";
 import { arbPeers, type Invariant, standard } from "../kit.ts";
 import { nobodyCrashesUnasked } from "./crash-law.ts";
@@ -51,8 +50,11 @@ class Datagrams {
   }
 }
 
+function nothing(): void {
+  // What comes back is for nobody.
+}
+
 function bind(network: MemoryDatagrams, host: string) {
-  const nothing = (): void => undefined;
   const events = { bound: nothing, failed: nothing, received: nothing, sendFailed: nothing, ended: nothing };
   return network.from(host).bind({ port: 0 }, { ...events, closed: nothing });
 }

@@ -85,10 +85,16 @@ export const sender: Definition = defineServer<{ state: number; info: Work }>({
   },
 });
 
+// XState reads the types of a machine off these; their values are not used.
+const gathererTypes: { context?: Notes & { isOpen: boolean }; events?: Work | { type: "open" } } = {};
+const errandTypes: { context?: { round: number }; input?: { round: number }; output?: number } = {};
+const dispatcherTypes: { context?: Notes & { round: number }; events?: Work } = {};
+const politeTypes: { events?: Work | { type: "shutdown" } } = {};
+
 /** Puts work off, and opens before it does any. */
 export const gatherer: Definition = fromMachine(
   setup({
-    types: {} as { context: Notes & { isOpen: boolean }; events: Work | { type: "open" } },
+    types: gathererTypes,
   }).createMachine({
     id: "gatherer",
     context: { wrong: undefined, isOpen: false },
@@ -114,7 +120,7 @@ export const gatherer: Definition = fromMachine(
 );
 
 const errand = setup({
-  types: {} as { context: { round: number }; input: { round: number }; output: number },
+  types: errandTypes,
 }).createMachine({
   id: "errand",
   context: ({ input }) => input,
@@ -126,7 +132,7 @@ const errand = setup({
 /** Sends somebody on an errand, and somebody else in his place before he is back. */
 export const dispatcher: Definition = fromMachine(
   setup({
-    types: {} as { context: Notes & { round: number }; events: Work },
+    types: dispatcherTypes,
     actors: { errand },
   }).createMachine({
     id: "dispatcher",
@@ -166,7 +172,7 @@ export const guest: Definition = defineServer<{ state: number; info: Work }>({
 
 /** Ends in a state of its own when it is told to. */
 export const polite: Definition = fromMachine(
-  setup({ types: {} as { events: Work | { type: "shutdown" } } }).createMachine({
+  setup({ types: politeTypes }).createMachine({
     id: "polite",
     initial: "staying",
     states: { staying: { on: { shutdown: "gone" } }, gone: { type: "final" } },

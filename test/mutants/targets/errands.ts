@@ -144,16 +144,15 @@ function isWork(message: unknown): boolean {
   return typeof message === "object" && message !== null && "type" in message && message.type === "work";
 }
 
+function worker(id: string, definition: Definition): ChildSpec {
+  return { id, start: child(definition, undefined, { name: id }), shutdown: 1000 };
+}
+
 /** A tree whose workers do what is seldom done: give up, wait for room, put off, replace, are suspended and changed. */
 export const errands: TargetCase = {
   name: "errands",
   target: {
     async start({ system }) {
-      const worker = (id: string, definition: Definition): ChildSpec => ({
-        id,
-        start: child(definition, undefined, { name: id }),
-        shutdown: 1000,
-      });
       const root = defineSupervisor(
         {
           intensity: 1000,
@@ -224,7 +223,7 @@ export const errands: TargetCase = {
           const [first] = await whichChildren(system, "lodgers");
           if (typeof first?.child !== "object") return;
           // When that is answered, its end is known, and it is to come back.
-          system.send(first.child as ActorRef<Work>, { type: "work" });
+          system.send(first.child, { type: "work" });
           await whichChildren(system, "lodgers");
           await terminateChild(system, "lodgers", first.child);
           const before = await whichChildren(system, "lodgers");
@@ -278,7 +277,7 @@ function asHouse(handle: unknown): House {
 
 function tellAll({ system }: House, times: number): void {
   for (const name of WORKERS) {
-    const pid = system.whereis(name) as ActorRef<Work> | undefined;
+    const pid = system.whereis(name);
     for (let number = 1; number <= times; number += 1)
       if (pid !== undefined) system.send(pid, { type: "work", number });
   }

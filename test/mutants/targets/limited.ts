@@ -1,4 +1,4 @@
-import { type Pid } from "@espalier/actors";
+import type { Pid } from "@espalier/actors";
 import {
   type Connection,
   connectionMachine,
