@@ -1,5 +1,6 @@
 import { clientMutants } from "./corpus/clients.ts";
 import { connectionMutants } from "./corpus/connections.ts";
+import { heldOutMutants } from "./corpus/held-out.ts";
 import { kernelMutants } from "./corpus/kernel.ts";
 import { listenerMutants } from "./corpus/listeners.ts";
 import { supervisionMutants } from "./corpus/supervision.ts";
@@ -12,4 +13,5 @@ export const corpus: readonly Mutant[] = [
   ...listenerMutants,
   ...connectionMutants,
   ...clientMutants,
+  ...heldOutMutants,
 ];

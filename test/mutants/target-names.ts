@@ -16,4 +16,11 @@ export const TARGET_NAMES = [
   "closing",
   "reopened",
   "restarted",
+  "errands",
+  "limited",
+  "stewarded",
+  "undecided",
+  "connecting",
+  "datagrams",
+  "securing",
 ] as const;

@@ -2,6 +2,7 @@ import { defineServer, Down, failure, fromAsync, MailboxFullError, noreply, ok, 
 import { collectTrace, createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
 import { counter } from "./support/actors.ts";
+import { defer } from "./support/promises.ts";
 import { createWorld, endOf } from "./support/world.ts";
 
 /** Keeps every message it handles. */
@@ -69,6 +70,28 @@ describe("a mailbox with a limit", () => {
     await system.idle();
     expect(sent).toEqual(["x", "y", "z"]);
     expect(log).toEqual(["x", "y", "z"]);
+  });
+
+  test("lets the next sender in while its actor is busy, and the message waits", async () => {
+    const { system } = createWorld();
+    const gate = defer();
+    const log: string[] = [];
+    const definition = defineServer<{ info: string }>({
+      init: () => ok(undefined),
+      async handleInfo(message, state) {
+        if (typeof message === "string") log.push(`begin ${message}`);
+        await gate.promise;
+        if (typeof message === "string") log.push(`end ${message}`);
+        return noreply(state);
+      },
+    });
+    const ref = system.spawn(definition, undefined, { mailbox: { capacity: 1, whenFull: "block" } });
+    system.spawn(fromAsync(async (self) => void (await Promise.all(["a", "b"].map((name) => self.offer(ref, name))))));
+    await system.idle();
+    expect(log).toEqual(["begin a"]);
+    gate.resolve();
+    await system.idle();
+    expect(log).toEqual(["begin a", "end a", "begin b", "end b"]);
   });
 
   test("keeps nobody waiting for a dead actor", async () => {

@@ -412,6 +412,39 @@ describe("an asynchronous callback", () => {
     expect(system.inspect().tasks).toBe(0);
   });
 
+  test("keeps messages waiting that the server sends itself before it waits", async () => {
+    const { system } = createWorld();
+    const [started, gate] = [defer(), defer()];
+    const log: string[] = [];
+    const ref = system.spawn(
+      defineServer<{ info: string }>({
+        async init(_args, self) {
+          self.send(self.ref, "first");
+          await started.promise;
+          log.push("started");
+          return ok(undefined);
+        },
+        async handleInfo(message, state, self) {
+          log.push(`begin ${nameOf(message)}`);
+          if (message === "first") self.send(self.ref, "second");
+          await gate.promise;
+          log.push(`end ${nameOf(message)}`);
+          return noreply(state);
+        },
+      }),
+    );
+    await system.idle();
+    expect(log).toEqual([]);
+    started.resolve();
+    await system.idle();
+    expect(log).toEqual(["started", "begin first"]);
+    expect(system.process(ref)).toMatchObject({ status: "busy", mailboxLength: 1 });
+    gate.resolve();
+    await system.idle();
+    expect(log).toEqual(["started", "begin first", "end first", "begin second", "end second"]);
+    expect(system.tasks).toBe(0);
+  });
+
   test("answers the call when it is done", async () => {
     const { system } = createWorld();
     const gate = defer();

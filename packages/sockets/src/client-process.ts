@@ -262,7 +262,6 @@ class Client extends HandmadeSupervisor<ClientCalls> {
     if (this.#child !== undefined) this.#account(this.#child, killed);
     this.#child = undefined;
     this.#record.stopped();
-    this.#tellFirst(killed);
   }
 
   #tellFirst(failed: ExitReason | undefined): void {

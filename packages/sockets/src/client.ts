@@ -55,6 +55,8 @@ export async function connect(
     const definition = clientDefinition({ ...facts, onFirst });
     client = system.spawn(definition, undefined, name === undefined ? {} : { id: name, name });
     ended = system.exited(client);
+    // One that is killed tells nobody, be it before its first step.
+    void ended.then(onFirst);
   });
   if (failed === undefined) return new Client(system, client, facts.name);
   // One that has not decided to end has a reason of its own.

@@ -7,7 +7,6 @@ import {
   type ExitReason,
   isExpected,
   kill,
-  type MonitorRef,
   normal,
   Pid,
   type Process,
@@ -99,7 +98,6 @@ class Steward {
   readonly owner: Pid;
   readonly #process: Process;
   readonly #connection: Connection;
-  readonly #monitor: MonitorRef;
   readonly #isShared: boolean;
   /** The owner is gone, or does not end when it is told to. */
   #isDismissed = false;
@@ -111,9 +109,9 @@ class Steward {
     this.owner = owner;
     this.#process = process;
     this.#connection = connection;
-    this.#monitor = process.monitor(owner);
-    // Whatever becomes of the steward, nobody is left who has a connection that is not in the tree.
+    // First of all: whatever becomes of the steward, nobody is left who has a connection that is not in the tree.
     process.own(new LastWill(() => this.#dismiss()));
+    process.monitor(owner);
   }
 
   receive(message: unknown): void {
@@ -156,9 +154,11 @@ class Steward {
       if (this.#connection.ownerPid === this.owner) this.#process.own(this.#connection);
       return;
     }
+    // Should the steward crash at the news of its owner's end, there is no other news to come.
+    const monitor = this.#process.monitor(this.owner);
     // A signal of `normal` is none.
     this.#process.exit(this.owner, reason.type === "normal" ? shutdown() : reason);
-    yield (message) => message instanceof Down && message.ref === this.#monitor;
+    yield (message) => message instanceof Down && message.ref === monitor;
     this.#isDismissed = true;
   }
 

@@ -356,6 +356,14 @@ describe.each(transports)("%s", (transport) => {
       world.logged.length = 0;
     });
 
+    test("one that is killed before its first step keeps nobody waiting", async () => {
+      const server = await world.open(echo);
+      const options = { transport: tap().transport, name: "killed" };
+      const connected = connect(world.system, addressOf(server), options, listening().handler);
+      world.system.kill(world.system.whereis("killed") as never);
+      await expect(connected).rejects.toThrow("ended before it was connected: killed");
+    });
+
     test("a name that is taken is refused before anything begins", async () => {
       const server = await world.open(echo);
       const own = tap();

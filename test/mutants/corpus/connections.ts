@@ -371,4 +371,18 @@ export const connectionMutants: readonly Mutant[] = [
       replace: "    if (process.now() < 0) process.cancelTimer(silence.timer);",
     },
   },
+  {
+    id: "steward-waits-for-the-dead",
+    class: "connection",
+    wrong: "a steward that crashes as its owner ends waits for news that it has had",
+    origin: "history",
+    faults: 1,
+    seenBy: ["T24-idle", "T21-gone"],
+    targets: ["stewarded"],
+    change: {
+      file: "packages/sockets/src/steward.ts",
+      find: "message.ref === monitor;",
+      replace: 'message.ref === monitor && message.reason.type !== "noproc";',
+    },
+  },
 ];

@@ -519,4 +519,18 @@ export const kernelMutants: readonly Mutant[] = [
       replace: "process.isDoomed ? null",
     },
   },
+  {
+    id: "busy-actor-takes-mail",
+    class: "kernel",
+    wrong: "an actor that waits for a promise handles what has come in the step in which it began to wait",
+    origin: "history",
+    faults: 0,
+    seenBy: ["I10-residue", "T31-notes"],
+    targets: ["errands"],
+    change: {
+      file: "packages/actors/src/internal/runner.ts",
+      find: "      return this.is(BUSY);\n",
+      replace: "      return false;\n",
+    },
+  },
 ];

@@ -57,6 +57,8 @@ class Operated extends Operations {
   ends = 0;
   /** What the listener has counted meanwhile. */
   readonly counted: number[] = [];
+  /** When the one that is under way has begun. */
+  drainsSince: number | undefined;
   /** How long each of them has taken. */
   readonly drainMs: number[] = [];
   readonly upgrades: Upgrade[] = [];
@@ -129,6 +131,35 @@ const answersAreTrue: Invariant = {
   }),
 };
 
+/** Whoever has no place is told at once, and what was said last may take its time. */
+const drainsAreKind: Invariant = {
+  id: "T16-drain",
+  says: "a drain refuses at once whom it refuses, and leaves what was sent its time to go out",
+  watch: (run) => {
+    const drainMs = (): number | undefined => {
+      const { handle, world, phase, plan } = run;
+      const isAsked = phase === "workload" && !plan.operations.some(({ name }) => name === "close");
+      if (!(handle instanceof Operated) || !isAsked || world.injections.length > 0 || world.injectedMs > 0)
+        return undefined;
+      return handle.drainsSince === undefined ? undefined : world.now() - handle.drainsSince;
+    };
+    return {
+      on: {
+        connectionRefused: ({ peer: { host }, counter }) => {
+          const ms = drainMs();
+          if (counter === "closedOther" && ms !== undefined && ms > 200)
+            run.violate("T16-drain", `${host} waits for ${ms} ms until a drain refuses it`);
+        },
+        release: ({ subject: { path }, resource }) => {
+          const ms = drainMs();
+          if (!path.endsWith("/connection_sup") || !resource.startsWith("10.0.0.") || ms === undefined) return;
+          if (ms < DRAIN_MS - 1) run.violate("T16-drain", `what was sent to ${resource} is cut after ${ms} ms`);
+        },
+      },
+    };
+  },
+};
+
 /** A listener that is drained, upgraded, suspended and resumed while clients come and go. */
 export const drained: TargetCase<ListenerKnobs> = {
   name: "drained",
@@ -144,7 +175,9 @@ export const drained: TargetCase<ListenerKnobs> = {
       drain: (handle, { system }) =>
         operated(handle).perform(async ({ listener, drains, drainMs, ended, counted }) => {
           const [began, before, { ends }] = [system.now(), endsOf(listener), operated(handle)];
+          operated(handle).drainsSince ??= began;
           drains.push(await listener.drain({ timeoutMs: DRAIN_MS }));
+          operated(handle).drainsSince = undefined;
           counted.push(endsOf(listener) - before);
           ended.push(operated(handle).ends - ends);
           drainMs.push(system.now() - began);
@@ -173,6 +206,7 @@ export const drained: TargetCase<ListenerKnobs> = {
     ...standard({ model: ({ sent }) => wholeLines(sent) }).filter(({ id }) => id !== "I8-probe"),
     operationsEnd,
     answersAreTrue,
+    drainsAreKind,
     listenersAreTidy,
     connectionsKeepTime(),
   ],

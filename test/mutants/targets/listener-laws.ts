@@ -30,7 +30,8 @@ export const listenersAreTidy: Invariant = {
       quiet() {
         const listener = listenerOf(run.handle);
         if (listener === undefined) return;
-        const { currentClients, maxClients } = listener;
+        // Some may have left the limit.
+        const { activeClients: currentClients, maxClients } = listener;
         // It may have been lowered while there were more.
         if (maxClients !== limit) most = 0;
         limit = maxClients === "infinity" ? Infinity : maxClients;
@@ -53,7 +54,7 @@ function checkSockets(run: RunView, listener: Listener): void {
   if (!listener.isRunning) return;
   for (const { path, resources } of processes) {
     const sockets = resources.filter(({ kind }) => kind === "socket").length;
-    const isFull = listener.maxClients !== "infinity" && listener.currentClients >= listener.maxClients;
+    const isFull = listener.maxClients !== "infinity" && listener.activeClients >= listener.maxClients;
     if (path.endsWith("/connection_sup") && sockets > 0 && !isFull) {
       run.violate(ID, `${path} still holds ${sockets} sockets`);
     }

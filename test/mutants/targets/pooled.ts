@@ -48,8 +48,21 @@ class Pooled extends Operations {
     this.pool = pool;
   }
 
+  /** Somebody has waited in vain for a connection that was there. */
+  hasMissed = false;
+
   get port(): number {
     return this.listener.port;
+  }
+
+  async connected(): Promise<void> {
+    try {
+      await this.pool.connected(1, { timeoutMs: 10_000 });
+    } catch (error) {
+      const states = await this.pool.connections();
+      this.hasMissed ||= states.some(({ state }) => state === "connected");
+      throw error;
+    }
   }
 }
 
@@ -67,6 +80,7 @@ const poolRecovers: Invariant = {
       },
       after(phase) {
         if (phase !== "healed" || hasGivenUp || run.isEnding || !(run.handle instanceof Pooled)) return;
+        if (run.handle.hasMissed) run.violate("T2-pool", "somebody has waited in vain for a connection that was there");
         // Somebody above it may have died, whom nobody starts anew.
         if (!run.handle.listener.isRunning) return;
         const { processes } = run.system.inspect();
@@ -141,7 +155,7 @@ export const pooled: TargetCase<Knobs> = {
       restart: (handle) => asPooled(handle).perform(({ pool }) => pool.restart("c1")),
       remove: (handle) => asPooled(handle).perform(({ pool }) => pool.remove("c2")),
       broadcast: (handle) => asPooled(handle).perform(({ pool }) => pool.broadcast("all\n")),
-      connected: (handle) => asPooled(handle).perform(({ pool }) => pool.connected(1, { timeoutMs: 10_000 })),
+      connected: (handle) => asPooled(handle).perform((self) => self.connected()),
     },
     knobs: {
       size: [2, 1],

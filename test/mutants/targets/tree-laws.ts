@@ -47,6 +47,31 @@ const timersAreOwned: Invariant = {
   },
 };
 
+/** A supervisor without a back-off that waits for its next message has no timer: what it waited for is over. */
+const supervisorsRest: Invariant = {
+  id: "T15-rest",
+  says: "a supervisor that has ended a child does not wait for that any more",
+  watch: (run) => {
+    let hasEnded = false;
+    return {
+      on: { exit: () => void (hasEnded = true) },
+      quiet() {
+        if (!hasEnded || !isJudged(run.phase) || run.world.signalsInFlight > 0) return;
+        hasEnded = false;
+        for (const { path, behaviour, status, state, resources } of run.system.inspect().processes) {
+          if (
+            behaviour !== "supervisor" ||
+            status !== "waiting" ||
+            (state as { backoff?: object }).backoff !== undefined
+          )
+            continue;
+          if (resources.some(({ kind }) => kind === "timer")) run.violate("T15-rest", `${path} has a timer left`);
+        }
+      },
+    };
+  },
+};
+
 /** The system itself makes calls when it starts and ends. */
 function isJudged(phase: Phase): boolean {
   return phase === "workload" || phase === "healed";
@@ -225,4 +250,5 @@ export const treeLaws: readonly Invariant[] = [
   pathsAreUnique,
   crashedCleanUp,
   mailIsRead,
+  supervisorsRest,
 ];

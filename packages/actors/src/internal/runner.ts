@@ -217,7 +217,8 @@ export abstract class Runner extends Mortal {
     } else if (unfinished.waiting !== null) {
       this.scan(unfinished, unfinished.waiting);
     } else {
-      return false;
+      // Mail that came in the step in which it began to wait for a promise, such as its own, has put it in the queue.
+      return this.is(BUSY);
     }
     return true;
   }

@@ -63,6 +63,8 @@ class Links implements Watch {
   #unlink(one: Pid, other: Pid): void {
     this.#links.get(one)?.delete(other);
     this.#links.get(other)?.delete(one);
+    // A child of a machine takes its link off in its end, which the machine is told of by an event.
+    if (one === this.#lastDead) this.#owed?.delete(other);
   }
 
   #died(pid: Pid): void {

@@ -5,6 +5,7 @@ import {
   type Definition,
   Down,
   Exit,
+  fromMachine,
   noreply,
   ok,
   type Pid,
@@ -12,10 +13,12 @@ import {
   Resource,
   Response,
   shutdown,
+  statem,
   type TraceEvent,
 } from "@espalier/actors";
 import { child, defineSupervisor } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
+import { createMachine, fromPromise } from "xstate";
 import type { Invariant } from "../../src/invariant.ts";
 import { callsEndOnce } from "../../src/invariants/calls.ts";
 import { linksTellOnce } from "../../src/invariants/links.ts";
@@ -191,6 +194,26 @@ describe("I3 sees a link", () => {
   });
 });
 
+test("I3 lets a child of a machine tell of its end by an event", async () => {
+  const errand = fromPromise(() => new Promise<void>(() => undefined));
+  const machine = createMachine({
+    initial: "sending",
+    states: { sending: { invoke: { src: errand, id: "errand", onError: "alone" } }, alone: {} },
+  });
+  const target = treeOf(defineSupervisor({ children: [{ id: "machine", start: child(fromMachine(machine)) }] }));
+  const ends: string[] = [];
+  const failure = await failureOf(
+    showing(linksTellOnce(), (event) => {
+      if (event.type === "exit") ends.push(event.subject.path);
+      return [event];
+    }),
+    target,
+    [{ kind: "crash", subject: "root/machine/errand", ordinal: 0, value: 1 }],
+  );
+  expect(ends[0]).toBe("root/machine/errand");
+  expect(failure).toBeUndefined();
+});
+
 describe("I6 sees a message", () => {
   test("that is handled twice", async () => {
     const failure = await shown(deadAreSilent(), doubling(isHandled));
@@ -222,6 +245,31 @@ describe("I6 sees a message", () => {
     });
     expect(failure).toMatchObject({ invariant: "I6-dead", message: expect.stringContaining("is dead, and handles") });
   });
+});
+
+test("I6 lets a machine insert several events at one that it was sent", async () => {
+  const machine = createMachine({
+    initial: "asleep",
+    states: {
+      asleep: {
+        after: { 10: { actions: [statem.nextEvent({ type: "one" }), statem.nextEvent({ type: "other" })] } },
+        on: { other: "awake" },
+      },
+      awake: {},
+    },
+  });
+  const target = treeOf(defineSupervisor({ children: [{ id: "machine", start: child(fromMachine(machine)) }] }));
+  let turns = 0;
+  const failure = await failureOf(
+    showing(deadAreSilent(), (event) => {
+      if (event.type === "deliver" && event.subject.path === "root/machine") turns += 1;
+      return [event];
+    }),
+    target,
+  );
+  // The timer, and what it leads to.
+  expect(turns).toBeGreaterThanOrEqual(3);
+  expect(failure).toBeUndefined();
 });
 
 test("I7 sees two messages of a pair that have changed places", async () => {

@@ -319,7 +319,11 @@ class Effects extends Resource {
     const { actor, family, process } = child;
     const parent = family.processOf(actor._parent);
     if (process === undefined || parent === undefined || parent.isDead || parent.isDoomed) return;
-    findLink(process, parent)?.remove();
+    const link = findLink(process, parent);
+    if (link !== null) {
+      link.remove();
+      if (process.kernel.tracer !== null) process.kernel.trace("unlink", process, { with: parent.pid });
+    }
     // If the clean-up has failed, that is what the parent knows.
     if (child.isLetGo || actor.getSnapshot().status === "error") return;
     const error = new ChildEndedError(actor.id, process.path);
