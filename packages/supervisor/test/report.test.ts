@@ -336,7 +336,8 @@ function progress(pid: string): string {
 }
 
 describe("the log", () => {
-  const crash = 'error {"report":"crash","actor":"<0.2>","path":"sup/a","message":"error","err":"boom"} crash in sup/a <0.2>: error: boom';
+  const crash =
+    'error {"report":"crash","actor":"<0.2>","path":"sup/a","message":"error","err":"boom"} crash in sup/a <0.2>: error: boom';
   const report = 'error {"report":"supervisor","actor":"<0.1>","path":"sup"} supervisor report: sup <0.1>';
   const again = crash.replaceAll("<0.2>", "<0.3>");
 

@@ -120,7 +120,8 @@ export const connectionMutants: readonly Mutant[] = [
     change: {
       file: INTAKE,
       find: "      if (!this.#lets || (this.#isAsked && pipe === undefined)) return;\n      const data = this.#next();",
-      replace: "      const data = this.#next();\n      if (!this.#lets || (this.#isAsked && pipe === undefined)) return;",
+      replace:
+        "      const data = this.#next();\n      if (!this.#lets || (this.#isAsked && pipe === undefined)) return;",
     },
   },
   {
