@@ -100,7 +100,9 @@ export class Timeline {
       const who = kind === "delay" ? (subject.split(">")[1] ?? subject) : subject;
       this.#lines.push({ id: 0, time: run.world.now(), verb: "inject", who, other: undefined, text });
     }
+    const heard = this.#lines.length;
     for (const peer of run.peers) this.#hear(peer);
+    this.#lines.push(...this.#lines.splice(heard).toSorted((one, other) => one.time - other.time));
   }
 
   #hear(peer: Peer): void {

@@ -6,7 +6,7 @@ import {
   type ListenerOptions,
   startSockets,
 } from "@espalier/sockets";
-import { arbBytes, arbPeers, type Invariant, standard } from "../kit.ts";
+import { arbBytes, arbPeers, type Invariant, type Kind, standard } from "../kit.ts";
 import { nobodyCrashesUnasked } from "./crash-law.ts";
 import { listenersAreTidy } from "./listener-laws.ts";
 import { Operations, operationsEnd } from "./operations.ts";
@@ -149,6 +149,34 @@ const limitsHold: Invariant = {
   },
 };
 
+/** Whoever comes is heard of, in the order of coming. */
+function isMild(kind: Kind): boolean {
+  return kind === "knob" || kind === "chunk" || kind === "write";
+}
+
+const servedInTurn: Invariant = {
+  id: "T37-queue",
+  says: "where nothing is out of the ordinary, of those who wait the first is served first",
+  watch: (run) => {
+    const served = new Set<string>();
+    return {
+      on: {
+        connectionStarted: ({ peer }) => {
+          served.add(peer.host);
+          const { world, peers } = run;
+          if (world.injectedMs > 0 || world.choices.deviations.some(({ kind }) => !isMild(kind))) return;
+          const since = peers.find(({ script }) => script.host === peer.host)?.connectedAt ?? 0;
+          const passed = peers.find((other) => {
+            const hasCome = other.state === "open" && (other.connectedAt ?? since) < since;
+            return hasCome && !other.hasLeft && !served.has(other.script.host);
+          });
+          if (passed !== undefined) run.violate("T37-queue", `${peer.host} is served before ${passed.script.host}`);
+        },
+      },
+    };
+  },
+};
+
 /** Whose bytes are still waited for lives on, however long ago his client has gone. */
 const tidyUnlessThrottled: Invariant = {
   ...listenersAreTidy,
@@ -234,6 +262,7 @@ export const limited: TargetCase<Knobs> = {
     operationsEnd,
     tidyUnlessThrottled,
     limitsHold,
+    servedInTurn,
   ],
   // Several come at once, some of them after a quiet time, and some with more than may come in a minute.
   peers: arbPeers({ messages: arbBytes({ maxLength: 200 }).map(asLine), maxAtMs: 4000 }).map((scripts) =>
