@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { doctest } from "./doctest/plugin.ts";
+import { LongestFirst } from "./longest-first.ts";
 import { summary } from "./summary.ts";
 
 export default defineConfig({
@@ -12,6 +13,7 @@ export default defineConfig({
     maxWorkers: "100%",
     // No test waits for time to pass; on a busy machine a good one may still be slow.
     testTimeout: 30_000,
+    sequence: { sequencer: LongestFirst },
     silent: "passed-only",
     reporters: ["default", summary()],
     projects: [
