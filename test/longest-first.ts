@@ -16,7 +16,7 @@ const LONGEST: readonly string[] = [
  */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array that is sorted
+    // oxlint-disable-next-line unicorn/no-array-sort -- this one is vitest's own, which answers a new list
     const known = await super.sort(files);
     return known.toSorted((one, other) => rank(one) - rank(other));
   }
