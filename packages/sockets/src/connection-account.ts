@@ -70,15 +70,24 @@ export class ConnectionAccount extends Account {
     const now = this.process.now();
     const { bytesReceived, bytesSent, since = now } = connection.getStat();
     const durationMs = now - since;
-    const identity = this.#identify(pid, connection);
-    const facts: ConnectionStop = { ...identity, reason, durationMs, bytesReceived, bytesSent };
+    const { listener, connection: handler, peer } = this.#identify(pid, connection);
+    const facts: ConnectionStop = {
+      listener,
+      connection: handler,
+      peer,
+      reason,
+      durationMs,
+      bytesReceived,
+      bytesSent,
+    };
     if (isTraced) this.process.observe("connectionStopped", facts);
     if (connectionStop.hasSubscribers) connectionStop.publish(facts);
   }
 
   #failed(pid: Pid, connection: Connection, reason: ExitReason): void {
     const failure = failureOf(connection, reason);
-    const facts: ConnectionFailure = { ...this.#identify(pid, connection), reason, failure: failure?.type };
+    const { listener, connection: handler, peer } = this.#identify(pid, connection);
+    const facts: ConnectionFailure = { listener, connection: handler, peer, reason, failure: failure?.type };
     this.process.observe("connectionFailed", facts);
     if (connectionFailed.hasSubscribers) connectionFailed.publish(facts);
     // Whatever else the handler ended of is not about the client, and is said of it as of any handler.

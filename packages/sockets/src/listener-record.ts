@@ -128,7 +128,6 @@ export function createListenerRecord(
 ): ListenerRecord {
   const config = configOf(facts, options);
   return {
-    ...facts,
     options: withoutKeys(options, config),
     config,
     handler,
@@ -156,6 +155,8 @@ export function createListenerRecord(
     warnedOf: undefined,
     pastTraffic: { bytesReceived: 0, bytesSent: 0 },
     connectionWatchers: new Set(),
+    // Not first: Node 20 takes microseconds for each property that follows a spread at the beginning.
+    ...facts,
   };
 }
 

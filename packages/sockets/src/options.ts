@@ -141,9 +141,9 @@ export function toListenerConfig(options: ListenerOptions = {}, faults: readonly
   const proxyProtocol = compileProxyProtocol(options.proxyProtocol);
   const { maxBytesPerSecond, maxTotalBytesPerSecond } = parsed.output;
   const { burstBytes = maxBytesPerSecond, totalBurstBytes = maxTotalBytesPerSecond, ...output } = parsed.output;
-  const bursts = { burstBytes, totalBurstBytes };
   const tls = compileTls(options.tls);
-  return Object.freeze({ ...output, ...bursts, accessRules: compileAccessRules(accessRules), proxyProtocol, tls });
+  const compiled = { accessRules: compileAccessRules(accessRules), proxyProtocol, tls };
+  return Object.freeze({ burstBytes, totalBurstBytes, ...output, ...compiled });
 }
 
 /** The options as they may be kept and printed: in place of keys stands what was made of them. */

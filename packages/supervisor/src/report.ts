@@ -39,9 +39,10 @@ export function offenderOf(
   start: Start,
 ): Offender {
   const { restart, shutdown, type, significant, onExit } = spec;
-  const common = { id, pid, count: 1, definition: start.definition.name };
-  const offender = { ...common, restart, shutdown, type, significant };
-  return onExit === undefined ? offender : { ...offender, decides: true };
+  const definition = start.definition.name;
+  return onExit === undefined
+    ? { id, pid, count: 1, definition, restart, shutdown, type, significant }
+    : { id, pid, count: 1, definition, restart, shutdown, type, significant, decides: true };
 }
 
 /** What went wrong with a child. OTP's supervisor report. */
