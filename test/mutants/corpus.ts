@@ -1,6 +1,7 @@
 import { clientMutants } from "./corpus/clients.ts";
 import { connectionMutants } from "./corpus/connections.ts";
 import { heldOutMutants } from "./corpus/held-out.ts";
+import { heldOutAgain } from "./corpus/held-out-again.ts";
 import { kernelMutants } from "./corpus/kernel.ts";
 import { listenerMutants } from "./corpus/listeners.ts";
 import { supervisionMutants } from "./corpus/supervision.ts";
@@ -14,4 +15,5 @@ export const corpus: readonly Mutant[] = [
   ...connectionMutants,
   ...clientMutants,
   ...heldOutMutants,
+  ...heldOutAgain,
 ];

@@ -1,19 +1,9 @@
-import type { Change, Mutant } from "../mutant.ts";
+import type { Mutant } from "../mutant.ts";
+import { heldOut } from "./held-out-mutant.ts";
 
 const ACTORS = "packages/actors/src";
 const SUPERVISOR = "packages/supervisor/src";
 const SOCKETS = "packages/sockets/src";
-
-/** What differs from one to the next, and the invariants that may rightly see it. */
-function heldOut(
-  id: string,
-  about: Pick<Mutant, "class" | "wrong" | "faults" | "targets">,
-  [file, find, replace]: readonly [file: string, find: string, replace: string],
-  ...seenBy: readonly string[]
-): Mutant {
-  const change: Change = { file, find, replace };
-  return { id, origin: "classic", seenBy, ...about, change };
-}
 
 /**
  * Mistakes that were made by somebody who had read the sources only, and neither the tests nor the search. Of these, the
