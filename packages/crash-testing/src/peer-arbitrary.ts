@@ -48,7 +48,9 @@ const TYPED: readonly number[] = [
 /** So many bytes, all values among them, that follow from the seed. */
 function noise([length, seed]: readonly [number, number]): Uint8Array {
   const random = new Random(seed);
-  return Uint8Array.from({ length }, () => random.below(256));
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index += 1) bytes[index] = random.below(256);
+  return bytes;
 }
 
 /**

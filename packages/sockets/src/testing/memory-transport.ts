@@ -76,13 +76,13 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     connect: (connectOptions, events) => MemorySocket.connect(network, host, connectOptions, events),
   });
   return {
-    ...transport(LOCAL_HOST),
     from: transport,
     nameOf: (socket) => (socket instanceof MemorySocket ? socket.name : undefined),
     sever: (socket) => {
       if (socket instanceof MemorySocket) socket.sever();
     },
-    // Once more, since the spread above has read it only once.
+    ...transport(LOCAL_HOST),
+    // Once more, since the spread has read it only once.
     get hasRoom() {
       return network.hasRoom;
     },
