@@ -9,7 +9,7 @@ export type ClientState =
   | "connecting"
   /** The handler has its socket. */
   | "connected"
-  /** The pause before the next attempt. */
+  /** The pause before the next attempt, or the time until what the last connection was given has gone out. */
   | "waiting"
   /** It has ended, or is about to. */
   | "stopped";
@@ -25,7 +25,7 @@ export interface ClientInfo {
   readonly connections: number;
   /** The actor that handles the present connection. */
   readonly handler: Pid | undefined;
-  /** In how many milliseconds the next attempt begins; only while it is `waiting`. */
+  /** How many milliseconds of the pause are left, 0 when it is over; only while it is `waiting`. */
   readonly retryInMs: number | undefined;
   /** Bytes sent on the present connection and not yet handed to the system. */
   readonly unsentBytes: number;
