@@ -146,6 +146,7 @@ class Client extends HandmadeSupervisor<ClientCalls> {
 
   /** At once, and as if it were for the first time. An attempt that is under way is left alone. */
   #reconnect(): void {
+    this.#record.isToConnectAnew = false;
     if (this.#attempts.isUnderWay) return;
     if (this.#child !== undefined) {
       this.#child.replace();

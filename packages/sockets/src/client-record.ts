@@ -40,8 +40,8 @@ export type ClientOrder =
   | { readonly type: "stopPool"; readonly reason: ExitReason };
 
 /**
- * What a client lets others see without asking it. Written by the client alone, whose every incarnation begins with
- * `start`.
+ * What a client lets others see without asking it. Written by the client, whose every incarnation begins with `start`,
+ * and by nobody else unless it is said.
  */
 export class ClientRecord {
   state: ClientState = "stopped";
@@ -55,10 +55,13 @@ export class ClientRecord {
   lastEnd: ClientEnd | undefined;
   /** Undefined when the client has ended without having decided to. */
   order: ClientOrder | undefined;
+  /** Set by its pool, which has sent it a `ConnectAnew`, until it has heard of that. */
+  isToConnectAnew = false;
 
   start(): void {
     this.attempt = 0;
     this.order = undefined;
+    this.isToConnectAnew = false;
     this.#clear("connecting");
   }
 

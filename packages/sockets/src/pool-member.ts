@@ -8,6 +8,7 @@ import {
   type TimerRef,
 } from "@espalier/actors";
 import { type ChildInfo, SupervisorReport } from "@espalier/supervisor";
+import { ConnectAnew } from "./client-calls.ts";
 import { clientDefinition } from "./client-process.ts";
 import { ClientRecord } from "./client-record.ts";
 import type { Connection } from "./connection.ts";
@@ -59,8 +60,9 @@ export class PoolMember {
     return this.#pid;
   }
 
+  /** It is to be removed when its client is gone. */
   get isLeaving(): boolean {
-    return this.#removal !== undefined;
+    return this.#removal !== undefined || this.record.order?.type === "delete";
   }
 
   get unsentBytes(): number {
@@ -93,6 +95,12 @@ export class PoolMember {
     const options = { id, incarnation: this.#incarnation, label: formatAddress(address) };
     this.#pid = this.#process.startChild(definition, undefined, options);
     return this.#pid;
+  }
+
+  /** Has its client connect anew. If that ends before it hears of it, there is to be another one. */
+  connectAnew(pid: Pid): void {
+    this.record.isToConnectAnew = true;
+    this.#process.send<ConnectAnew>(pid, new ConnectAnew());
   }
 
   /** Its client is gone, in whatever way. */
