@@ -326,6 +326,20 @@ describe("on the memory transport", () => {
       expect(puppet.heard).toEqual(["socketReady", "secured", "timeout"]);
     });
 
+    test("and a keepalive that was asked for meanwhile begins then", async () => {
+      const { client, puppet, connection } = await plain();
+      connection.startTls();
+      connection.keepalive(1000);
+      await world.manual.advance(5000);
+      expect(puppet.heard).toEqual(["socketReady"]);
+      await secure(client).outcome;
+      await world.until(() => puppet.heard.at(-1) === "secured");
+      await world.manual.advance(999);
+      expect(puppet.heard).toEqual(["socketReady", "secured"]);
+      await world.manual.advance(1);
+      expect(puppet.heard).toEqual(["socketReady", "secured", "error keepaliveTimeout"]);
+    });
+
     test("when the client ends", async () => {
       const { client, puppet, connection } = await plain();
       connection.startTls();
