@@ -204,6 +204,21 @@ describe("in memory", () => {
     ]);
   });
 
+  test("it may change options, and they stay", async () => {
+    const listener = await world.open(teller, { maxClients: 6 });
+    const postListen = (): string => {
+      void listener.setOptions({ maxClients: 7 });
+      return "told";
+    };
+    await listener.setOptions({ postListen });
+    await listener.suspend();
+    await listener.resume();
+    await world.settle();
+    expect([listener.maxClients, await told(listener.port)]).toEqual([7, "<told>"]);
+    await listener.setOptions({ backlog: 5 });
+    expect(listener.maxClients).toBe(7);
+  });
+
   test.for([Promise.resolve("late"), "rejected"])("a promise is refused, settled how it may", async (outcome) => {
     const postListen = (): unknown => (outcome === "rejected" ? Promise.reject(new Error("late")) : outcome);
     await expect(world.open(echo, { postListen })).rejects.toMatchObject({
