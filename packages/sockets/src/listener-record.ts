@@ -64,6 +64,8 @@ export interface ListenerRecord extends ListenerFacts {
   options: ListenerOptions;
   /** By `setOptions`, `maxClients` clamped to what the transport can have. Connections keep the one of their beginning. */
   config: ListenerConfig;
+  /** By `setOptions`, while a change is under way: over, in whatever way. */
+  changing: Promise<void> | undefined;
   /** By `drain`, while it lasts: how long connections may take to end, whatever the options say. */
   drainMs: number | "infinity" | undefined;
   /** By `upgrade` and `setHandler`: what new connections run. */
@@ -138,6 +140,7 @@ export function createListenerRecord(
     root,
     options: withoutKeys(options, config),
     config,
+    changing: undefined,
     handler,
     stats: new ListenerStats(),
     limits: new ListenerLimits(config, system.now()),
