@@ -67,7 +67,6 @@ class Client extends HandmadeSupervisor<ClientCalls> {
   start(): void {
     this.process.label ??= formatAddress(this.#facts.address);
     this.process.own(new LastWill(() => this.#settle()));
-    this.#record.start();
     this.#connect();
   }
 

@@ -40,11 +40,10 @@ export type ClientOrder =
   | { readonly type: "stopPool"; readonly reason: ExitReason };
 
 /**
- * What a client lets others see without asking it. Written by the client, whose every incarnation begins with `start`,
- * and by nobody else unless it is said.
+ * What a client lets others see without asking it. Written by the client, and by nobody else unless it is said.
  */
 export class ClientRecord {
-  state: ClientState = "stopped";
+  state: ClientState = "connecting";
   attempt = 0;
   connections = 0;
   /** Whose packets go out at once; the owner is `handler`. */
@@ -58,6 +57,7 @@ export class ClientRecord {
   /** Set by its pool, which has sent it a `ConnectAnew`, until it has heard of that. */
   isToConnectAnew = false;
 
+  /** By its pool: there is a new client, which has not begun and may never do so. */
   start(): void {
     this.attempt = 0;
     this.order = undefined;

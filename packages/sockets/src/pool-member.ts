@@ -89,6 +89,7 @@ export class PoolMember {
     const { entry, record } = this;
     const { id, address, config, handler } = entry;
     this.cancelRestart();
+    record.start();
     this.#incarnation += 1;
     this.#startedAt = this.#process.now();
     const definition = clientDefinition({ system: this.#system, name: id, address, config, handler, record });

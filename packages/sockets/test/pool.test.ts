@@ -305,6 +305,22 @@ describe("a pool", () => {
     world.logged.length = 0;
   });
 
+  test("restart of one that has stopped counts also when its client is killed before its first step", async () => {
+    const { pool } = await endOfFirst("stop");
+    const untrace = world.system.trace(
+      (event) => {
+        if (event.type !== "spawn" || !event.subject.path.endsWith("/a")) return;
+        untrace();
+        world.system.kill(event.subject.pid);
+      },
+      { detail: "life" },
+    );
+    expect(await pool.restart("a")).toEqual({ ok: true });
+    await world.manual.advance(10);
+    expect(world.logged.splice(0)).toHaveLength(1);
+    expect(await states(pool)).toEqual({ a: "connected", b: "connected", c: "connected" });
+  });
+
   test("restart of a connection that is about to be deleted finds none", async () => {
     const deaf = puppetry();
     const server = await world.open(deaf.handler, { idleTimeoutMs: "infinity" });
