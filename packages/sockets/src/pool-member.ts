@@ -39,6 +39,8 @@ export class PoolMember {
   #pid: Pid | undefined;
   #startedAt = 0;
   #incarnation = 0;
+  /** After crashes of its client. */
+  #restarts = 0;
   #restart: TimerRef | undefined;
   /** Who waits for its removal; undefined when it is to stay. */
   #removal: From[] | undefined;
@@ -81,13 +83,14 @@ export class PoolMember {
   get info(): PoolConnectionInfo {
     const { id, entry, record } = this;
     const { name: _name, ...info } = record.snapshot(id, entry.address, this.#process.now());
-    return { id, ...info, restarts: this.#incarnation - 1 };
+    return { id, ...info, restarts: this.#restarts };
   }
 
   /** Starts its client. */
   start(): Pid {
     const { entry, record } = this;
     const { id, address, config, handler } = entry;
+    if (this.isRestartDue) this.#restarts += 1;
     this.cancelRestart();
     record.start();
     this.#incarnation += 1;
@@ -125,7 +128,7 @@ export class PoolMember {
     this.#restart = process.sendAfter<RestartDue>(process.pid, new RestartDue(this), pauseMs);
   }
 
-  /** The pause is over. It may have been removed, or restarted by hand, when that was in the mailbox already. */
+  /** Its client has crashed, and there is no other yet: it may have been started by hand before the end of the pause came. */
   get isRestartDue(): boolean {
     return this.#restart !== undefined;
   }

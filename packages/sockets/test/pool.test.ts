@@ -194,11 +194,12 @@ describe("what a plan of a pool may say", () => {
       { ok: false, error: "notFound" },
     ]);
     await pool.connected(3);
-    expect(await pool.connections()).toMatchObject([{ state: "connected", connections: 2 }, {}, {}]);
+    expect(await pool.connections()).toMatchObject([{ state: "connected", connections: 2, restarts: 0 }, {}, {}]);
     // What it has once decided does not count for a crash of it.
     await world.kill(world.system.inspect().processes.find(({ id }) => id === "a")?.pid as Pid);
     await world.manual.advance(10);
     await pool.connected(3);
+    expect(await pool.connections()).toMatchObject([{ restarts: 1 }, {}, {}]);
     world.logged.length = 0;
   });
 
