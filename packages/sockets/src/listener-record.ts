@@ -64,7 +64,7 @@ export interface ListenerRecord extends ListenerFacts {
   options: ListenerOptions;
   /** By `setOptions`, `maxClients` clamped to what the transport can have. Connections keep the one of their beginning. */
   config: ListenerConfig;
-  /** By `setOptions`, while a change is under way: over, in whatever way. */
+  /** By `setOptions`, while a change is under way: resolves when that is over, in whatever way. */
   changing: Promise<void> | undefined;
   /** By `drain`, while it lasts: how long connections may take to end, whatever the options say. */
   drainMs: number | "infinity" | undefined;
