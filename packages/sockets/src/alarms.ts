@@ -16,6 +16,7 @@ export class Alarms {
   readonly #secondOver: Deadline;
   /** In the second that runs; undefined: none runs. */
   #refused: number | undefined;
+  #isOver = false;
 
   constructor(process: Process, record: ListenerRecord) {
     this.#process = process;
@@ -38,8 +39,10 @@ export class Alarms {
 
   lookAtConnections(): void {
     const alarm = this.#connections;
+    const { connections, connectionSupervisor, system } = this.#record;
+    // This is its successor's beginning: whoever is still ending does not speak for that one.
+    if (connectionSupervisor !== this.#process.pid) return this.end();
     if (alarm === undefined) return;
-    const { connections, system } = this.#record;
     const now = system.now();
     this.#look("connections", alarm, connections, now);
     const againMs = alarm.againMs(connections, now);
@@ -49,6 +52,8 @@ export class Alarms {
 
   /** Nothing is watched any more, and what is not watched is no alarm. */
   end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#record.stats.onRefusal = undefined;
     this.#cooled.cancel();
     this.#secondOver.cancel();

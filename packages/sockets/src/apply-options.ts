@@ -1,22 +1,49 @@
 import type { Pid, System } from "@espalier/actors";
 import { type DynamicSupervisorRef, startDynamicChild, terminateChild, whichChildren } from "@espalier/supervisor";
 import { acceptorSupervisorName, configOf, type ListenerRecord } from "./listener-record.ts";
-import { type ListenerOptions, withoutKeys } from "./options.ts";
+import { type ListenerConfig, type ListenerOptions, withoutKeys } from "./options.ts";
 
-/** Puts new options of an open listener into effect, or leaves it with the old ones. */
-export async function applyOptions(system: System, record: ListenerRecord, options: ListenerOptions): Promise<void> {
-  const { listenData } = record.config;
-  const config = Object.freeze({ ...configOf(record, options), listenData });
-  const before = { options: record.options, config: record.config };
-  Object.assign(record, { options: withoutKeys(options, config), config });
+/**
+ * Puts new options of an open listener into effect, or leaves it with the old ones. One change begins when the one before
+ * is over: what fails takes back its own, and nothing that has come meanwhile.
+ *
+ * @param change - the options, made of those that there are when its turn has come
+ */
+export async function applyOptions(
+  system: System,
+  record: ListenerRecord,
+  change: (present: ListenerOptions) => ListenerOptions,
+): Promise<void> {
+  while (record.changing !== undefined) await record.changing;
+  const changed = changeOptions(system, record, change(record.options));
+  // That it has failed is nothing to those who wait for its end.
+  record.changing = changed.catch(() => undefined);
+  try {
+    await changed;
+  } finally {
+    record.changing = undefined;
+  }
+}
+
+async function changeOptions(system: System, record: ListenerRecord, options: ListenerOptions): Promise<void> {
+  const config = configOf(record, options);
+  const { options: optionsBefore, config: configBefore } = record;
+  setOptions(record, withoutKeys(options, config), config);
   try {
     await adjustAcceptors(system, record);
     record.limits.apply(config, system.now());
   } catch (error) {
-    Object.assign(record, before);
+    setOptions(record, optionsBefore, configBefore);
     await adjustAcceptors(system, record);
     throw error;
   }
+}
+
+/** All but what `postListen` has returned, which is no option, and may be another by now. */
+function setOptions(record: ListenerRecord, options: ListenerOptions, config: ListenerConfig): void {
+  const { listenData } = record.config;
+  record.options = options;
+  record.config = Object.freeze({ ...config, listenData });
 }
 
 /** As many acceptors as the options say; those that have nothing in hand are the first to go. */

@@ -58,7 +58,10 @@ export class ClientAttempts {
     this.#cancelPause();
     // A client has one socket at most.
     this.#isDue = this.#burials.count > 0;
-    if (this.#isDue) return undefined;
+    if (this.#isDue) {
+      this.#record.waiting(this.#process.now());
+      return undefined;
+    }
     const { system, name, address, config } = this.#facts;
     const attempt = this.#retries.begin();
     this.#record.connecting(attempt);

@@ -67,7 +67,6 @@ class Client extends HandmadeSupervisor<ClientCalls> {
   start(): void {
     this.process.label ??= formatAddress(this.#facts.address);
     this.process.own(new LastWill(() => this.#settle()));
-    this.#record.start();
     this.#connect();
   }
 
@@ -146,6 +145,7 @@ class Client extends HandmadeSupervisor<ClientCalls> {
 
   /** At once, and as if it were for the first time. An attempt that is under way is left alone. */
   #reconnect(): void {
+    this.#record.isToConnectAnew = false;
     if (this.#attempts.isUnderWay) return;
     if (this.#child !== undefined) {
       this.#child.replace();

@@ -9,7 +9,7 @@ export type ClientState =
   | "connecting"
   /** The handler has its socket. */
   | "connected"
-  /** The pause before the next attempt. */
+  /** The pause before the next attempt, or the time until what the last connection was given has gone out. */
   | "waiting"
   /** It has ended, or is about to. */
   | "stopped";
@@ -25,7 +25,7 @@ export interface ClientInfo {
   readonly connections: number;
   /** The actor that handles the present connection. */
   readonly handler: Pid | undefined;
-  /** In how many milliseconds the next attempt begins; only while it is `waiting`. */
+  /** How many milliseconds of the pause are left, 0 when it is over; only while it is `waiting`. */
   readonly retryInMs: number | undefined;
   /** Bytes sent on the present connection and not yet handed to the system. */
   readonly unsentBytes: number;
@@ -40,11 +40,10 @@ export type ClientOrder =
   | { readonly type: "stopPool"; readonly reason: ExitReason };
 
 /**
- * What a client lets others see without asking it. Written by the client alone, whose every incarnation begins with
- * `start`.
+ * What a client lets others see without asking it. Written by the client, and by nobody else unless it is said.
  */
 export class ClientRecord {
-  state: ClientState = "stopped";
+  state: ClientState = "connecting";
   attempt = 0;
   connections = 0;
   /** Whose packets go out at once; the owner is `handler`. */
@@ -55,10 +54,14 @@ export class ClientRecord {
   lastEnd: ClientEnd | undefined;
   /** Undefined when the client has ended without having decided to. */
   order: ClientOrder | undefined;
+  /** Set by its pool, which has sent it a `ConnectAnew`, until it has heard of that. */
+  isToConnectAnew = false;
 
+  /** By its pool: there is a new client, which has not begun and may never do so. */
   start(): void {
     this.attempt = 0;
     this.order = undefined;
+    this.isToConnectAnew = false;
     this.#clear("connecting");
   }
 

@@ -126,7 +126,7 @@ export class Connection extends ConnectionLife {
       () => this.breakOff("keepaliveTimeout"),
     );
     this.keeper.intervalMs = intervalMs;
-    if (this.hasBegun) this.keeper.start();
+    if (this.isUnderWay) this.keeper.start();
   }
 
   // — What goes out ——————————————————————————————————————————————————————————————————————————————————————————————

@@ -191,6 +191,10 @@ class ConnectorBehaviour implements Behaviour<ConnectionInput> {
 
   receive(process: Process, message: unknown): Progress {
     const connector = connectorOf(process);
+    if (message instanceof Exit) {
+      if (message.from === process.parentPid) return process.stop(message.reason);
+      if (!this.#hears(connector, message)) return dieWith(process, message.reason);
+    }
     this.#breakSilence(connector);
     if (message instanceof Received) return this.#received(connector, message);
     if (message instanceof Silence) {
@@ -214,8 +218,6 @@ class ConnectorBehaviour implements Behaviour<ConnectionInput> {
         callbacks.handleEvent?.(event, state, connector),
       );
     }
-    if (message instanceof Exit && message.from === process.parentPid) return process.stop(message.reason);
-    if (message instanceof Exit) this.#dieWith(connector, message.reason);
     if (!connector.hasSocket && isEvent(message, "socketReady")) {
       connector.hasSocket = true;
       return this.#proceed(connector);
@@ -223,12 +225,10 @@ class ConnectorBehaviour implements Behaviour<ConnectionInput> {
     return this.#info(connector, message);
   }
 
-  #dieWith({ process, hasSocket }: Connector, reason: ExitReason): void {
+  /** Whether the exit of another is a message to it. */
+  #hears({ hasSocket }: Connector, { reason }: Exit): boolean {
     // Before it has the socket, that is how it is told that it will not get it.
-    if ((this.#callbacks.trapExit === true && hasSocket) || reason.type === "normal") return;
-    // It dies of it as one dies of a link: without a report of its own.
-    process.trapExit(false);
-    process.exit(process.pid, reason);
+    return this.#callbacks.trapExit === true && (hasSocket || reason.type === "normal");
   }
 
   #info(connector: Connector, message: unknown): Progress {
@@ -355,6 +355,13 @@ class ConnectorBehaviour implements Behaviour<ConnectionInput> {
 function connectorOf(process: Process): Connector {
   // Set by `start` before anything else can run.
   return process.state as Connector;
+}
+
+/** It dies of the exit of another as one dies of a link: without a report of its own, and not of one that is normal. */
+function dieWith(process: Process, reason: ExitReason): void {
+  if (reason.type === "normal") return;
+  process.trapExit(false);
+  process.exit(process.pid, reason);
 }
 
 function applyOptions(connector: Connector, options: ConnectorOptions): void {

@@ -69,6 +69,12 @@ export class Demands {
     this.watch();
   }
 
+  /** The time of the first stands still, until `watch` has it begin anew. */
+  rest(): void {
+    this.#limited = undefined;
+    this.#limit?.cancel();
+  }
+
   /** Has the time of the first run, from when it has become the first. */
   watch(): void {
     const [first] = this.#waiting;

@@ -188,6 +188,7 @@ export class Intake implements Clocked, Throttled, Demanding {
     this.#packetClock?.reset();
     this.#patience?.reset();
     this.#idle?.cancel();
+    this.#demands?.rest();
     this.#isReading = false;
     return taken.filter(({ length }) => length > 0);
   }

@@ -237,20 +237,20 @@ export class Listener {
 
   /**
    * Changes options, and leaves the others as they are. All are checked before any of them counts; if not all can be put
-   * into effect, none is. Connections keep the options that they were accepted with. What is the listener's counts at
-   * once: `acceptors`, `maxClients`, `overLimit`, `maxConnectionRate`, `overload`, `alarms`, `accessRules`, `shutdown`, and
-   * the bytes that all connections together may receive; `backlog`, `reusePort`, `listenSockets` and `postListen` when it
-   * is next resumed. Ranch's `set_options`.
+   * into effect, none is. A change waits for the one before it. Connections keep the options that they were accepted with.
+   * What is the listener's counts at once: `acceptors`, `maxClients`, `overLimit`, `maxConnectionRate`, `overload`,
+   * `alarms`, `accessRules`, `shutdown`, and the bytes that all connections together may receive; `backlog`, `reusePort`,
+   * `listenSockets` and `postListen` when it is next resumed. Ranch's `set_options`.
    *
    * @throws {@link InvalidOptionError} (`ERR_INVALID_OPTION`) naming every fault
    */
   setOptions(changes: ListenerOptions): Promise<void> {
-    return applyOptions(this.#system, this.#record, { ...this.#record.options, ...changes });
+    return applyOptions(this.#system, this.#record, (present) => ({ ...present, ...changes }));
   }
 
   /** The same with all options: what is not given has its default again. Ranch's `reset_options`. */
   resetOptions(options: ListenerOptions): Promise<void> {
-    return applyOptions(this.#system, this.#record, options);
+    return applyOptions(this.#system, this.#record, () => options);
   }
 
   /**
@@ -290,6 +290,8 @@ export class Listener {
   }
 
   async #prepend(rule: AccessRule): Promise<boolean> {
+    // What is changed at the moment may be the rules.
+    while (this.#record.changing !== undefined) await this.#record.changing;
     const result = prependAccessRule(this.#record.config.accessRules, rule);
     if (result.ok) await this.setOptions({ accessRules: formatAccessRules(result.rules) });
     return result.ok;

@@ -55,7 +55,8 @@ class ListenerBehaviour implements Behaviour<ListenerRecord> {
     // Only the handle of the listener makes calls, and they are typed.
     if (message instanceof CallMessage) return answer(process, message.request as ListenerCalls, message.from);
     if (message instanceof Recover) return retry(process, recordOf(process), message.pauseMs);
-    if (isListeningEvent(message)) throw new ListeningSocketLost();
+    const { listeningSocket } = recordOf(process);
+    if (isListeningEvent(message) && message.socket === listeningSocket) throw new ListeningSocketLost();
   }
 
   describe(process: Process): unknown {
@@ -76,7 +77,7 @@ function* listen(
 ): Waiting<ListenFailure | undefined> {
   const socket = record.openSocket?.(process) ?? new ListeningSocket(record, process);
   process.own(socket);
-  const event = (yield isListeningEvent) as ListeningEvent;
+  const event = (yield (message) => isListeningEvent(message) && message.socket === socket) as ListeningEvent;
   if (event.type !== "listening" || record.listener !== process.pid) {
     socket.close();
     return new ListenError(record.listenOn, event.type === "listenFailed" ? event.code : "ECONNABORTED");

@@ -1,6 +1,6 @@
 import { type Deadline, type Pid, type Process, Resource } from "@espalier/actors";
 import { Connection } from "./connection.ts";
-import type { ListenerRecord } from "./listener-record.ts";
+import type { ListenerRecord, OpenSocket } from "./listener-record.ts";
 import { announceClose } from "./listener-news.ts";
 import { formatAddress } from "./listen-on.ts";
 import { endByReset } from "./no-linger.ts";
@@ -9,12 +9,13 @@ import { Refusals } from "./refusals.ts";
 import type { ListenerCounter } from "./stats.ts";
 import type { Address, ListenEvents, ListenSocket, ListenSocketOptions, TransportSocket } from "./transport.ts";
 
-/** What the listener hears of its socket. */
-export type ListeningEvent =
+/** What the listener hears of a socket, which it may have closed by then. */
+export type ListeningEvent = { readonly socket: OpenSocket } & (
   | { readonly type: "listening"; readonly address: Address }
   | { readonly type: "listenFailed"; readonly code: string }
   /** The socket was lost. */
-  | { readonly type: "listenClosed" };
+  | { readonly type: "listenClosed" }
+);
 
 /** What an acceptor gets for its one outstanding accept. */
 export interface Accepted {
@@ -149,11 +150,11 @@ export class ListeningSocket extends Resource implements ListenEvents {
       this.#address = address;
       for (let number = 2; number <= this.#count; number += 1) this.#open(address.port);
     }
-    if (this.#bound === this.#count) this.#tell({ type: "listening", address: this.#address });
+    if (this.#bound === this.#count) this.#tell({ socket: this, type: "listening", address: this.#address });
   }
 
   failed(code: string): void {
-    this.#break({ type: "listenFailed", code });
+    this.#break({ socket: this, type: "listenFailed", code });
   }
 
   accepted(socket: TransportSocket): void {
@@ -219,7 +220,7 @@ export class ListeningSocket extends Resource implements ListenEvents {
   }
 
   closed(): void {
-    this.#break({ type: "listenClosed" });
+    this.#break({ socket: this, type: "listenClosed" });
   }
 
   /** Without one of the sockets the others are as good as none. */

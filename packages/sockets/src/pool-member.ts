@@ -8,6 +8,7 @@ import {
   type TimerRef,
 } from "@espalier/actors";
 import { type ChildInfo, SupervisorReport } from "@espalier/supervisor";
+import { ConnectAnew } from "./client-calls.ts";
 import { clientDefinition } from "./client-process.ts";
 import { ClientRecord } from "./client-record.ts";
 import type { Connection } from "./connection.ts";
@@ -38,6 +39,8 @@ export class PoolMember {
   #pid: Pid | undefined;
   #startedAt = 0;
   #incarnation = 0;
+  /** After crashes of its client. */
+  #restarts = 0;
   #restart: TimerRef | undefined;
   /** Who waits for its removal; undefined when it is to stay. */
   #removal: From[] | undefined;
@@ -59,8 +62,9 @@ export class PoolMember {
     return this.#pid;
   }
 
+  /** It is to be removed when its client is gone. */
   get isLeaving(): boolean {
-    return this.#removal !== undefined;
+    return this.#removal !== undefined || this.record.order?.type === "delete";
   }
 
   get unsentBytes(): number {
@@ -79,20 +83,28 @@ export class PoolMember {
   get info(): PoolConnectionInfo {
     const { id, entry, record } = this;
     const { name: _name, ...info } = record.snapshot(id, entry.address, this.#process.now());
-    return { id, ...info, restarts: this.#incarnation - 1 };
+    return { id, ...info, restarts: this.#restarts };
   }
 
   /** Starts its client. */
   start(): Pid {
     const { entry, record } = this;
     const { id, address, config, handler } = entry;
+    if (this.isRestartDue) this.#restarts += 1;
     this.cancelRestart();
+    record.start();
     this.#incarnation += 1;
     this.#startedAt = this.#process.now();
     const definition = clientDefinition({ system: this.#system, name: id, address, config, handler, record });
     const options = { id, incarnation: this.#incarnation, label: formatAddress(address) };
     this.#pid = this.#process.startChild(definition, undefined, options);
     return this.#pid;
+  }
+
+  /** Has its client connect anew. If that ends before it hears of it, there is to be another one. */
+  connectAnew(pid: Pid): void {
+    this.record.isToConnectAnew = true;
+    this.#process.send<ConnectAnew>(pid, new ConnectAnew());
   }
 
   /** Its client is gone, in whatever way. */
@@ -116,7 +128,7 @@ export class PoolMember {
     this.#restart = process.sendAfter<RestartDue>(process.pid, new RestartDue(this), pauseMs);
   }
 
-  /** The pause is over. It may have been removed, or restarted by hand, when that was in the mailbox already. */
+  /** Its client has crashed, and there is no other yet: it may have been started by hand before the end of the pause came. */
   get isRestartDue(): boolean {
     return this.#restart !== undefined;
   }

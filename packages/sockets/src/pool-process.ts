@@ -8,7 +8,7 @@ import {
   type Waiting,
 } from "@espalier/actors";
 import { type ChildCounts, type ChildInfo, shutdownAll } from "@espalier/supervisor";
-import { ClientChanged, ConnectAnew } from "./client-calls.ts";
+import { ClientChanged } from "./client-calls.ts";
 import { HandmadeSupervisor, handmadeSupervisor } from "./handmade-supervisor.ts";
 import type { Broadcast, PoolCalls, PoolEntry, PoolFacts, PoolRef, PoolSendResult } from "./pool-calls.ts";
 import { choose, type PoolChoice } from "./pool-choice.ts";
@@ -85,10 +85,11 @@ class Pool extends HandmadeSupervisor<PoolCalls> {
     if (member === undefined) return;
     this.#byPid.delete(pid);
     member.ended();
-    const { order } = member.record;
-    if (member.isLeaving || order?.type === "delete") this.#forget(member);
-    else if (order === undefined) member.crashed(pid, reason);
-    else if (order.type === "stopPool") this.process.stop(order.reason);
+    const { order, isToConnectAnew } = member.record;
+    if (member.isLeaving) return this.#forget(member);
+    if (order?.type === "stopPool") return this.process.stop(order.reason);
+    if (order === undefined) member.crashed(pid, reason);
+    if (isToConnectAnew) this.#startClient(member);
   }
 
   #enter(entry: PoolEntry): void {
@@ -163,7 +164,7 @@ class Pool extends HandmadeSupervisor<PoolCalls> {
     const member = this.#members.get(id);
     if (member === undefined || member.isLeaving) return false;
     if (member.pid === undefined) this.#startClient(member);
-    else this.process.send<ConnectAnew>(member.pid, new ConnectAnew());
+    else member.connectAnew(member.pid);
     return true;
   }
 

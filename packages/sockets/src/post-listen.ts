@@ -22,13 +22,14 @@ export function callPostListen(
   address: Address,
   occasion: ListenOccasion,
 ): PostListenError | undefined {
-  const { id, name, config } = record;
-  const { postListen } = config;
+  const { id, name } = record;
+  const { postListen } = record.config;
   try {
     const listenData = postListen === false ? undefined : postListen(address, { listener: id, name, occasion });
     if (listenData instanceof Error) return new PostListenError(id, listenData);
     refusePromise(listenData);
-    record.config = Object.freeze({ ...config, listenData });
+    // The hook may have changed options.
+    record.config = Object.freeze({ ...record.config, listenData });
     return undefined;
   } catch (error) {
     return new PostListenError(id, error);

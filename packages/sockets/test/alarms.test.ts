@@ -1,6 +1,6 @@
 import { residue } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
-import { echo } from "./support/handlers.ts";
+import { echo, polite } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
 
 const seen = new WeakMap<object, number>();
@@ -20,6 +20,12 @@ function told(): string[] {
   expect(lines.every((line) => / alarm (set|cleared): /u.test(line))).toBe(true);
   expect(lines).toHaveLength(events.length);
   return events;
+}
+
+/** The same, where crashes are logged, too. */
+function alarmsTold(): string[] {
+  world.logged.splice(0, world.logged.length, ...world.logged.filter((line) => line.includes("alarm")));
+  return told();
 }
 
 describe.each(transports)("%s", (transport) => {
@@ -157,13 +163,31 @@ describe("alarms, to the millisecond", () => {
     await world.connectMany(listener, 2);
     expect(told()).toEqual(["alarmSet connections 2 2"]);
     await world.kill(world.pidOf(listener, "connection_sup"));
-    world.logged.splice(0, world.logged.length, ...world.logged.filter((line) => line.includes("alarm")));
-    expect(told()).toEqual(["alarmCleared connections 0 1"]);
+    expect(alarmsTold()).toEqual(["alarmCleared connections 0 1"]);
     await world.until(() => listener.status === "running");
     await world.connectMany(listener, 2);
-    world.logged.splice(0, world.logged.length, ...world.logged.filter((line) => line.includes("alarm")));
-    expect(told()).toEqual(["alarmSet connections 2 2"]);
+    expect(alarmsTold()).toEqual(["alarmSet connections 2 2"]);
     await listener.close();
     expect(told()).toEqual(["alarmCleared connections 1 1"]);
+  });
+
+  test("a restart of the listener clears them while its old connections are still ending, and begins anew", async () => {
+    const alarms = { connections: { high: 2 }, refusals: { high: 2 }, cooldownMs: 0 };
+    const listener = await world.open(polite, { alarms, maxClients: 2, shutdown: 5000 });
+    await world.connectMany(listener, 2);
+    expect(told()).toEqual(["alarmSet connections 2 2"]);
+    await world.kill(world.pidOf(listener, "listener_sup"));
+    await world.until(() => listener.status === "running");
+    expect(alarmsTold()).toEqual(["alarmCleared connections 0 1"]);
+    await world.connectMany(listener, 2);
+    expect(told()).toEqual(["alarmSet connections 2 2"]);
+    await world.manual.advance(5000);
+    expect(world.of("connectionStopped")).toHaveLength(2);
+    expect(alarmsTold()).toEqual([]);
+    for (let count = 0; count < 2; count += 1) await world.startConnecting(listener).next("closed");
+    expect(told()).toEqual(["alarmSet refusals 2 2"]);
+    for (const client of world.clients) client.close("now");
+    await world.manual.advance(2000);
+    expect(told()).toEqual(["alarmCleared connections 1 1", "alarmCleared refusals 0 1"]);
   });
 });

@@ -7,6 +7,7 @@ import {
   ConnectError,
   defineClient,
   type Listener,
+  NotConnectedError,
   type Reconnect,
 } from "@espalier/sockets";
 import * as fc from "fast-check";
@@ -388,6 +389,21 @@ test("the next attempt waits until the last socket has sent what it was given, s
   expect([world.of("clientWaiting").length, attemptTimes(), own.open]).toEqual([1, [0], 1]);
   await world.manual.advance(1);
   expect([attemptTimes(), own.most]).toEqual([[0, 3000], 1]);
+  for (const { self } of deaf.puppets) world.system.send(self.ref, ({ connection }) => connection.abort());
+});
+
+test("a client that waits for its last socket to have sent has no connection, and says so", async () => {
+  const deaf = puppetry();
+  const server = await world.open(deaf.handler, { idleTimeoutMs: "infinity" });
+  const { client, mine } = await connectedTo(server, { sendTimeoutMs: 3000 });
+  mine.last().connection.send(Buffer.alloc(1_000_000));
+  await client.reconnect();
+  await world.settle();
+  expect(await client.info()).toMatchObject({ state: "waiting", retryInMs: 0, handler: undefined, connections: 1 });
+  expect(await client.send("lost")).toEqual({ ok: false, error: "notConnected", state: "waiting" });
+  await expect(client.call({ type: "who" })).rejects.toThrow(NotConnectedError);
+  await world.manual.advance(3000);
+  expect(await client.info()).toMatchObject({ state: "connected", connections: 2, attempt: 1 });
   for (const { self } of deaf.puppets) world.system.send(self.ref, ({ connection }) => connection.abort());
 });
 

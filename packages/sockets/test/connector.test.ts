@@ -4,6 +4,7 @@ import {
   type Callable,
   type Castable,
   type Exit,
+  normal,
   type Pid,
   shutdown,
   sys,
@@ -322,5 +323,30 @@ describe("with time", () => {
       expect(world.system.isAlive(pid)).toBe(handler === trapping);
     }
     expect(seen).toEqual(["exit"]);
+  });
+
+  test("exits of others are no messages to one that does not trap them, be they normal or its own end", async () => {
+    const notes: string[] = [];
+    const note = (text: string) => {
+      notes.push(text);
+      return connector.ok();
+    };
+    const handler = fromConnector<{ info: Exit }>({
+      connectorInit: () => connector.ok({ timeoutMs: 1000 }),
+      handlePacket: () => connector.ok(),
+      handleInfo: ({ type }) => note(type),
+      timeout: () => note("timeout"),
+    });
+    const listener = await world.open(handler);
+    await world.connect(listener);
+    const pid = await only(listener);
+    await world.manual.advance(999);
+    world.system.exit(pid, normal);
+    await world.manual.advance(1);
+    // It was no sign of life either.
+    expect(notes).toEqual(["timeout"]);
+    world.system.exit(pid, shutdown("together"));
+    await world.settle();
+    expect([notes, world.system.isAlive(pid)]).toEqual([["timeout"], false]);
   });
 });

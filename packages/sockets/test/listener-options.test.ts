@@ -1,3 +1,4 @@
+import { CallExitError, sys } from "@espalier/actors";
 import type { ListenerOptions } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { echo, fragileEcho } from "./support/handlers.ts";
@@ -183,6 +184,36 @@ describe.each(transports)("%s", (transport) => {
       expect(listener.status).toBe("down");
       await expect(listener.resume()).rejects.toMatchObject({ code: "ERR_UNKNOWN_LISTENER" });
     });
+  });
+});
+
+describe("changes of options at the same time", () => {
+  useWorld("memory");
+
+  test("count one behind the other, and there are as many acceptors as the last says", async () => {
+    const listener = await world.open(echo, { acceptors: 2 });
+    const counts = [6, 4, 9, 3].map((acceptors) => listener.setOptions({ acceptors, backlog: acceptors }));
+    await Promise.all(counts);
+    expect(listener.info.options).toMatchObject({ acceptors: 3, backlog: 3 });
+    expect(await listener.acceptors()).toHaveLength(3);
+  });
+
+  test("each are undone alone when they fail, whatever has come meanwhile", async () => {
+    const listener = await world.open(echo, { maxClients: 7, acceptors: 2 });
+    const acceptors = world.pidOf(listener, "acceptor_sup");
+    await sys.suspend(world.system, acceptors);
+    const first = listener.setOptions({ acceptors: 5, backlog: 9 }).catch((error: unknown) => error);
+    const second = listener.setOptions({ maxClients: 8 });
+    const rules = [listener.deny("10.0.0.1"), listener.deny("10.0.0.2"), listener.deny("10.0.0.1")];
+    await world.settle();
+    await world.kill(acceptors);
+    expect(world.logged.splice(0)).toHaveLength(1);
+    expect(await first).toBeInstanceOf(CallExitError);
+    await second;
+    expect(await Promise.all(rules)).toEqual([true, true, false]);
+    expect(listener.info.options).toMatchObject({ maxClients: 8, acceptors: 2, backlog: 1024 });
+    expect(listener.accessRules).toEqual([{ deny: "10.0.0.2/32" }, { deny: "10.0.0.1/32" }, { allow: "all" }]);
+    expect(await listener.acceptors()).toHaveLength(2);
   });
 });
 

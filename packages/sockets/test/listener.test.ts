@@ -1,4 +1,4 @@
-import { type ExitReason, type Pid, shutdown } from "@espalier/actors";
+import { type ExitReason, type Pid, shutdown, sys } from "@espalier/actors";
 import {
   type AccessRule,
   type ListenEvents,
@@ -244,6 +244,31 @@ describe.each(transports)("%s", (transport) => {
         expect.stringContaining("ListeningSocketLost"),
       ]);
     });
+  });
+});
+
+describe("a listening socket that is lost when its listener is about to close it", () => {
+  useWorld("memory");
+
+  test.each([
+    ["to suspend", false],
+    ["to suspend and resume", true],
+  ])("is not missed: %s", async (_what, resumesAtOnce) => {
+    const listener = await world.open(echo);
+    const client = await world.connect(listener);
+    const [pid, { port }] = [world.pidOf(listener, "listener"), listener];
+    await sys.suspend(world.system, pid);
+    const done = [listener.suspend(), ...(resumesAtOnce ? [listener.resume()] : [])];
+    await world.settle();
+    loseListeningSocket();
+    await world.settle();
+    await sys.resume(world.system, pid);
+    await Promise.all(done);
+    expect(listener.status).toBe(resumesAtOnce ? "running" : "suspended");
+    await listener.resume();
+    expect([listener.status, listener.port, world.pidOf(listener, "listener")]).toEqual(["running", port, pid]);
+    expect(await echoes(await world.connect(listener))).toBe(true);
+    expect(await echoes(client)).toBe(true);
   });
 });
 

@@ -194,11 +194,12 @@ describe("what a plan of a pool may say", () => {
       { ok: false, error: "notFound" },
     ]);
     await pool.connected(3);
-    expect(await pool.connections()).toMatchObject([{ state: "connected", connections: 2 }, {}, {}]);
+    expect(await pool.connections()).toMatchObject([{ state: "connected", connections: 2, restarts: 0 }, {}, {}]);
     // What it has once decided does not count for a crash of it.
     await world.kill(world.system.inspect().processes.find(({ id }) => id === "a")?.pid as Pid);
     await world.manual.advance(10);
     await pool.connected(3);
+    expect(await pool.connections()).toMatchObject([{ restarts: 1 }, {}, {}]);
     world.logged.length = 0;
   });
 
@@ -278,6 +279,64 @@ describe("a pool", () => {
     await pool.connected(1);
     expect(await pool.connections()).toMatchObject([{ restarts: 1 }]);
     world.logged.length = 0;
+  });
+
+  test.each([
+    ["while it still sends what it was given", 1_000_000],
+    ["when its end is in the mailbox already", 0],
+  ])("restart of a connection that is about to stop connects anew: %s", async (_when, bytes) => {
+    // A server that reads nothing, and keeps its side open.
+    const deaf = puppetry();
+    const server = await world.open(deaf.handler, { idleTimeoutMs: "infinity" });
+    const mine = listening();
+    const connections = connectionsTo([server], { plan: { finished: "stop" }, sendTimeoutMs: 3000, shutdown: 3000 });
+    const pool = startPool(world.system, connections, {}, mine.handler);
+    await pool.connected(1);
+    mine.last().connection.send(Buffer.alloc(bytes));
+    const keeper = world.system.inspect().processes.find(({ id }) => id === "a")?.pid as Pid;
+    if (bytes === 0) await sys.suspend(world.system, keeper);
+    order(mine.last(), "finish");
+    await world.settle();
+    expect(await pool.restart("a")).toEqual({ ok: true });
+    if (bytes === 0) await sys.resume(world.system, keeper);
+    await world.manual.advance(3000);
+    expect(await pool.connections()).toMatchObject([{ state: "connected", connections: 2, attempt: 1 }]);
+    for (const { self } of deaf.puppets) world.system.send(self.ref, ({ connection }) => connection.abort());
+    await world.settle();
+    world.logged.length = 0;
+  });
+
+  test("restart of one that has stopped counts also when its client is killed before its first step", async () => {
+    const { pool } = await endOfFirst("stop");
+    const untrace = world.system.trace(
+      (event) => {
+        if (event.type !== "spawn" || !event.subject.path.endsWith("/a")) return;
+        untrace();
+        world.system.kill(event.subject.pid);
+      },
+      { detail: "life" },
+    );
+    expect(await pool.restart("a")).toEqual({ ok: true });
+    await world.manual.advance(10);
+    expect(world.logged.splice(0)).toHaveLength(1);
+    expect(await states(pool)).toEqual({ a: "connected", b: "connected", c: "connected" });
+  });
+
+  test("restart of a connection that is about to be deleted finds none", async () => {
+    const deaf = puppetry();
+    const server = await world.open(deaf.handler, { idleTimeoutMs: "infinity" });
+    const mine = listening();
+    const connections = connectionsTo([server], { plan: { finished: "delete" }, sendTimeoutMs: 3000 });
+    const pool = startPool(world.system, connections, {}, mine.handler);
+    await pool.connected(1);
+    mine.last().connection.send(Buffer.alloc(1_000_000));
+    order(mine.last(), "finish");
+    await world.settle();
+    const removed = pool.remove("a");
+    expect(await pool.restart("a")).toEqual({ ok: false, error: "notFound" });
+    await world.manual.advance(3000);
+    expect([await removed, await pool.connections()]).toEqual([{ ok: true }, []]);
+    for (const { self } of deaf.puppets) world.system.send(self.ref, ({ connection }) => connection.abort());
   });
 
   test("one that waits too long for connections is told, and kept no longer", async () => {

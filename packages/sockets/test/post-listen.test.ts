@@ -1,4 +1,4 @@
-import { defineServer, noreply, ok } from "@espalier/actors";
+import { CallExitError, defineServer, noreply, ok, sys } from "@espalier/actors";
 import {
   type Address,
   type ConnectionInput,
@@ -202,6 +202,38 @@ describe("in memory", () => {
     expect(world.logged.splice(0).slice(1)).toEqual([
       "warn listener echo:127.0.0.1:0 cannot listen any more, and goes on trying: postListen of echo:127.0.0.1:0 has failed: Error: no",
     ]);
+  });
+
+  test("it may change options, and they stay", async () => {
+    const listener = await world.open(teller, { maxClients: 6 });
+    const postListen = (): string => {
+      void listener.setOptions({ maxClients: 7 });
+      return "told";
+    };
+    await listener.setOptions({ postListen });
+    await listener.suspend();
+    await listener.resume();
+    await world.settle();
+    expect([listener.maxClients, await told(listener.port)]).toEqual([7, "<told>"]);
+    await listener.setOptions({ backlog: 5 });
+    expect(listener.maxClients).toBe(7);
+  });
+
+  test("what it returns stays when options that were given before cannot be put into effect", async () => {
+    const { postListen } = recordingHook(
+      () => "first",
+      () => "second",
+    );
+    const listener = await world.open(teller, { postListen });
+    const acceptors = world.pidOf(listener, "acceptor_sup");
+    await sys.suspend(world.system, acceptors);
+    const changed = listener.setOptions({ acceptors: 5 }).catch((error: unknown) => error);
+    await listener.suspend();
+    await listener.resume();
+    await world.kill(acceptors);
+    expect(world.logged.splice(0)).toHaveLength(1);
+    expect(await changed).toBeInstanceOf(CallExitError);
+    expect(await told(listener.port)).toBe("<second>");
   });
 
   test.for([Promise.resolve("late"), "rejected"])("a promise is refused, settled how it may", async (outcome) => {

@@ -326,6 +326,37 @@ describe("on the memory transport", () => {
       expect(puppet.heard).toEqual(["socketReady", "secured", "timeout"]);
     });
 
+    test("and a keepalive that was asked for meanwhile begins then", async () => {
+      const { client, puppet, connection } = await plain();
+      connection.startTls();
+      connection.keepalive(1000);
+      await world.manual.advance(5000);
+      expect(puppet.heard).toEqual(["socketReady"]);
+      await secure(client).outcome;
+      await world.until(() => puppet.heard.at(-1) === "secured");
+      await world.manual.advance(999);
+      expect(puppet.heard).toEqual(["socketReady", "secured"]);
+      await world.manual.advance(1);
+      expect(puppet.heard).toEqual(["socketReady", "secured", "error keepaliveTimeout"]);
+    });
+
+    test("and the time of a request to receive begins anew then", async () => {
+      const outcomes: unknown[] = [];
+      const { handler, one } = puppetry({ hear: ({ outcome }) => outcomes.push(outcome) });
+      const client = await world.connect(await world.open(handler, secret));
+      const { connection, heard } = await one();
+      connection.asyncRecv(undefined, { timeoutMs: 1000 });
+      await world.manual.advance(999);
+      connection.startTls();
+      await world.manual.advance(5000);
+      await secure(client).outcome;
+      await world.until(() => heard.at(-1) === "secured");
+      await world.manual.advance(999);
+      expect(outcomes).toEqual([]);
+      await world.manual.advance(1);
+      expect(outcomes).toEqual([{ ok: false, error: "timeout" }]);
+    });
+
     test("when the client ends", async () => {
       const { client, puppet, connection } = await plain();
       connection.startTls();

@@ -110,11 +110,11 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
   bound(address: Address): void {
     if (this.#isReleased) return;
     this.#record.socket = this;
-    this.#tell({ type: "listening", address });
+    this.#tell({ socket: this, type: "listening", address });
   }
 
   failed(code: string): void {
-    if (!this.#isReleased) this.#tell({ type: "listenFailed", code });
+    if (!this.#isReleased) this.#tell({ socket: this, type: "listenFailed", code });
   }
 
   received(bytes: Uint8Array, from: Address): void {
@@ -152,7 +152,7 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
   }
 
   closed(): void {
-    if (!this.#isReleased) this.#tell({ type: "listenClosed" });
+    if (!this.#isReleased) this.#tell({ socket: this, type: "listenClosed" });
   }
 
   // — Inside —————————————————————————————————————————————————————————————————————————————————————————————————————
