@@ -127,7 +127,15 @@ export function createListenerRecord(
   handler: Definition<ConnectionInput>,
 ): ListenerRecord {
   const config = configOf(facts, options);
+  // One by one, since who opens again gives a whole record; and Node 20 takes long for what follows a spread.
+  const { id, name, system, transport, listenOn, root } = facts;
   return {
+    id,
+    name,
+    system,
+    transport,
+    listenOn,
+    root,
     options: withoutKeys(options, config),
     config,
     handler,
@@ -155,8 +163,6 @@ export function createListenerRecord(
     warnedOf: undefined,
     pastTraffic: { bytesReceived: 0, bytesSent: 0 },
     connectionWatchers: new Set(),
-    // Not first: Node 20 takes microseconds for each property that follows a spread at the beginning.
-    ...facts,
   };
 }
 
