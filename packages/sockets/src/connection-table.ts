@@ -58,11 +58,11 @@ export class ConnectionTable {
     this.#children.set(pid, { connection, acceptor, hasStarted: false });
   }
 
-  handOver(connection: Connection, from: Pid, to: Pid): void {
+  handOver(from: Pid, to: Pid): void {
     const child = this.#children.get(from);
     if (child === undefined) return;
     child.owner = to;
-    this.#owners.set(to, connection);
+    this.#owners.set(to, child.connection);
   }
 
   leaveLimit(connection: Connection): void {

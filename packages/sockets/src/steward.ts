@@ -16,6 +16,7 @@ import {
 } from "@espalier/actors";
 import type { Connection } from "./connection.ts";
 import type { ConnectionInput } from "./connection-event.ts";
+import type { Giver } from "./connection-life.ts";
 import type { ConnectionDefinition } from "./handler.ts";
 import { LastWill } from "./last-will.ts";
 
@@ -94,44 +95,45 @@ class StewardBehaviour implements Behaviour<ConnectionInput> {
   }
 }
 
-class Steward {
+class Steward implements Giver {
   readonly owner: Pid;
+  readonly isShared: boolean;
   readonly #process: Process;
   readonly #connection: Connection;
-  readonly #isShared: boolean;
   /** The owner is gone, or does not end when it is told to. */
   #isDismissed = false;
 
   constructor(process: Process, connection: Connection, owner: Pid, isShared: boolean) {
     if (!(owner instanceof Pid))
       throw new TypeError(`the start of a connection has answered ${describeValue(owner)}, and no pid`);
-    this.#isShared = isShared;
+    this.isShared = isShared;
     this.owner = owner;
     this.#process = process;
     this.#connection = connection;
     // First of all: whatever becomes of the steward, nobody is left who has a connection that is not in the tree.
     process.own(new LastWill(() => this.#dismiss()));
     process.monitor(owner);
+    // It is given to the owner at once, and never to the steward, which would be told what the owner is to hear.
+    connection.giver = this;
+  }
+
+  get pid(): Pid {
+    return this.#process.pid;
+  }
+
+  gone(): void {
+    this.#connection.tell(this.pid, new SocketGone());
   }
 
   receive(message: unknown): void {
     if (message instanceof Down) this.#ended(message.reason);
-    else if (message instanceof SocketGone) this.#gone();
+    else if (message instanceof SocketGone) this.#outlived();
     else if (message instanceof Exit) this.#exited(message);
-    else if (isSocketReady(message)) this.#handOver();
     else this.#process.warn("a steward has got a message; it is dropped");
   }
 
-  #handOver(): void {
-    // If the owner is dead, its `Down` is under way.
-    if (!this.#process.give(this.#connection, this.owner)) return;
-    const { pid } = this.#process;
-    const gone = (): void => this.#connection.tell(pid, new SocketGone());
-    this.#connection.handedOver(pid, this.owner, { isShared: this.#isShared, gone });
-  }
-
-  #gone(): void {
-    if (!this.#isShared) return;
+  #outlived(): void {
+    if (!this.isShared) return;
     const { last } = this.#connection;
     // The owner lives on, and is not to keep what is over.
     this.#process.own(this.#connection);
@@ -149,7 +151,7 @@ class Steward {
   /** The owner ends first, in its own way. */
   *terminate(reason: ExitReason): Waiting {
     if (this.#isDismissed) return;
-    if (this.#isShared) {
+    if (this.isShared) {
       // It dies with the steward, as that of any handler: what was sent still goes out.
       if (this.#connection.ownerPid === this.owner) this.#process.own(this.#connection);
       return;
@@ -176,11 +178,7 @@ class Steward {
   #dismiss(): void {
     if (this.#isDismissed) return;
     this.#isDismissed = true;
-    if (this.#isShared) this.#connection.close();
+    if (this.isShared) this.#connection.close();
     else this.#connection.exitOwner(this.owner, kill);
   }
-}
-
-function isSocketReady(message: unknown): boolean {
-  return typeof message === "object" && message !== null && "type" in message && message.type === "socketReady";
 }
