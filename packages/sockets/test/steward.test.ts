@@ -230,6 +230,18 @@ describe.each(transports)("%s", (transport) => {
       expect([heard, world.system.isAlive(pid), socketsOf(pid)]).toEqual([[], true, 0]);
     });
 
+    test("is known by the oldest that it has, whichever of them end", async () => {
+      const { pid, connections, listener } = await pool();
+      const known = () => connections.findIndex((connection) => connection === listener.connectionOf(pid));
+      const knownAfter: number[] = [];
+      for (const [ended, index] of [1, 0, 2].entries()) {
+        knownAfter.push(known());
+        connections[index]?.close();
+        await world.until(() => listener.currentClients === 2 - ended);
+      }
+      expect([...knownAfter, known()]).toEqual([0, 0, 2, -1]);
+    });
+
     test("takes all of them along", async () => {
       const { pid, listener, clients } = await pool();
       world.system.exit(pid, shutdown());
