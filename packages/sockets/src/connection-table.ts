@@ -68,7 +68,8 @@ export class ConnectionTable {
   }
 
   leaveLimit(connection: Connection): void {
-    this.#uncounted.add(connection);
+    // Its owner may have outlived the handler.
+    if (connection.handlerPid !== undefined && this.has(connection.handlerPid)) this.#uncounted.add(connection);
   }
 
   remove(pid: Pid): void {

@@ -242,6 +242,15 @@ describe.each(transports)("%s", (transport) => {
       expect([...knownAfter, known()]).toEqual([0, 0, 2, -1]);
     });
 
+    test("has no place to leave with one whose steward was killed", async () => {
+      const { listener } = await pool();
+      const [steward] = (await listener.connections()) as [Pid];
+      const connection = listener.connectionOf(steward);
+      await world.kill(steward);
+      connection?.leaveLimit();
+      expect([listener.currentClients, listener.activeClients]).toEqual([2, 2]);
+    });
+
     test("takes all of them along", async () => {
       const { pid, listener, clients } = await pool();
       world.system.exit(pid, shutdown());
