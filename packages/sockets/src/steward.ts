@@ -178,7 +178,8 @@ class Steward implements Giver {
   #dismiss(): void {
     if (this.#isDismissed) return;
     this.#isDismissed = true;
-    if (this.isShared) this.#connection.close();
-    else this.#connection.exitOwner(this.owner, kill);
+    if (!this.isShared) this.#connection.exitOwner(this.owner, kill);
+    // The owner lives on, and the connection goes where those of the dead go.
+    else if (this.#connection.ownerPid === this.owner) this.#connection.release();
   }
 }

@@ -331,6 +331,26 @@ describe.each([false, true])("before the actor has the socket (isShared: %s)", (
 describe("with time", () => {
   useWorld("memory");
 
+  test("when the steward of one of many is killed, the actor keeps nothing of it, and its client has its time to take what was sent", async () => {
+    const { pid } = keeper();
+    const start: Start = (connection) => {
+      connection.send(new Uint8Array(100_000));
+      return pid;
+    };
+    const listener = await world.open(fromStart(start, { isShared: true }), { sendTimeoutMs: 1000 });
+    const client = await world.connect(listener, { reads: false });
+    await world.settle();
+    const [steward] = (await listener.connections()) as [Pid];
+    await world.kill(steward);
+    expect([world.system.isAlive(pid), socketsOf(pid)]).toEqual([true, 0]);
+    await world.manual.advance(999);
+    expect(world.memory.openSockets).toBe(2);
+    await world.manual.advance(1);
+    expect(world.memory.openSockets).toBe(1);
+    client.resume();
+    expect(await client.next("closed")).toBe("ECONNRESET");
+  });
+
   test("an actor that does not end when the listener closes, is killed when its time is up", async () => {
     const { pid, heard } = keeper(true);
     const listener = await world.open(
