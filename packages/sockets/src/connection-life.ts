@@ -20,7 +20,7 @@ export interface Giver {
   readonly owner: Pid;
   /** That actor owns many, and has to be told which one an event is about. */
   readonly isShared: boolean;
-  /** The socket is gone. It does not come before the owner had it, and may come twice. */
+  /** It is over, and its socket is gone. It may come twice. */
   gone(): void;
 }
 
@@ -202,9 +202,9 @@ export abstract class ConnectionLife extends OwnedSocket {
     // What comes after this end has closed it is no event any more.
     if (!this.isOver) this.#last ??= code === undefined ? { type: "closed" } : { type: "error", reason: code };
     this.pump();
-    if (this.isDeaf) this.finish();
+    if (this.isDeaf) this.#cease();
     this.outflow?.fail(code ?? this.endCode);
-    if (this.hasBegun) this.giver?.gone();
+    this.#tellGone();
   }
 
   // — From what stands before the protocol ———————————————————————————————————————————————————————————————————————
@@ -315,11 +315,8 @@ export abstract class ConnectionLife extends OwnedSocket {
 
   /** Nothing more is delivered or sent. @internal */
   protected finish(): void {
-    if (this.isOver) return;
-    if (this.#preamble !== undefined) this.#abandon(this.#preamble);
-    this.#stopListening();
-    this.isOver = true;
-    this.outflow?.stop();
+    this.#cease();
+    this.#tellGone();
   }
 
   /** @internal */
@@ -343,7 +340,7 @@ export abstract class ConnectionLife extends OwnedSocket {
     if (this.isOver && !this.#isGone) this.ensureOutflow().watch();
     if (!this.isDeaf) this.deliver(event);
     this.pump();
-    if (this.#isGone) this.giver?.gone();
+    this.#tellGone();
   }
 
   /** The handler gets the socket. */
@@ -365,14 +362,29 @@ export abstract class ConnectionLife extends OwnedSocket {
     this.hasBegun = true;
   }
 
+  /** As `finish`, if there may be something to tell yet. */
+  #cease(): void {
+    if (this.isOver) return;
+    if (this.#preamble !== undefined) this.#abandon(this.#preamble);
+    this.#stopListening();
+    this.isOver = true;
+    this.outflow?.stop();
+  }
+
   /** Leaves nothing to do behind the event: the handler may run, activate, and end before this returns. */
   #deliverLast(event: ConnectionEvent): void {
     const isFirst = !this.isDeaf;
     this.#last = event;
     if (isFirst && event.type === "closed") this.intake.pipe?.end();
-    if (event.type === "error" || this.#isGone) this.finish();
+    if (event.type === "error" || this.#isGone) this.#cease();
     else this.#stopListening();
     if (isFirst && !this.isPassive) this.deliver(event);
+    this.#tellGone();
+  }
+
+  /** The handler has found an owner, and that has all that there is to have. */
+  #tellGone(): void {
+    if (this.#isGone && this.isOver && this.hasBegun) this.giver?.gone();
   }
 
   #stopListening(): void {

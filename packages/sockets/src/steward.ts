@@ -31,8 +31,9 @@ export interface FromStartOptions {
   readonly name?: string;
   /**
    * One actor owns many connections, none of which is its life. Each event says by `connection` which one it is about. A
-   * connection ends then when its socket is gone, for which the actor has to `close` what its client has closed; what ends
-   * a connection from outside closes its socket, and leaves the actor alone. @defaultValue false
+   * connection ends then when its socket is gone and all that came has been let in, for which the actor has to `close` what
+   * its client has closed; what ends a connection from outside closes its socket, and leaves the actor alone.
+   * @defaultValue false
    */
   readonly isShared?: boolean;
 }

@@ -251,6 +251,24 @@ describe.each(transports)("%s", (transport) => {
       expect([listener.currentClients, listener.activeClients]).toEqual([2, 2]);
     });
 
+    test("gets all that a client has sent, also when the socket is gone before it lets that in", async () => {
+      const { heard, connections, listener, clients } = await pool();
+      heard.splice(0);
+      // Of each it lets one packet in, and then nothing until the socket is gone.
+      const mine = connections.splice(0);
+      for (const client of clients) client.write("a\nb\n");
+      for (const connection of mine) connection.shutdown();
+      for (const client of clients) await client.next("closed");
+      await world.settle();
+      expect(heard).toEqual(["data a\n", "data a\n", "data a\n"]);
+      const [first, ...others] = mine;
+      for (const connection of others) connection.activate();
+      // Who wants no more of it closes it.
+      first?.close();
+      await world.until(() => listener.currentClients === 0);
+      expect(heard.slice(3).toSorted()).toEqual(["closed", "closed", "data b\n", "data b\n"]);
+    });
+
     test("takes all of them along", async () => {
       const { pid, listener, clients } = await pool();
       world.system.exit(pid, shutdown());
