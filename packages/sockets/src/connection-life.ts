@@ -281,7 +281,14 @@ export abstract class ConnectionLife extends OwnedSocket {
   breakOff(reason: string, detail?: PreambleFailure): void {
     if (this.isOver) return;
     this.socket.close("reset");
-    this.#deliverLast({ type: "error", reason, ...(detail !== undefined && { detail }) });
+    const event: ConnectionEvent = { type: "error", reason, ...(detail !== undefined && { detail }) };
+    if (this.hasBegun || this.#preamble !== undefined) {
+      this.#deliverLast(event);
+    } else {
+      // It does not belong to the handler yet, which is told behind `socketReady`.
+      this.#last = event;
+      this.isOver = true;
+    }
   }
 
   // — For the handler's face —————————————————————————————————————————————————————————————————————————————————————
@@ -364,7 +371,7 @@ export abstract class ConnectionLife extends OwnedSocket {
 
   /** As `finish`, if there may be something to tell yet. */
   #cease(): void {
-    if (this.isOver) return;
+    if (this.isOver && this.isDeaf) return;
     if (this.#preamble !== undefined) this.#abandon(this.#preamble);
     this.#stopListening();
     this.isOver = true;
