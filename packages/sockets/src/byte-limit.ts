@@ -80,13 +80,6 @@ export class ReadThrottle {
     this.#sync();
   }
 
-  /** The connection has another owner, and so has its timer. */
-  renew(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#sync();
-  }
-
   /** Nothing is read any more in any case. */
   stop(): void {
     this.#timer?.cancel();

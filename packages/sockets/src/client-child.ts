@@ -51,7 +51,7 @@ export class ClientChild {
   /** It has started, and gets the socket. False: it is dead by now; why, its exit will tell. */
   take(): boolean {
     const { connection, pid } = this;
-    if (!this.#process.give(connection, pid)) {
+    if (!connection.giveFrom(this.#process, pid)) {
       this.refuse();
       return false;
     }

@@ -1,4 +1,4 @@
-import { type Pid, shutdown, type System } from "@espalier/actors";
+import { type Pid, type Process, shutdown, type System } from "@espalier/actors";
 import type { SharedBytes } from "./byte-limit.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
@@ -14,11 +14,13 @@ import { SecureSocket } from "./transports/secure-socket.ts";
 import type { Undertaker } from "./undertaker.ts";
 import { Received, Sent } from "./socket-request.ts";
 
-/** Whoever gives a connection that it was started for to another actor. */
-interface Giver {
+/** The handler of a connection that has found another actor to own it, and stands for that in the tree. */
+export interface Giver {
+  readonly pid: Pid;
+  readonly owner: Pid;
   /** That actor owns many, and has to be told which one an event is about. */
   readonly isShared: boolean;
-  /** Called once, when the socket is gone. */
+  /** It is over, and its socket is gone. It may come twice. */
   gone(): void;
 }
 
@@ -47,6 +49,8 @@ export abstract class ConnectionLife extends OwnedSocket {
   isOver = false;
   /** Ends are told to those who ask for bytes, and as no events. @internal */
   isPassive = false;
+  /** Set by a handler that has found another actor to own it, before it is given. @internal */
+  giver: Giver | undefined;
   /** @internal */
   protected readonly intake: Intake;
   /** Made when the system does not take at once what is sent. @internal */
@@ -66,8 +70,6 @@ export abstract class ConnectionLife extends OwnedSocket {
   #preamble: Preamble | undefined;
   #undertaker: Undertaker | null;
   #buried: (() => void) | null = null;
-  /** Who has given it to another actor. */
-  #giver: Giver | undefined;
 
   /**
    * @param loss - sees to it if its owner dies before the handler has it
@@ -100,6 +102,24 @@ export abstract class ConnectionLife extends OwnedSocket {
   // — For the server —————————————————————————————————————————————————————————————————————————————————————————————
 
   /**
+   * The actor that was started for it, which is its owner or has found that.
+   *
+   * @internal
+   */
+  get handlerPid(): Pid | undefined {
+    return this.giver?.pid ?? this.ownerPid;
+  }
+
+  /**
+   * Gives it to its handler, or to whom that has found. False: one of them is dead.
+   *
+   * @internal
+   */
+  giveFrom(process: Process, handler: Pid): boolean {
+    return process.isAlive(handler) && process.give(this, this.giver?.owner ?? handler);
+  }
+
+  /**
    * The handler owns the socket now: it is told, and its clocks run, once the PROXY header is read and the TLS handshake is
    * done, where there are to be such.
    *
@@ -126,20 +146,6 @@ export abstract class ConnectionLife extends OwnedSocket {
    */
   bePassive(): void {
     this.isPassive = true;
-  }
-
-  /**
-   * The owner has given it to another actor, which is told that it has the socket.
-   *
-   * @internal
-   */
-  handedOver(from: Pid, to: Pid, giver: Giver): void {
-    this.#giver = giver;
-    if (this.#isGone) giver.gone();
-    this.#undertaker?.handedOver?.(this.#whole, from, to);
-    this.intake.renew();
-    if (!this.isOver) this.deliver({ type: "socketReady" });
-    this.pump();
   }
 
   /** The owner is dead. What a handler has sent still goes out, for as long as the undertaker allows. */
@@ -196,9 +202,9 @@ export abstract class ConnectionLife extends OwnedSocket {
     // What comes after this end has closed it is no event any more.
     if (!this.isOver) this.#last ??= code === undefined ? { type: "closed" } : { type: "error", reason: code };
     this.pump();
-    if (this.isDeaf) this.finish();
+    if (this.isDeaf) this.#cease();
     this.outflow?.fail(code ?? this.endCode);
-    this.#giver?.gone();
+    this.#tellGone();
   }
 
   // — From what stands before the protocol ———————————————————————————————————————————————————————————————————————
@@ -223,9 +229,12 @@ export abstract class ConnectionLife extends OwnedSocket {
     this.#preamble = undefined;
     this.hasBegun = true;
     this.socket.close("reset");
-    const owner = this.ownerPid;
-    if (owner !== undefined) this.system.exit(owner, shutdown(failure));
-    this.#deliverLast({ type: "error", reason: failure.type, detail: failure });
+    this.#last = { type: "error", reason: failure.type, detail: failure };
+    const { handlerPid } = this;
+    if (handlerPid !== undefined) this.system.exit(handlerPid, shutdown(failure));
+    this.finish();
+    // One that was found for it has been told of nothing, and need not hear that it was nothing.
+    if (this.giver === undefined && !this.isPassive) this.deliver(this.#last);
   }
 
   // — For its parts ——————————————————————————————————————————————————————————————————————————————————————————————
@@ -249,7 +258,7 @@ export abstract class ConnectionLife extends OwnedSocket {
 
   /** @internal */
   override deliver(event: ConnectionEvent | Received | Sent): void {
-    const isOneOfMany = this.#giver?.isShared === true && !(event instanceof Received) && !(event instanceof Sent);
+    const isOneOfMany = this.giver?.isShared === true && !(event instanceof Received) && !(event instanceof Sent);
     super.deliver(isOneOfMany ? { ...event, connection: this.#whole } : event);
   }
 
@@ -272,7 +281,14 @@ export abstract class ConnectionLife extends OwnedSocket {
   breakOff(reason: string, detail?: PreambleFailure): void {
     if (this.isOver) return;
     this.socket.close("reset");
-    this.#deliverLast({ type: "error", reason, ...(detail !== undefined && { detail }) });
+    const event: ConnectionEvent = { type: "error", reason, ...(detail !== undefined && { detail }) };
+    if (this.hasBegun || this.#preamble !== undefined) {
+      this.#deliverLast(event);
+    } else {
+      // It does not belong to the handler yet, which is told behind `socketReady`.
+      this.#last = event;
+      this.isOver = true;
+    }
   }
 
   // — For the handler's face —————————————————————————————————————————————————————————————————————————————————————
@@ -306,11 +322,8 @@ export abstract class ConnectionLife extends OwnedSocket {
 
   /** Nothing more is delivered or sent. @internal */
   protected finish(): void {
-    if (this.isOver) return;
-    if (this.#preamble !== undefined) this.#abandon(this.#preamble);
-    this.#stopListening();
-    this.isOver = true;
-    this.outflow?.stop();
+    this.#cease();
+    this.#tellGone();
   }
 
   /** @internal */
@@ -334,6 +347,7 @@ export abstract class ConnectionLife extends OwnedSocket {
     if (this.isOver && !this.#isGone) this.ensureOutflow().watch();
     if (!this.isDeaf) this.deliver(event);
     this.pump();
+    this.#tellGone();
   }
 
   /** The handler gets the socket. */
@@ -355,14 +369,29 @@ export abstract class ConnectionLife extends OwnedSocket {
     this.hasBegun = true;
   }
 
+  /** As `finish`, if there may be something to tell yet. */
+  #cease(): void {
+    if (this.isOver && this.isDeaf) return;
+    if (this.#preamble !== undefined) this.#abandon(this.#preamble);
+    this.#stopListening();
+    this.isOver = true;
+    this.outflow?.stop();
+  }
+
   /** Leaves nothing to do behind the event: the handler may run, activate, and end before this returns. */
   #deliverLast(event: ConnectionEvent): void {
     const isFirst = !this.isDeaf;
     this.#last = event;
     if (isFirst && event.type === "closed") this.intake.pipe?.end();
-    if (event.type === "error" || this.#isGone) this.finish();
+    if (event.type === "error" || this.#isGone) this.#cease();
     else this.#stopListening();
     if (isFirst && !this.isPassive) this.deliver(event);
+    this.#tellGone();
+  }
+
+  /** The handler has found an owner, and that has all that there is to have. */
+  #tellGone(): void {
+    if (this.#isGone && this.isOver && this.hasBegun) this.giver?.gone();
   }
 
   #stopListening(): void {

@@ -119,7 +119,6 @@ class ConnectionSupervisor {
       this.#children.leaveLimit(connection);
       this.#publish();
     },
-    handedOver: (connection, from, to) => this.#children.handOver(connection, from, to),
   };
   /** Connections that wait for a place, each with its acceptor: at most as many as there are acceptors. */
   #queue: StartConnection[] = [];
@@ -254,7 +253,7 @@ class ConnectionSupervisor {
     const child = this.#children.get(pid);
     if (child?.acceptor === undefined) return;
     const { connection, acceptor } = child;
-    if (!result.ok || !this.#process.give(connection, pid)) {
+    if (!result.ok || !connection.giveFrom(this.#process, pid)) {
       this.#forget(pid);
       this.#refuse(connection, "closedOther");
       this.#release(acceptor);
@@ -262,6 +261,7 @@ class ConnectionSupervisor {
     }
     // Not before the handler has it: should this actor die, it is counted as accepted or as refused, and not as both.
     child.acceptor = undefined;
+    if (connection.giver !== undefined) this.#children.handOver(pid, connection.giver.owner);
     this.#record.stats.increment("accepted");
     connection.begin(this.#undertaker);
     this.#release(acceptor);
@@ -269,7 +269,7 @@ class ConnectionSupervisor {
 
   /** The handler is about to get its socket, which may be long after its start. */
   #opened(connection: Connection): void {
-    const pid = connection.ownerPid;
+    const pid = connection.handlerPid;
     const child = pid && this.#children.get(pid);
     if (pid === undefined || child === undefined) return;
     child.hasStarted = true;

@@ -15,8 +15,8 @@ export interface ConnectionChild {
 /** The connections of one listener by their handlers, the oldest first. */
 export class ConnectionTable {
   readonly #children = new Map<Pid, ConnectionChild>();
-  /** Actors that are no handlers and own a connection of one. */
-  readonly #owners = new Map<Pid, Connection>();
+  /** Actors that are no handlers, each with the connections that it owns, the oldest first. */
+  readonly #owners = new Map<Pid, Set<Connection>>();
   /** The connections that do not count against `maxClients`. */
   readonly #uncounted = new Set<Connection>();
 
@@ -49,30 +49,33 @@ export class ConnectionTable {
     return this.#children.has(pid);
   }
 
-  /** That of a handler, or of the actor to which one has given it. */
+  /** That of a handler, or the oldest of the actor to which handlers have given theirs. */
   connectionOf(pid: Pid): Connection | undefined {
-    return this.#children.get(pid)?.connection ?? this.#owners.get(pid);
+    return this.#children.get(pid)?.connection ?? this.#owners.get(pid)?.values().next().value;
   }
 
   add(pid: Pid, connection: Connection, acceptor: Pid): void {
     this.#children.set(pid, { connection, acceptor, hasStarted: false });
   }
 
-  handOver(connection: Connection, from: Pid, to: Pid): void {
+  handOver(from: Pid, to: Pid): void {
     const child = this.#children.get(from);
     if (child === undefined) return;
     child.owner = to;
-    this.#owners.set(to, connection);
+    const owned = this.#owners.get(to);
+    if (owned === undefined) this.#owners.set(to, new Set([child.connection]));
+    else owned.add(child.connection);
   }
 
   leaveLimit(connection: Connection): void {
-    this.#uncounted.add(connection);
+    // Its owner may have outlived the handler.
+    if (connection.handlerPid !== undefined && this.has(connection.handlerPid)) this.#uncounted.add(connection);
   }
 
   remove(pid: Pid): void {
     const child = this.#children.get(pid);
     if (child === undefined) return;
-    if (child.owner !== undefined) this.#owners.delete(child.owner);
+    if (child.owner !== undefined) this.#takeFrom(child.owner, child.connection);
     this.#uncounted.delete(child.connection);
     this.#children.delete(pid);
   }
@@ -81,5 +84,11 @@ export class ConnectionTable {
     this.#children.clear();
     this.#owners.clear();
     this.#uncounted.clear();
+  }
+
+  #takeFrom(owner: Pid, connection: Connection): void {
+    const owned = this.#owners.get(owner);
+    owned?.delete(connection);
+    if (owned?.size === 0) this.#owners.delete(owner);
   }
 }

@@ -193,15 +193,6 @@ export class Intake implements Clocked, Throttled, Demanding {
     return taken.filter(({ length }) => length > 0);
   }
 
-  /** The connection has another owner, and so have the timers that a new one needs. */
-  renew(): void {
-    this.#throttle?.renew();
-    this.#packetClock?.reset();
-    this.#packetClock = undefined;
-    this.#patience?.reset();
-    this.#patience = undefined;
-  }
-
   /** Nothing more comes in. Who has asked for bytes is told so. */
   stop(): void {
     this.#isReading = false;

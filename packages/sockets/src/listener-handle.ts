@@ -185,7 +185,8 @@ export class Listener {
   }
 
   /**
-   * The connection of an actor: of a handler that has been started, or of the owner that `fromStart` has found for it.
+   * The connection of an actor: of a handler that has been started, or of the owner that `fromStart` has found for it; of
+   * one that owns many, the oldest.
    */
   connectionOf(pid: Pid): Connection | undefined {
     return this.#record.connectionOf(pid);

@@ -1,5 +1,4 @@
 import {
-  type Call,
   type Context,
   type Definition,
   defineServer,
@@ -9,7 +8,6 @@ import {
   isExpected,
   noreply,
   ok,
-  reply,
   type ServerRef,
 } from "@espalier/actors";
 import { whichChildren } from "@espalier/supervisor";
@@ -23,11 +21,8 @@ export interface ServerArgs {
   readonly root: string;
 }
 
-/** The open listeners by id. Made once, outside the process that serves it, so that it outlives a crash of that. */
+/** The open listeners by id. Kept by who opens and closes them, so that it outlives a crash of the process that watches. */
 export type ListenerTable = Map<string, ListenerRecord>;
-
-/** What the server process answers. */
-export type ServerCalls = Call<"opened", boolean, { record: ListenerRecord }> | Call<"closed", boolean, { id: string }>;
 
 /** The supervisor of a listener starts it, for the first time or anew. */
 export interface ListenerStarted {
@@ -38,12 +33,11 @@ export interface ListenerStarted {
 interface ServerTypes {
   readonly args: ServerArgs;
   readonly state: ServerArgs;
-  readonly call: ServerCalls;
   readonly info: ListenerStarted;
 }
 
 /**
- * The process that keeps the table of listeners, and raises its voice when one of them has given up: its supervisor ends
+ * The process that watches the listeners, and raises its voice when one of them has given up: its supervisor ends
  * as `shutdown` then, which nobody else would take for a failure. Any other end is the business of the root supervisor,
  * which starts it anew.
  */
@@ -52,15 +46,6 @@ export const server: Definition<ServerArgs, ServerRef<ServerTypes>> = defineServ
   init(args, self) {
     for (const { supervisor } of args.table.values()) if (supervisor !== undefined) self.monitor(supervisor);
     return ok(args);
-  },
-  handleCall(request, _from, state) {
-    switch (request.type) {
-      case "opened":
-        state.table.set(request.record.id, request.record);
-        return reply(true, state);
-      case "closed":
-        return reply(state.table.delete(request.id), state);
-    }
   },
   handleInfo(message, state, self) {
     if (message.type === "listenerStarted") {

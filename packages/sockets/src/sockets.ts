@@ -12,10 +12,9 @@ import {
   listenerId,
   listenerSupervisorId,
   type ListenerRecord,
-  serverName,
 } from "./listener-record.ts";
 import type { ListenerOptions } from "./options.ts";
-import type { ListenerTable, ServerCalls } from "./server.ts";
+import type { ListenerTable } from "./server.ts";
 import type { Transport } from "./transport.ts";
 import { tcpTransport } from "./transports/tcp.ts";
 import { udpTransport } from "./transports/udp.ts";
@@ -156,7 +155,8 @@ export class Sockets {
       result = await startChild(this.#system, this.supervisor, spec);
     }
     if (result.ok) {
-      await this.#tell({ type: "opened", record });
+      // At once, so that nothing can be running that is not in the table.
+      this.#table.set(record.id, record);
       return this.#handle(record);
     }
     if (result.error === "startFailed") throw startError(result.reason);
@@ -232,13 +232,10 @@ export class Sockets {
     // By now another listener may have this id.
     if (isClosed && this.#table.get(id) !== record) return;
     const childId = listenerSupervisorId(id);
-    await this.#tell({ type: "closed", id });
+    this.#table.delete(id);
+    // Asked for in the same turn, so that it comes before any other listener of this id is started.
     await terminateChild(this.#system, this.supervisor, childId);
     await deleteChild(this.#system, this.supervisor, childId);
-  }
-
-  #tell(request: ServerCalls): Promise<boolean> {
-    return this.#system.call<ServerCalls, ServerCalls>(serverName(this.#root), request, { timeoutMs: "infinity" });
   }
 }
 

@@ -16,6 +16,7 @@ import {
 } from "@espalier/actors";
 import type { Connection } from "./connection.ts";
 import type { ConnectionInput } from "./connection-event.ts";
+import type { Giver } from "./connection-life.ts";
 import type { ConnectionDefinition } from "./handler.ts";
 import { LastWill } from "./last-will.ts";
 
@@ -30,8 +31,9 @@ export interface FromStartOptions {
   readonly name?: string;
   /**
    * One actor owns many connections, none of which is its life. Each event says by `connection` which one it is about. A
-   * connection ends then when its socket is gone, for which the actor has to `close` what its client has closed; what ends
-   * a connection from outside closes its socket, and leaves the actor alone. @defaultValue false
+   * connection ends then when its socket is gone and all that came has been let in, for which the actor has to `close` what
+   * its client has closed; what ends a connection from outside closes its socket, and leaves the actor alone.
+   * @defaultValue false
    */
   readonly isShared?: boolean;
 }
@@ -94,44 +96,45 @@ class StewardBehaviour implements Behaviour<ConnectionInput> {
   }
 }
 
-class Steward {
+class Steward implements Giver {
   readonly owner: Pid;
+  readonly isShared: boolean;
   readonly #process: Process;
   readonly #connection: Connection;
-  readonly #isShared: boolean;
   /** The owner is gone, or does not end when it is told to. */
   #isDismissed = false;
 
   constructor(process: Process, connection: Connection, owner: Pid, isShared: boolean) {
     if (!(owner instanceof Pid))
       throw new TypeError(`the start of a connection has answered ${describeValue(owner)}, and no pid`);
-    this.#isShared = isShared;
+    this.isShared = isShared;
     this.owner = owner;
     this.#process = process;
     this.#connection = connection;
     // First of all: whatever becomes of the steward, nobody is left who has a connection that is not in the tree.
     process.own(new LastWill(() => this.#dismiss()));
     process.monitor(owner);
+    // It is given to the owner at once, and never to the steward, which would be told what the owner is to hear.
+    connection.giver = this;
+  }
+
+  get pid(): Pid {
+    return this.#process.pid;
+  }
+
+  gone(): void {
+    this.#connection.tell(this.pid, new SocketGone());
   }
 
   receive(message: unknown): void {
     if (message instanceof Down) this.#ended(message.reason);
-    else if (message instanceof SocketGone) this.#gone();
+    else if (message instanceof SocketGone) this.#outlived();
     else if (message instanceof Exit) this.#exited(message);
-    else if (isSocketReady(message)) this.#handOver();
     else this.#process.warn("a steward has got a message; it is dropped");
   }
 
-  #handOver(): void {
-    // If the owner is dead, its `Down` is under way.
-    if (!this.#process.give(this.#connection, this.owner)) return;
-    const { pid } = this.#process;
-    const gone = (): void => this.#connection.tell(pid, new SocketGone());
-    this.#connection.handedOver(pid, this.owner, { isShared: this.#isShared, gone });
-  }
-
-  #gone(): void {
-    if (!this.#isShared) return;
+  #outlived(): void {
+    if (!this.isShared) return;
     const { last } = this.#connection;
     // The owner lives on, and is not to keep what is over.
     this.#process.own(this.#connection);
@@ -149,7 +152,7 @@ class Steward {
   /** The owner ends first, in its own way. */
   *terminate(reason: ExitReason): Waiting {
     if (this.#isDismissed) return;
-    if (this.#isShared) {
+    if (this.isShared) {
       // It dies with the steward, as that of any handler: what was sent still goes out.
       if (this.#connection.ownerPid === this.owner) this.#process.own(this.#connection);
       return;
@@ -176,11 +179,8 @@ class Steward {
   #dismiss(): void {
     if (this.#isDismissed) return;
     this.#isDismissed = true;
-    if (this.#isShared) this.#connection.close();
-    else this.#connection.exitOwner(this.owner, kill);
+    if (!this.isShared) this.#connection.exitOwner(this.owner, kill);
+    // The owner lives on, and the connection goes where those of the dead go.
+    else if (this.#connection.ownerPid === this.owner) this.#connection.release();
   }
-}
-
-function isSocketReady(message: unknown): boolean {
-  return typeof message === "object" && message !== null && "type" in message && message.type === "socketReady";
 }

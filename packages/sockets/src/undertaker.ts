@@ -1,4 +1,3 @@
-import type { Pid } from "@espalier/actors";
 import type { Connection } from "./connection.ts";
 
 /**
@@ -12,6 +11,4 @@ export interface Undertaker {
   leaveLimit?(connection: Connection): void;
   /** The handler is about to get the socket: the client is known, and so is its TLS. Absent: nobody asks. */
   opened?(connection: Connection): void;
-  /** The handler has given it to another actor. Absent: nobody asks who owns it. */
-  handedOver?(connection: Connection, from: Pid, to: Pid): void;
 }

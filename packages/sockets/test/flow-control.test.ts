@@ -231,6 +231,15 @@ describe.each(transports)("%s", (transport) => {
       expect(listener.shutdownCounts).toEqual({ tooManyUnsentBytes: 1 });
     });
 
+    test("more than maxUnsentBytes that are sent while the handler starts are told behind socketReady", async () => {
+      const { handler, one } = puppetry({ init: ({ connection }) => void connection.send(pattern(BIG)) });
+      const listener = await world.open(handler, { maxUnsentBytes: 1000 });
+      world.startConnecting(listener, { reads: false });
+      const puppet = await one();
+      await world.settle();
+      expect(puppet.heard).toEqual(["socketReady", "error tooManyUnsentBytes"]);
+    });
+
     test("does nothing any more when the connection is closed", async () => {
       const { client, puppet } = await puppetWithClient({});
       puppet.connection.send("bye");

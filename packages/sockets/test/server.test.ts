@@ -1,5 +1,5 @@
 import { networkInterfaces } from "node:os";
-import { formatTree, type Pid } from "@espalier/actors";
+import { defineServer, formatTree, noreply, ok, type Pid, sys } from "@espalier/actors";
 import { connectionMachine, type ListenOn, type ListenerOptions, startSockets } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { fromPromise } from "xstate";
@@ -13,6 +13,13 @@ async function expectEcho(client: SocketRecorder, text = "hello"): Promise<void>
   client.write(text);
   const received = await client.bytes(before + text.length);
   expect(received.subarray(before).toString()).toBe(text);
+}
+
+/** The table process, which hears nothing for now. */
+async function suspended(): Promise<Pid> {
+  const server = world.system.whereis("sockets.server") as Pid;
+  await sys.suspend(world.system, server);
+  return server;
 }
 
 function actorCount(): number {
@@ -259,6 +266,45 @@ describe.each(transports)("%s", (transport) => {
       expect(await world.startConnecting(left).next("closed")).toBe("ECONNREFUSED");
       expect(world.of("connectionStopped").map(({ reason }) => reason.type)).toEqual(Array(10).fill("shutdown"));
     });
+  });
+});
+
+describe("a table process that is busy", () => {
+  useWorld("memory");
+
+  test("and is killed then, does not make a listener fail that has been opened, nor one that nobody can close", async () => {
+    const server = await suspended();
+    const opening = world.open(echo);
+    await world.settle();
+    await world.kill(server);
+    const listener = await opening;
+    expect(world.sockets.listeners().map(({ id }) => id)).toEqual([listener.id]);
+    await world.sockets.close("echo");
+    expect(listener.isRunning).toBe(false);
+    world.logged.splice(0);
+  });
+
+  test("does not make a close so late that it hits the next listener of that name", async () => {
+    const endless = defineServer<{ state: undefined }>({
+      trapExit: true,
+      init: () => ok(undefined),
+      handleInfo: (_message, state) => noreply(state),
+      terminate: () => new Promise<void>(() => undefined),
+    });
+    const first = await world.open(endless, { shutdown: 1000 });
+    await world.connectMany(first, 1);
+    const closed = first.close();
+    await world.settle();
+    const server = await suspended();
+    const closedAgain = first.close();
+    await world.manual.advance(1000);
+    await closed;
+    const opening = world.open(echo);
+    await world.settle();
+    await sys.resume(world.system, server);
+    await closedAgain;
+    expect((await opening).isRunning).toBe(true);
+    world.logged.splice(0);
   });
 });
 

@@ -1,5 +1,5 @@
-import { defineServer, fromAsync, noreply, ok, type Pid, shutdown } from "@espalier/actors";
-import { type Connection, type ConnectionEvent, fromStart } from "@espalier/sockets";
+import { defineServer, fromAsync, noreply, ok, type Pid, shutdown, sys } from "@espalier/actors";
+import { type Connection, type ConnectionEvent, fromStart, type Start } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
 import { transports, useWorld, world } from "./support/server-world.ts";
 
@@ -141,7 +141,8 @@ describe.each(transports)("%s", (transport) => {
     const served = await world.connect(listener);
     await world.until(() => listener.connectionOf(pid) !== undefined);
     await world.startConnecting(listener).next("closed");
-    await world.until(() => listener.currentClients === 1);
+    await world.until(() => listener.stats.closedOther === 4);
+    expect(listener.stats.accepted).toBe(1);
     expect(served.isClosed).toBe(false);
     const { logged } = world;
     expect(logged.splice(0).join("\n")).toContain("has answered undefined, and no pid");
@@ -210,6 +211,64 @@ describe.each(transports)("%s", (transport) => {
       ]);
     });
 
+    test("keeps none that was closed before it had it", async () => {
+      const { pid, heard } = keeper();
+      const connections: Connection[] = [];
+      const start: Start = (connection) => {
+        connections.push(connection);
+        if (connections.length === 1) connection.close();
+        return pid;
+      };
+      const first = await world.open(fromStart(start, { isShared: true }));
+      await world.connect(first);
+      await world.until(() => first.shutdownCounts["normal"] === 1);
+      const second = await world.open(fromStart(start, { isShared: true }), { name: "proxied", proxyProtocol: {} });
+      await world.connect(second);
+      await world.until(() => second.stats.accepted === 1);
+      connections[1]?.close();
+      await world.until(() => second.shutdownCounts["normal"] === 1);
+      expect([heard, world.system.isAlive(pid), socketsOf(pid)]).toEqual([[], true, 0]);
+    });
+
+    test("is known by the oldest that it has, whichever of them end", async () => {
+      const { pid, connections, listener } = await pool();
+      const known = () => connections.findIndex((connection) => connection === listener.connectionOf(pid));
+      const knownAfter: number[] = [];
+      for (const [ended, index] of [1, 0, 2].entries()) {
+        knownAfter.push(known());
+        connections[index]?.close();
+        await world.until(() => listener.currentClients === 2 - ended);
+      }
+      expect([...knownAfter, known()]).toEqual([0, 0, 2, -1]);
+    });
+
+    test("has no place to leave with one whose steward was killed", async () => {
+      const { listener } = await pool();
+      const [steward] = (await listener.connections()) as [Pid];
+      const connection = listener.connectionOf(steward);
+      await world.kill(steward);
+      connection?.leaveLimit();
+      expect([listener.currentClients, listener.activeClients]).toEqual([2, 2]);
+    });
+
+    test("gets all that a client has sent, also when the socket is gone before it lets that in", async () => {
+      const { heard, connections, listener, clients } = await pool();
+      heard.splice(0);
+      // Of each it lets one packet in, and then nothing until the socket is gone.
+      const mine = connections.splice(0);
+      for (const client of clients) client.write("a\nb\n");
+      for (const connection of mine) connection.shutdown();
+      for (const client of clients) await client.next("closed");
+      await world.settle();
+      expect(heard).toEqual(["data a\n", "data a\n", "data a\n"]);
+      const [first, ...others] = mine;
+      for (const connection of others) connection.activate();
+      // Who wants no more of it closes it.
+      first?.close();
+      await world.until(() => listener.currentClients === 0);
+      expect(heard.slice(3).toSorted()).toEqual(["closed", "closed", "data b\n", "data b\n"]);
+    });
+
     test("takes all of them along", async () => {
       const { pid, listener, clients } = await pool();
       world.system.exit(pid, shutdown());
@@ -220,8 +279,95 @@ describe.each(transports)("%s", (transport) => {
   });
 });
 
+describe.each([false, true])("before the actor has the socket (isShared: %s)", (isShared) => {
+  useWorld("memory");
+
+  const header = "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n";
+
+  /** One client of an actor, whose steward is there and waits for the header. */
+  async function preceded() {
+    const { pid, heard } = keeper();
+    const listener = await world.open(
+      fromStart(() => pid, { isShared }),
+      { proxyProtocol: {}, idleTimeoutMs: 1000 },
+    );
+    const client = await world.connect(listener);
+    await world.until(() => listener.stats.accepted === 1);
+    const [steward] = (await listener.connections()) as [Pid];
+    await sys.suspend(world.system, steward);
+    client.write(header);
+    return { heard, client, steward };
+  }
+
+  test("the end of the peer, right behind its header, is told behind socketReady", async () => {
+    const { heard, client, steward } = await preceded();
+    client.end();
+    await world.settle();
+    await sys.resume(world.system, steward);
+    await world.settle();
+    expect(heard).toEqual(["socketReady", "closed"]);
+  });
+
+  test("a reset is, too", async () => {
+    const { heard, client, steward } = await preceded();
+    await world.settle();
+    client.close("reset");
+    await world.settle();
+    await sys.resume(world.system, steward);
+    await world.settle();
+    expect(heard).toEqual(["socketReady", "error"]);
+  });
+
+  test("a silence is, too", async () => {
+    const { heard, steward } = await preceded();
+    await world.manual.advance(1000);
+    await sys.resume(world.system, steward);
+    await world.settle();
+    expect(heard).toEqual(["socketReady", "timeout"]);
+  });
+
+  test("what was lost while it was being found is, too", async () => {
+    const { pid, heard } = keeper();
+    const connections: Connection[] = [];
+    const search: { end?: () => void } = {};
+    const start: Start = (connection) => {
+      connections.push(connection);
+      return new Promise((resolve) => (search.end = () => resolve(pid)));
+    };
+    const listener = await world.open(fromStart(start, { isShared }));
+    const client = await world.connect(listener);
+    await world.until(() => connections.length === 1);
+    client.close("reset");
+    connections[0]?.send("hello");
+    await world.settle();
+    search.end?.();
+    await world.settle();
+    expect(heard).toEqual(["socketReady", "error"]);
+  });
+});
+
 describe("with time", () => {
   useWorld("memory");
+
+  test("when the steward of one of many is killed, the actor keeps nothing of it, and its client has its time to take what was sent", async () => {
+    const { pid } = keeper();
+    const start: Start = (connection) => {
+      connection.send(new Uint8Array(100_000));
+      return pid;
+    };
+    const listener = await world.open(fromStart(start, { isShared: true }), { sendTimeoutMs: 1000 });
+    const client = await world.connect(listener, { reads: false });
+    await world.settle();
+    const [steward] = (await listener.connections()) as [Pid];
+    await world.kill(steward);
+    expect([world.system.isAlive(pid), socketsOf(pid)]).toEqual([true, 0]);
+    await world.manual.advance(999);
+    expect(world.memory.openSockets).toBe(2);
+    await world.manual.advance(1);
+    expect(world.memory.openSockets).toBe(1);
+    client.resume();
+    expect(await client.next("closed")).toBe("ECONNRESET");
+  });
 
   test("an actor that does not end when the listener closes, is killed when its time is up", async () => {
     const { pid, heard } = keeper(true);

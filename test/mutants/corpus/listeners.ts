@@ -147,8 +147,8 @@ export const listenerMutants: readonly Mutant[] = [
     targets: ["echo"],
     change: {
       file: CONNECTION_SUPERVISOR,
-      find: "    if (!result.ok || !this.#process.give(connection, pid)) {",
-      replace: "    if (result.ok) this.#process.give(connection, pid);\n    if (!result.ok) {",
+      find: "    if (!result.ok || !connection.giveFrom(this.#process, pid)) {",
+      replace: "    if (result.ok) connection.giveFrom(this.#process, pid);\n    if (!result.ok) {",
     },
   },
   {
