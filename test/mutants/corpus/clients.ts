@@ -103,8 +103,8 @@ export const clientMutants: readonly Mutant[] = [
     targets: ["pooled"],
     change: {
       file: ATTEMPTS,
-      find: "    this.#isDue = this.#burials.count > 0;\n    if (this.#isDue) return undefined;",
-      replace: "    if (this.#burials.count > 0) return undefined;",
+      find: "    this.#isDue = this.#burials.count > 0;\n    if (this.#isDue) {",
+      replace: "    if (this.#burials.count > 0) {",
     },
   },
   {

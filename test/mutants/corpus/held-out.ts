@@ -315,7 +315,7 @@ export const heldOutMutants: readonly Mutant[] = [
       faults: 1,
       targets: ["limited"],
     },
-    [`${SOCKETS}/apply-options.ts`, "    Object.assign(record, before);\n", ""],
+    [`${SOCKETS}/apply-options.ts`, "    setOptions(record, optionsBefore, configBefore);\n", ""],
     "T33-limits",
   ),
   heldOut(
