@@ -33,8 +33,8 @@ export interface SpawnOptions {
 }
 
 /**
- * The limit of a mailbox: how many messages may wait, and what becomes of one more. Exit signals, notices and system
- * messages are no messages in this sense: they always come in.
+ * The limit of a mailbox: how many messages may wait, and what becomes of one more. Exit signals, notices, system messages
+ * and what the actor's own timers send are no messages in this sense: they always come in.
  */
 export interface MailboxOptions {
   /** At least 1. */

@@ -1,7 +1,7 @@
 import { defineServer, Down, failure, fromAsync, MailboxFullError, noreply, ok, sys } from "@espalier/actors";
 import { collectTrace, createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
-import { counter } from "./support/actors.ts";
+import { counter, puppet, tell } from "./support/actors.ts";
 import { defer } from "./support/promises.ts";
 import { createWorld, endOf } from "./support/world.ts";
 
@@ -133,6 +133,37 @@ describe("a mailbox with a limit", () => {
     system.kill(victim);
     await system.idle();
     expect(downs).toEqual(["killed"]);
+  });
+
+  test.each(["drop", "exit", "block"] as const)("never refuses its actor's own timers: %s", async (whenFull) => {
+    const { system, clock } = createWorld();
+    const log: string[] = [];
+    const reader = fromAsync<string>(async (self) => {
+      const message = await self.receive({ match: (candidate) => candidate === "wanted", timeoutMs: 10 });
+      log.push(`received ${String(message)}`);
+    });
+    const ref = system.spawn(reader, undefined, { mailbox: { capacity: 2, whenFull } });
+    await system.idle();
+    for (const message of ["a", "b"]) system.send(ref, message);
+    await clock.advance(10);
+    expect(log).toEqual(["received undefined"]);
+    expect(system.isAlive(ref)).toBe(false);
+  });
+
+  test("obeys it when a timer of another actor sends", async () => {
+    const { system, clock } = createWorld();
+    const log: string[] = [];
+    const ref = system.spawn(recorder(log), undefined, { mailbox: { capacity: 1, whenFull: "drop" } });
+    await sys.suspend(system, ref);
+    const other = system.spawn(puppet());
+    await tell(system, other, (self) => {
+      self.sendAfter(ref, "a", 1);
+      self.sendAfter(ref, "b", 2);
+    });
+    await clock.advance(2);
+    await sys.resume(system, ref);
+    await system.idle();
+    expect(log).toEqual(["a"]);
   });
 
   test.each([

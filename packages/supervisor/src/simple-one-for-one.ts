@@ -131,7 +131,7 @@ export class SimpleOneForOne<Extra> implements RunningSupervisor<DynamicInit<Ext
       }
       this.#children.setRestarting(child, true);
       // To itself, behind all that waits: OTP's way to keep a supervisor answering while a child does not come up.
-      this.#process.send<TryAgain<DynamicChild<Extra>>>(this.#process.pid, new TryAgain(child));
+      this.#process.sendSelf(new TryAgain(child));
     }
   }
 

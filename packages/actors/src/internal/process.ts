@@ -111,6 +111,11 @@ export class ActorProcess extends Runner implements Process, StartListener {
     if (process !== null) process.deliver(message, this.pid);
   }
 
+  sendSelf(message: unknown): void {
+    this.before("send");
+    this.accept(message, this.pid);
+  }
+
   async offer<Message>(target: ActorRef<Message>, message: Message): Promise<void> {
     this.before("offer");
     await target.process?.admit(message, this.pid);
