@@ -1,7 +1,7 @@
 import { defineServer, Down, failure, fromAsync, MailboxFullError, noreply, ok, sys } from "@espalier/actors";
 import { collectTrace, createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
-import { counter, puppet, tell } from "./support/actors.ts";
+import { counter, mute, puppet, tell } from "./support/actors.ts";
 import { defer } from "./support/promises.ts";
 import { createWorld, endOf } from "./support/world.ts";
 
@@ -133,6 +133,32 @@ describe("a mailbox with a limit", () => {
     system.kill(victim);
     await system.idle();
     expect(downs).toEqual(["killed"]);
+  });
+
+  test("gives no place to signals, nor to its actor's own timers, however many wait", async () => {
+    const { system, clock } = createWorld();
+    const received: unknown[] = [];
+    const watcher = system.spawn(puppet({ trapExit: true, received }), undefined, {
+      mailbox: { capacity: 2, whenFull: "exit" },
+    });
+    const others = [1, 2, 3].map(() => system.spawn(mute));
+    await tell(system, watcher, (self) => {
+      for (const other of others) {
+        self.monitor(other);
+        self.link(other);
+        self.sendRequest(other, { type: "unanswered" });
+      }
+      self.sendAfter(self.ref, "timer", 1);
+    });
+    await sys.suspend(system, watcher);
+    for (const other of others) system.kill(other);
+    await clock.advance(1);
+    expect(system.inspect(watcher)?.mailboxLength).toBe(10);
+    system.send(watcher, "a");
+    system.send(watcher, "b");
+    await sys.resume(system, watcher);
+    await system.idle();
+    expect(received.filter((message) => typeof message === "string")).toEqual(["timer", "a", "b"]);
   });
 
   test.each(["drop", "exit", "block"] as const)("never refuses its actor's own timers: %s", async (whenFull) => {

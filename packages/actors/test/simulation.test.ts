@@ -18,6 +18,7 @@ import {
   type System,
 } from "../src/index.ts";
 import { collectTrace, createProbe, ManualClock, residue } from "../src/testing/index.ts";
+import { puppet } from "./support/actors.ts";
 
 /** Ends an actor before one of its effects, delays by list, and remembers what it was asked. */
 class Script implements Simulation {
@@ -348,6 +349,26 @@ test("what is late for the dead is lost, and late news of a death arrive after a
   for (const arrive of script.late.splice(0)) arrive();
   await clock.advance(0);
   expect(from.messages).toMatchObject([{ pid: to.ref, reason: { type: "killed" } }]);
+});
+
+test("what is late has its place in a limited mailbox already, and lets nobody in before it has left it", async () => {
+  const script = new Script();
+  const { system, clock } = world(script);
+  const received: unknown[] = [];
+  const to = system.spawn(puppet({ received }), undefined, { mailbox: { capacity: 1, whenFull: "block" } });
+  const from = createProbe(system);
+  await clock.advance(0);
+  script.delaying = true;
+  const offers = Promise.all(["a", "b", "c"].map((message) => from.self.offer(to, message)));
+  const onTheirWay: number[] = [];
+  while (script.late.length > 0) {
+    onTheirWay.push(script.late.length);
+    for (const arrive of script.late.splice(0)) arrive();
+    await clock.advance(0);
+  }
+  await offers;
+  expect(onTheirWay).toEqual([1, 1, 1]);
+  expect(received).toEqual(["a", "b", "c"]);
 });
 
 test("a timer can be late, once for each time that it is said to be", async () => {
