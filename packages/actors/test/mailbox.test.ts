@@ -1,4 +1,18 @@
-import { defineServer, Down, failure, fromAsync, MailboxFullError, noreply, ok, sys } from "@espalier/actors";
+import {
+  type ActorRef,
+  type Behaviour,
+  defineServer,
+  type Definition,
+  Down,
+  failure,
+  fromAsync,
+  MailboxFullError,
+  type Match,
+  noreply,
+  ok,
+  type Process,
+  sys,
+} from "@espalier/actors";
 import { collectTrace, createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
 import { counter, mute, puppet, tell } from "./support/actors.ts";
@@ -93,6 +107,35 @@ describe("a mailbox with a limit", () => {
     await system.idle();
     expect(log).toEqual(["begin a", "end a", "begin b", "end b"]);
   });
+
+  test.each<[string, (process: Process, match: Match) => void]>([
+    ["one by one", (process, match) => [1, 2].forEach(() => process.takeMessage(match))],
+    ["together", (process, match) => process.takeMessages(match, () => undefined)],
+  ])(
+    "lets them in also for messages that its actor takes out %s, before any that are sent then",
+    async (_how, clear) => {
+      const { system } = createWorld();
+      const log: unknown[] = [];
+      const behaviour: Behaviour<void> = {
+        kind: "tidy",
+        start: () => undefined,
+        receive(process, message) {
+          log.push(message);
+          if (message !== "clear") return;
+          clear(process, (candidate) => candidate === "a" || candidate === "b");
+          process.send<string>(process.pid, "too late");
+        },
+      };
+      const tidy: Definition<void, ActorRef<string>> = { name: "tidy", behaviour };
+      const ref = system.spawn(tidy, undefined, { mailbox: { capacity: 2, whenFull: "block" } });
+      for (const message of ["clear", "a"]) system.send(ref, message);
+      const sender = createProbe(system);
+      const offers = Promise.all(["b", "c", "d"].map((message) => sender.self.offer(ref, message)));
+      await system.idle();
+      expect(log).toEqual(["clear", "c", "d"]);
+      await offers;
+    },
+  );
 
   test("keeps nobody waiting for a dead actor", async () => {
     const { system } = createWorld();

@@ -46,18 +46,15 @@ export class MailboxBound {
     this.#taken += 1;
   }
 
-  /** An entry was taken out of the mailbox. */
-  left(entry: unknown): void {
-    if (entry instanceof Counted) this.#taken -= 1;
+  /** An entry was taken out of the mailbox: who waits longest has its place at once, or a later message would. */
+  left(entry: unknown, process: ActorProcess): void {
+    if (!(entry instanceof Counted)) return;
+    this.#taken -= 1;
+    this.#admitNext(process);
   }
 
   wait(message: unknown, from: Pid): Promise<void> {
     return new Promise((admitted) => this.#waiters.push({ message, from, admitted }));
-  }
-
-  /** A message was taken out: those who wait longest come in. */
-  admit(process: ActorProcess): void {
-    while (this.#waiters.length > 0 && !this.isFull) this.#admitNext(process);
   }
 
   /** The actor is dead, so messages to it vanish: nobody needs to wait for that. */

@@ -123,7 +123,7 @@ export abstract class Runner extends Mortal {
   }
 
   protected left(entry: unknown): unknown {
-    if (this.particulars !== null && this.particulars.bound !== null) this.particulars.bound.left(entry);
+    if (this.particulars !== null && this.particulars.bound !== null) this.particulars.bound.left(entry, this.self);
     return unwrap(entry);
   }
 
@@ -133,10 +133,7 @@ export abstract class Runner extends Mortal {
     this.reductions += 1;
     if (this.particulars !== null) {
       const { bound, debug } = this.particulars;
-      if (bound !== null) {
-        bound.left(entry);
-        bound.admit(this.self);
-      }
+      if (bound !== null) bound.left(entry, this.self);
       if (debug !== null) debug.received(this.kernel.host.now(), this.describeMessage(unwrap(entry)));
     }
     if (entry instanceof Traced && this.kernel.tracer !== null) {
