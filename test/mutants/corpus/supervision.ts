@@ -329,7 +329,11 @@ export const supervisionMutants: readonly Mutant[] = [
     faults: 0,
     seenBy: ["T12-children", "I13-supervision"],
     targets: ["tree"],
-    change: { file: DYNAMIC, find: "      this.#children.delete(previous);\n", replace: "" },
+    change: {
+      file: DYNAMIC,
+      find: "    this.#children.delete(child.pid);\n    if (!this.#restarts.take()) {\n",
+      replace: "    if (!this.#restarts.take()) {\n",
+    },
   },
   {
     id: "exit-of-a-stranger-counts",
