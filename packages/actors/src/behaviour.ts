@@ -80,6 +80,8 @@ export interface Process extends Context<never> {
   stop(reason: ExitReason, beforeExit?: () => void): void;
   /** In `start`: the actor has nothing to do and ends as `normal`, and whoever starts it is told so. */
   ignore(): void;
+  /** Sends this actor what its behaviour cannot do without: behind all that waits, and also when the mailbox is full. */
+  sendSelf(message: unknown): void;
   /** Makes this actor the owner of the resource, taking it from its present owner if it has one. */
   own(resource: Resource): void;
   /** Makes another actor the owner of a resource of this one. False: that actor is dead, and nothing has changed. */

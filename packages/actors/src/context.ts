@@ -33,8 +33,9 @@ export interface SpawnOptions {
 }
 
 /**
- * The limit of a mailbox: how many messages may wait, and what becomes of one more. Exit signals, notices and system
- * messages are no messages in this sense: they always come in.
+ * The limit of a mailbox: how many messages, casts and calls may wait, and what becomes of one more, the actor's own `send`
+ * to itself included. Exit signals, notices, responses, system messages, and what comes of the actor's timers and tasks are no
+ * messages in this sense: they always come in and do not count.
  */
 export interface MailboxOptions {
   /** At least 1. */

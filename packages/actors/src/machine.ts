@@ -245,7 +245,7 @@ class MachineBehaviour implements Behaviour<unknown> {
     if (!isEvent(event)) this.#handleInfo(process, self, event);
     else if (event.type === "exit" && event instanceof Exit && event.from === process.parentPid) {
       this.#parentExits(process, self, event.reason);
-    } else this.#handle(process, self, event);
+    } else if (self.family === null || self.family.letsIn(event)) this.#handle(process, self, event);
     return undefined;
   }
 

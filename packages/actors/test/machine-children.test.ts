@@ -1377,6 +1377,22 @@ describe.each(ways)("children of a machine that is run %s", (_way, exact) => {
       expect(idsIn(world)).toEqual(["machine-1", "p", "w"]);
     });
 
+    test("the end of a child for which it is left can be passed on", async () => {
+      const make = makes((say) =>
+        assembled({
+          invoke: { id: "ear", src: listener(say) },
+          initial: "a",
+          states: {
+            a: { invoke: { id: "w", src: worker, onDone: { target: "b", actions: forwardTo("ear") } } },
+            b: {},
+          },
+          on: { finish: { actions: forwardTo("w") } },
+        }),
+      );
+      const story = await tellOf(make, [{ type: "finish" }]);
+      expect(story).toMatchObject({ lines: ["heard xstate.done.actor.w"], value: "b" });
+    });
+
     test("a child that fails between the order to stop and its stop does not trouble its parent", async () => {
       const { world, ref } = run(
         assembled({

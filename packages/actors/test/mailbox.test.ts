@@ -1,7 +1,21 @@
-import { defineServer, Down, failure, fromAsync, MailboxFullError, noreply, ok, sys } from "@espalier/actors";
+import {
+  type ActorRef,
+  type Behaviour,
+  defineServer,
+  type Definition,
+  Down,
+  failure,
+  fromAsync,
+  MailboxFullError,
+  type Match,
+  noreply,
+  ok,
+  type Process,
+  sys,
+} from "@espalier/actors";
 import { collectTrace, createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
-import { counter } from "./support/actors.ts";
+import { counter, mute, puppet, tell } from "./support/actors.ts";
 import { defer } from "./support/promises.ts";
 import { createWorld, endOf } from "./support/world.ts";
 
@@ -94,6 +108,35 @@ describe("a mailbox with a limit", () => {
     expect(log).toEqual(["begin a", "end a", "begin b", "end b"]);
   });
 
+  test.each<[string, (process: Process, match: Match) => void]>([
+    ["one by one", (process, match) => [1, 2].forEach(() => process.takeMessage(match))],
+    ["together", (process, match) => process.takeMessages(match, () => undefined)],
+  ])(
+    "lets them in also for messages that its actor takes out %s, before any that are sent then",
+    async (_how, clear) => {
+      const { system } = createWorld();
+      const log: unknown[] = [];
+      const behaviour: Behaviour<void> = {
+        kind: "tidy",
+        start: () => undefined,
+        receive(process, message) {
+          log.push(message);
+          if (message !== "clear") return;
+          clear(process, (candidate) => candidate === "a" || candidate === "b");
+          process.send<string>(process.pid, "too late");
+        },
+      };
+      const tidy: Definition<void, ActorRef<string>> = { name: "tidy", behaviour };
+      const ref = system.spawn(tidy, undefined, { mailbox: { capacity: 2, whenFull: "block" } });
+      for (const message of ["clear", "a"]) system.send(ref, message);
+      const sender = createProbe(system);
+      const offers = Promise.all(["b", "c", "d"].map((message) => sender.self.offer(ref, message)));
+      await system.idle();
+      expect(log).toEqual(["clear", "c", "d"]);
+      await offers;
+    },
+  );
+
   test("keeps nobody waiting for a dead actor", async () => {
     const { system } = createWorld();
     const ref = system.spawn(recorder([]), undefined, { mailbox: { capacity: 1, whenFull: "block" } });
@@ -133,6 +176,63 @@ describe("a mailbox with a limit", () => {
     system.kill(victim);
     await system.idle();
     expect(downs).toEqual(["killed"]);
+  });
+
+  test("gives no place to signals, nor to its actor's own timers, however many wait", async () => {
+    const { system, clock } = createWorld();
+    const received: unknown[] = [];
+    const watcher = system.spawn(puppet({ trapExit: true, received }), undefined, {
+      mailbox: { capacity: 2, whenFull: "exit" },
+    });
+    const others = [1, 2, 3].map(() => system.spawn(mute));
+    await tell(system, watcher, (self) => {
+      for (const other of others) {
+        self.monitor(other);
+        self.link(other);
+        self.sendRequest(other, { type: "unanswered" });
+      }
+      self.sendAfter(self.ref, "timer", 1);
+    });
+    await sys.suspend(system, watcher);
+    for (const other of others) system.kill(other);
+    await clock.advance(1);
+    expect(system.inspect(watcher)?.mailboxLength).toBe(10);
+    system.send(watcher, "a");
+    system.send(watcher, "b");
+    await sys.resume(system, watcher);
+    await system.idle();
+    expect(received.filter((message) => typeof message === "string")).toEqual(["timer", "a", "b"]);
+  });
+
+  test.each(["drop", "exit", "block"] as const)("never refuses its actor's own timers: %s", async (whenFull) => {
+    const { system, clock } = createWorld();
+    const log: string[] = [];
+    const reader = fromAsync<string>(async (self) => {
+      const message = await self.receive({ match: (candidate) => candidate === "wanted", timeoutMs: 10 });
+      log.push(`received ${String(message)}`);
+    });
+    const ref = system.spawn(reader, undefined, { mailbox: { capacity: 2, whenFull } });
+    await system.idle();
+    for (const message of ["a", "b"]) system.send(ref, message);
+    await clock.advance(10);
+    expect(log).toEqual(["received undefined"]);
+    expect(system.isAlive(ref)).toBe(false);
+  });
+
+  test("obeys it when a timer of another actor sends", async () => {
+    const { system, clock } = createWorld();
+    const log: string[] = [];
+    const ref = system.spawn(recorder(log), undefined, { mailbox: { capacity: 1, whenFull: "drop" } });
+    await sys.suspend(system, ref);
+    const other = system.spawn(puppet());
+    await tell(system, other, (self) => {
+      self.sendAfter(ref, "a", 1);
+      self.sendAfter(ref, "b", 2);
+    });
+    await clock.advance(2);
+    await sys.resume(system, ref);
+    await system.idle();
+    expect(log).toEqual(["a"]);
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { Down, killed, noproc, normal, shutdown } from "@espalier/actors";
+import { Down, Exit, killed, noproc, normal, shutdown } from "@espalier/actors";
 import { createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
 import { ask, echo, puppet, tell } from "./support/actors.ts";
@@ -67,6 +67,17 @@ describe("a monitor", () => {
     const monitor = probe.self.monitor(doomed);
     await system.idle();
     expect(probe.messages).toEqual([new Down(monitor, doomed, undefined, noproc)]);
+  });
+
+  test("made after one's own exit signal tells behind the end that the link tells, with its true reason", async () => {
+    const { system } = createWorld();
+    const doomed = system.spawn(puppet());
+    const probe = createProbe(system);
+    probe.self.link(doomed);
+    probe.self.exit(doomed, shutdown());
+    const monitor = probe.self.monitor(doomed);
+    await system.idle();
+    expect(probe.messages).toEqual([new Exit(doomed, shutdown()), new Down(monitor, doomed, undefined, noproc)]);
   });
 
   test("that has told is kept by nobody", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { assign, raise, setup } from "xstate";
+import { type AnyStateMachine, assign, createMachine, raise, setup } from "xstate";
 import {
   type ActorRef,
   type Context,
@@ -18,6 +18,7 @@ import {
   type System,
 } from "../src/index.ts";
 import { collectTrace, createProbe, ManualClock, residue } from "../src/testing/index.ts";
+import { puppet } from "./support/actors.ts";
 
 /** Ends an actor before one of its effects, delays by list, and remembers what it was asked. */
 class Script implements Simulation {
@@ -50,6 +51,10 @@ class Script implements Simulation {
     this.latenessMs = 0;
     return ms;
   }
+}
+
+function fail(): never {
+  throw new Error("boom");
 }
 
 function world(simulation: Simulation): { readonly system: System; readonly clock: ManualClock } {
@@ -348,6 +353,72 @@ test("what is late for the dead is lost, and late news of a death arrive after a
   for (const arrive of script.late.splice(0)) arrive();
   await clock.advance(0);
   expect(from.messages).toMatchObject([{ pid: to.ref, reason: { type: "killed" } }]);
+});
+
+const worker = createMachine({
+  initial: "working",
+  states: { working: { on: { finish: "finished", crash: { actions: () => fail() } } }, finished: { type: "final" } },
+});
+
+const employer = setup({ actors: { worker } }).createMachine({
+  id: "employer",
+  initial: "waiting",
+  states: {
+    waiting: {
+      invoke: { id: "worker", src: "worker", onDone: "done", onError: "failed" },
+      on: { again: { target: "waiting", reenter: true } },
+    },
+    done: {},
+    failed: {},
+  },
+});
+
+const owner = setup({ actors: { employer } }).createMachine({ invoke: { id: "employer", src: "employer" } });
+
+test.each([
+  ["a machine", employer, "finish", "done"],
+  ["a machine", employer, "crash", "failed"],
+  ["a child of a machine", owner, "finish", "done"],
+  ["a child of a machine", owner, "crash", "failed"],
+])("late news of a child that %s has left are not taken for those of the next", async (_who, machine, end, after) => {
+  const script = new Script();
+  const { system, clock } = world(script);
+  system.spawn(fromMachine(machine as AnyStateMachine));
+  await clock.advance(0);
+  const find = (name: string) => system.inspect().processes.find(({ id }) => id.startsWith(name));
+  const tell = (name: string, type: string) => system.send(find(name)?.pid as ActorRef<{ type: string }>, { type });
+  script.delaying = true;
+  tell("worker", end);
+  await clock.advance(0);
+  script.delaying = false;
+  tell("employer", "again");
+  await clock.advance(0);
+  for (const arrive of script.late.splice(0)) arrive();
+  await clock.advance(0);
+  expect(find("employer")?.summary).toBe("waiting");
+  tell("worker", end);
+  await clock.advance(0);
+  expect(find("employer")?.summary).toBe(after);
+});
+
+test("what is late has its place in a limited mailbox already, and lets nobody in before it has left it", async () => {
+  const script = new Script();
+  const { system, clock } = world(script);
+  const received: unknown[] = [];
+  const to = system.spawn(puppet({ received }), undefined, { mailbox: { capacity: 1, whenFull: "block" } });
+  const from = createProbe(system);
+  await clock.advance(0);
+  script.delaying = true;
+  const offers = Promise.all(["a", "b", "c"].map((message) => from.self.offer(to, message)));
+  const onTheirWay: number[] = [];
+  while (script.late.length > 0) {
+    onTheirWay.push(script.late.length);
+    for (const arrive of script.late.splice(0)) arrive();
+    await clock.advance(0);
+  }
+  await offers;
+  expect(onTheirWay).toEqual([1, 1, 1]);
+  expect(received).toEqual(["a", "b", "c"]);
 });
 
 test("a timer can be late, once for each time that it is said to be", async () => {

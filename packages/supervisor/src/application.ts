@@ -1,4 +1,4 @@
-import type { ExitReason, Pid, StartResult, System } from "@espalier/actors";
+import { type ExitReason, InvalidOptionError, type Pid, type StartResult, type System } from "@espalier/actors";
 import type { Start } from "./child-spec.ts";
 
 /** What the end of an application's tree means for the system it runs in. Source: OTP's `application:start/2`. */
@@ -17,9 +17,12 @@ export interface ApplicationOptions {
   readonly start: Start;
   /** @defaultValue "temporary", as in OTP */
   readonly type?: ApplicationType;
-  /** Runs before the tree is told to stop, while everything still works: to leave a load balancer, for example. */
+  /**
+   * Runs before the tree is told to stop, while everything still works: to leave a load balancer, for example. If it throws
+   * or rejects, that is logged as an error, and the tree stops all the same. OTP's `prep_stop`.
+   */
   readonly prepareStop?: () => unknown;
-  /** Runs when the tree is gone, however it ended. */
+  /** Runs when the tree is gone, however it ended. If it throws or rejects, that is logged as an error. OTP's `stop`. */
   readonly stopped?: (reason: ExitReason) => unknown;
 }
 
@@ -34,6 +37,7 @@ export interface Application {
    * longer than `timeoutMs` as a whole is killed.
    *
    * @param timeoutMs - default "infinity", as in OTP
+   * @throws `ERR_INVALID_OPTION`, and then nothing has changed.
    */
   stop(timeoutMs?: number | "infinity"): Promise<ExitReason>;
 }
@@ -51,15 +55,27 @@ export async function startApplication(system: System, options: ApplicationOptio
   const top = started.ref;
   const life = { isStopping: false };
   const ended = system.exited(top).then(async (reason) => {
-    await options.stopped?.(reason);
+    await attempt("stopped", () => options.stopped?.(reason));
     const endsSystem = type === "permanent" || (type === "transient" && reason.type !== "normal");
     if (endsSystem && !life.isStopping) await system.shutdown();
     return reason;
   });
 
+  /** As in OTP, what a callback fails with changes nothing about the end. */
+  async function attempt(what: string, callback: () => unknown): Promise<void> {
+    try {
+      await callback();
+    } catch (err) {
+      system.logger.error({ application: name, err }, `application ${name}: ${what} has failed`);
+    }
+  }
+
   async function stop(timeoutMs: number | "infinity" = "infinity"): Promise<ExitReason> {
+    if (timeoutMs !== "infinity" && !(timeoutMs >= 0)) {
+      throw new InvalidOptionError("timeoutMs", timeoutMs, 'milliseconds of at least 0, or "infinity"');
+    }
     life.isStopping = true;
-    await options.prepareStop?.();
+    await attempt("prepareStop", () => options.prepareStop?.());
     await system.terminate(top, timeoutMs);
     return ended;
   }

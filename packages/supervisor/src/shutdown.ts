@@ -110,12 +110,12 @@ export function* shutdownAll(
       match: (candidate) => candidate === timeout || (candidate instanceof Down && waitingFor.has(candidate.ref)),
       skip,
     };
-    // By now those that were as good as dead are dead.
-    if (ends.length === 0) takeEarlierEnds();
     if (message instanceof Down) {
       const pid = waitingFor.get(message.ref);
       waitingFor.delete(message.ref);
       if (pid === undefined) continue;
+      // One that was as good as dead. Its link has told before, and so have the links of others most likely.
+      if (message.reason.type === "noproc" && !earlier.has(pid)) takeEarlierEnds();
       const end: ParallelEnd = { pid, reason: earlier.get(pid) ?? message.reason };
       ends.push(end);
       onEnd?.(end);

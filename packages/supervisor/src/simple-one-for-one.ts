@@ -111,28 +111,26 @@ export class SimpleOneForOne<Extra> implements RunningSupervisor<DynamicInit<Ext
   }
 
   *#restart(child: DynamicChild<Extra>): Waiting {
+    // OTP: it is no child until it has a process again. If the new start is ignored, it never is.
     this.#children.setRestarting(child, false);
+    this.#children.delete(child.pid);
     if (!this.#restarts.take()) {
       this.#lifecycle.report("shutdown", "reachedMaxRestartIntensity", child);
-      this.#children.delete(child.pid);
       this.#process.stop(shutdown());
       return;
     }
-    const previous = child.pid;
     const failed = yield* this.#lifecycle.start(child);
-    if (failed === undefined) {
-      // Also when the new start was ignored: a dynamic child is nothing but its process.
-      this.#children.delete(previous);
-    } else {
-      this.#lifecycle.report("startError", reasonOf(failed), child);
-      if (this.#flags.backoff !== undefined) {
-        this.#restartWhenDue(child);
-        return;
-      }
-      this.#children.setRestarting(child, true);
-      // To itself, behind all that waits: OTP's way to keep a supervisor answering while a child does not come up.
-      this.#process.send<TryAgain<DynamicChild<Extra>>>(this.#process.pid, new TryAgain(child));
+    if (failed === undefined) return;
+    // Again under the pid that it had.
+    this.#children.add(child);
+    this.#lifecycle.report("startError", reasonOf(failed), child);
+    if (this.#flags.backoff !== undefined) {
+      this.#restartWhenDue(child);
+      return;
     }
+    this.#children.setRestarting(child, true);
+    // To itself, behind all that waits: OTP's way to keep a supervisor answering while a child does not come up.
+    this.#process.sendSelf(new TryAgain(child));
   }
 
   tryAgain({ child }: TryAgain<DynamicChild<Extra>>): Progress {

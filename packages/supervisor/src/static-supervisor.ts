@@ -152,7 +152,7 @@ export class StaticSupervisor implements RunningSupervisor<StaticInit, Child> {
     }
     this.#children.setState(result.child, "restarting");
     // To itself, behind all that waits: OTP's way to keep a supervisor answering while a child does not come up.
-    this.#process.send<TryAgain<Child>>(this.#process.pid, new TryAgain(result.child));
+    this.#process.sendSelf(new TryAgain(result.child));
   }
 
   tryAgain({ child, incarnation }: TryAgain<Child>): Progress {

@@ -1,4 +1,13 @@
-import { type ExitReason, failure, killed, normal, shutdown, type System } from "@espalier/actors";
+import {
+  type ExitReason,
+  failure,
+  killed,
+  type Logger,
+  normal,
+  shutdown,
+  silentLogger,
+  type System,
+} from "@espalier/actors";
 import { type ApplicationOptions, child, defineSupervisor, startApplication } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
 import { endsAsTold, failToStart, slowToStop, steady, trapExitAndIgnore } from "./support/actors.ts";
@@ -13,6 +22,15 @@ async function start(system: System, options: Partial<ApplicationOptions> = {}) 
   const started = await startApplication(system, { name: "app", start: child(top), ...options });
   if (!started.ok) throw new Error("the application did not start");
   return started.application;
+}
+
+function fail(): never {
+  throw new Error("no");
+}
+
+/** Keeps the fields of what is logged as an error. */
+function keepErrors(log: unknown[]): Logger {
+  return { ...silentLogger, error: (fields) => log.push(fields) };
 }
 
 describe("an application", () => {
@@ -80,6 +98,44 @@ describe("an application", () => {
     system.send<ExitReason>(application.top, reason);
     await expect(application.ended).resolves.toEqual(reason);
     expect(system.isAlive(other)).toBe(!endsSystem);
+  });
+
+  test.each([
+    ["throws", () => fail()],
+    ["rejects", async () => fail()],
+  ])("ends its system, and says how it ended, also if stopped %s", async (_how, stopped) => {
+    const log: unknown[] = [];
+    const { system } = createWorld({ logger: keepErrors(log) });
+    const other = system.spawn(steady);
+    const application = await start(system, { start: child(endsAsTold), type: "permanent", stopped });
+    system.send<ExitReason>(application.top, normal);
+    await expect(application.ended).resolves.toEqual(normal);
+    expect(system.isAlive(other)).toBe(false);
+    expect(log).toEqual([{ application: "app", err: new Error("no") }]);
+  });
+
+  test.each([
+    ["throws", () => fail()],
+    ["rejects", async () => fail()],
+  ])("stops all the same if prepareStop %s", async (_how, prepareStop) => {
+    const log: unknown[] = [];
+    const { system, clock } = createWorld({ logger: keepErrors(log) });
+    const application = await start(system, { prepareStop, stopped: () => log.push("stopped") });
+    const stopped = application.stop();
+    await clock.advance(100);
+    await expect(stopped).resolves.toEqual(shutdown());
+    expect(living(system)).toEqual([]);
+    expect(log).toEqual([{ application: "app", err: new Error("no") }, "stopped"]);
+  });
+
+  test("that was to be stopped within a time that is none goes on, and is not taken for one that stops", async () => {
+    const { system } = createWorld();
+    const other = system.spawn(steady);
+    const application = await start(system, { start: child(endsAsTold), type: "permanent", prepareStop: fail });
+    await expect(application.stop(-1)).rejects.toThrow("timeoutMs is -1");
+    system.send<ExitReason>(application.top, normal);
+    await application.ended;
+    expect(system.isAlive(other)).toBe(false);
   });
 
   test("of any type that is stopped leaves the system running", async () => {

@@ -1,7 +1,17 @@
-import { createSystem, defineServer, ok, type System } from "@espalier/actors";
+import { createSystem, defineServer, failure, ok, silentLogger, type System } from "@espalier/actors";
 import { Crashes, ManualClock } from "@espalier/actors/testing";
-import { child, defineDynamicSupervisor, defineSupervisor, startChild, startDynamicChild } from "@espalier/supervisor";
+import {
+  child,
+  defineDynamicSupervisor,
+  defineSupervisor,
+  startChild,
+  startDynamicChild,
+  SupervisorReport,
+} from "@espalier/supervisor";
 import { expect, test } from "vitest";
+import { endsAsTold } from "./support/actors.ts";
+import { startedPid } from "./support/pool.ts";
+import { collectReports, living } from "./support/tree.ts";
 
 /** One that has to be killed: it traps exits, and does not come to its end. */
 const stubborn = defineServer<{ state: null }>({
@@ -52,3 +62,23 @@ test.each(Object.entries(kinds))(
     for (const nth of [1, 2]) expect(await leftOf(kind, nth)).toEqual({ answer: "none", left: [] });
   },
 );
+
+test("a dynamic supervisor that crashes while it restarts a child reports nothing of the one that is gone", async () => {
+  // The end of the child, and what has become of its new start.
+  const crashes = new Crashes([/^sup receive$/], "throw", 1);
+  crashes.isOn = false;
+  const clock = new ManualClock({ simulation: crashes });
+  const system = createSystem({ host: clock, logger: silentLogger });
+  const reports = collectReports(system);
+  const definition = defineDynamicSupervisor({ child: { start: () => child(endsAsTold) } });
+  const started = await system.start(definition, undefined, { id: "sup" });
+  if (!started.ok) throw new Error(started.error);
+  const first = await startDynamicChild(system, started.ref, undefined);
+  crashes.isOn = true;
+  system.send(startedPid(first), failure(new Error("boom")));
+  await clock.advance(0);
+  expect(crashes.left).toBe(0);
+  expect(living(system)).toEqual([]);
+  const contexts = reports.filter((report) => report instanceof SupervisorReport).map((report) => report.errorContext);
+  expect(contexts).toEqual(["childTerminated"]);
+});

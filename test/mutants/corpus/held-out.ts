@@ -105,11 +105,11 @@ export const heldOutMutants: readonly Mutant[] = [
     "stopped-child-reports",
     {
       class: "machine",
-      wrong: "what a stopped child of a machine has reported stays in the mailbox, and counts for the next of its id",
+      wrong: "what a stopped child of a machine has reported is heard all the same, and counts for the next of its id",
       faults: 0,
       targets: ["errands"],
     },
-    [`${ACTORS}/internal/machine/child.ts`, "    if (reports !== null) {\n", "    if (reports === undefined) {\n"],
+    [`${ACTORS}/internal/machine/family.ts`, "    return !child.isLetGo;\n", "    return true;\n"],
     "T31-notes",
   ),
   heldOut(

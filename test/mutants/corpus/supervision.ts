@@ -190,7 +190,7 @@ export const supervisionMutants: readonly Mutant[] = [
     targets: ["tree", "echo"],
     change: {
       file: SUPERVISOR,
-      find: "    this.#process.send<TryAgain<Child>>(this.#process.pid, new TryAgain(result.child));\n",
+      find: "this.#process.sendSelf(new TryAgain(result.child));",
       replace: "",
     },
   },
@@ -204,7 +204,7 @@ export const supervisionMutants: readonly Mutant[] = [
     targets: ["tree", "echo"],
     change: {
       file: DYNAMIC,
-      find: "      this.#process.send<TryAgain<DynamicChild<Extra>>>(this.#process.pid, new TryAgain(child));\n",
+      find: "this.#process.sendSelf(new TryAgain(child));",
       replace: "",
     },
   },
@@ -329,7 +329,11 @@ export const supervisionMutants: readonly Mutant[] = [
     faults: 0,
     seenBy: ["T12-children", "I13-supervision"],
     targets: ["tree"],
-    change: { file: DYNAMIC, find: "      this.#children.delete(previous);\n", replace: "" },
+    change: {
+      file: DYNAMIC,
+      find: "    this.#children.delete(child.pid);\n    if (!this.#restarts.take()) {\n",
+      replace: "    if (!this.#restarts.take()) {\n",
+    },
   },
   {
     id: "exit-of-a-stranger-counts",
@@ -384,8 +388,8 @@ export const supervisionMutants: readonly Mutant[] = [
     targets: ["trees"],
     change: {
       file: SUPERVISOR,
-      find: "this.#process.pid, new TryAgain(result.child)",
-      replace: "this.#process.pid, new TryAgain(result.child, result.child.incarnation)",
+      find: "new TryAgain(result.child)",
+      replace: "new TryAgain(result.child, result.child.incarnation)",
     },
   },
 ];

@@ -3,6 +3,7 @@ import type { MailboxOptions } from "../context.ts";
 import type { Pid } from "../pid.ts";
 import type { ActorProcess } from "./process.ts";
 import { Ring } from "./ring.ts";
+import { Counted } from "./traced.ts";
 
 /** A sender that waits for room. */
 interface Waiter {
@@ -11,12 +12,17 @@ interface Waiter {
   readonly admitted: () => void;
 }
 
-/** The limit of one actor's mailbox. Signals of the kernel do not count and are never refused. */
+/**
+ * The limit of one actor's mailbox, for what is sent to it. What the kernel has to tell it, and what it has set going
+ * itself, is never refused and takes no place.
+ */
 export class MailboxBound {
   readonly capacity: number;
   readonly whenFull: MailboxOptions["whenFull"];
   /** Messages that were refused so far. */
   dropped = 0;
+  /** The places that are taken: by messages that wait, and by those on their way. */
+  #taken = 0;
   readonly #waiters = new Ring<Waiter>();
 
   /** @throws `ERR_INVALID_OPTION` */
@@ -31,17 +37,24 @@ export class MailboxBound {
     this.whenFull = whenFull;
   }
 
-  isFull(process: ActorProcess): boolean {
-    return process.mailboxLength >= this.capacity;
+  get isFull(): boolean {
+    return this.#taken >= this.capacity;
+  }
+
+  /** A message is sent: it has its place from now on, however late it arrives. */
+  take(): void {
+    this.#taken += 1;
+  }
+
+  /** An entry was taken out of the mailbox: who waits longest has its place at once, or a later message would. */
+  left(entry: unknown, process: ActorProcess): void {
+    if (!(entry instanceof Counted)) return;
+    this.#taken -= 1;
+    this.#admitNext(process);
   }
 
   wait(message: unknown, from: Pid): Promise<void> {
     return new Promise((admitted) => this.#waiters.push({ message, from, admitted }));
-  }
-
-  /** A message was taken out: those who wait longest come in. */
-  admit(process: ActorProcess): void {
-    while (this.#waiters.length > 0 && !this.isFull(process)) this.#admitNext(process);
   }
 
   /** The actor is dead, so messages to it vanish: nobody needs to wait for that. */
@@ -52,7 +65,7 @@ export class MailboxBound {
   #admitNext(process: ActorProcess): void {
     const waiter = this.#waiters.shift();
     if (waiter === undefined) return;
-    process.accept(waiter.message, waiter.from);
+    process.acceptCounted(this, waiter.message, waiter.from);
     waiter.admitted();
   }
 }

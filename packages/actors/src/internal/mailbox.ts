@@ -27,6 +27,9 @@ export abstract class Mailbox {
   /** The places in the mailbox have changed: a blocked receive must not trust those it remembers. */
   protected abstract lookAgain(): void;
 
+  /** An entry has left the mailbox; answers its message. */
+  protected abstract left(entry: unknown): unknown;
+
   /** Appends an entry: a message, or a traced one. */
   protected append(entry: unknown): void {
     if (this.#mail === EMPTY) this.#mail = entry;
@@ -72,7 +75,7 @@ export abstract class Mailbox {
     this.lookAgain();
     const length = this.mailboxLength;
     for (let index = skip; index < length; index += 1) {
-      if (match(this.messageAt(index))) return unwrap(this.takeAt(index));
+      if (match(this.messageAt(index))) return this.left(this.takeAt(index));
     }
     return undefined;
   }
@@ -80,12 +83,15 @@ export abstract class Mailbox {
   takeMessages(match: Match, taken: (message: unknown) => void): void {
     this.lookAgain();
     const kept = new Ring<unknown>();
-    for (let left = this.mailboxLength; left > 0; left -= 1) {
+    const others: unknown[] = [];
+    for (let rest = this.mailboxLength; rest > 0; rest -= 1) {
       const entry = this.takeAt(0);
-      if (match(unwrap(entry))) taken(unwrap(entry));
+      if (match(unwrap(entry))) others.push(entry);
       else kept.push(entry);
     }
     this.#mail = kept.length === 0 ? EMPTY : kept;
+    // Not before the mailbox is whole again: what is done about each may put something into it.
+    for (const entry of others) taken(this.left(entry));
   }
 
   protected dropAll(): void {

@@ -17,6 +17,8 @@ export class MessageTimer extends Timer {
     if (owner === null) return;
     const target =
       typeof this.target === "string" ? owner.kernel.names.get(this.target) : (this.target.process ?? undefined);
-    target?.deliver(this.message, owner.pid);
+    // What an actor has set for itself is no flood from others, and whoever waits for it would wait for ever.
+    if (target === owner) owner.accept(this.message, owner.pid);
+    else target?.deliver(this.message, owner.pid);
   }
 }

@@ -34,7 +34,7 @@ import { abandonCall, type CallOutcome, checkTimeout, makeCall, startCall } from
 import { Runner } from "./runner.ts";
 import type { SpawnRequest, StartListener } from "./spawn-request.ts";
 import { startTask } from "./task.ts";
-import { Monitor } from "./watch.ts";
+import { LateMonitor, Monitor } from "./watch.ts";
 
 /**
  * A running actor as its own code sees it: its context, and what the kernel's other parts do to it. Deliberately one
@@ -109,6 +109,11 @@ export class ActorProcess extends Runner implements Process, StartListener {
     this.before("send");
     const process = typeof target === "string" ? named(this.kernel, target) : target.process;
     if (process !== null) process.deliver(message, this.pid);
+  }
+
+  sendSelf(message: unknown): void {
+    this.before("send");
+    this.accept(message, this.pid);
   }
 
   async offer<Message>(target: ActorRef<Message>, message: Message): Promise<void> {
@@ -246,13 +251,13 @@ export class ActorProcess extends Runner implements Process, StartListener {
     this.before("monitor");
     const name = typeof target === "string" ? target : undefined;
     const process = typeof target === "string" ? (this.kernel.names.get(target) ?? null) : target.process;
-    if (process === null || process.isDoomed) {
+    if (process === null) {
       const ref: MonitorRef = { kind: "monitor" };
       const pid = typeof target === "string" ? undefined : target;
       this.accept(new Down(ref, pid, name, noproc), pid ?? this.pid);
       return ref;
     }
-    const monitor = new Monitor(process, name);
+    const monitor = process.isDoomed ? new LateMonitor(process, name) : new Monitor(process, name);
     this.own(monitor);
     if (this.kernel.tracer !== null) this.kernel.trace("monitor", this, { target: process.pid, ref: monitor });
     return monitor;

@@ -2,9 +2,10 @@ import type { Progress, Waiting } from "../behaviour.ts";
 import { BadReturnError, MailboxFullError } from "../errors.ts";
 import { Exit } from "../monitor.ts";
 import type { Pid } from "../pid.ts";
+import type { MailboxBound } from "./mailbox-bound.ts";
 import { BEGUN, BUSY, DEAD, Mortal, type Phase, QUEUED, RUNNING, STARTING, TERMINATING } from "./mortal.ts";
 import { handleSystemMessage, SystemMessage } from "./system-message.ts";
-import { Traced, unwrap } from "./traced.ts";
+import { Counted, Traced, unwrap } from "./traced.ts";
 import type { Unfinished } from "./unfinished.ts";
 
 /**
@@ -58,8 +59,10 @@ export abstract class Runner extends Mortal {
   /** A message that somebody sends: it may find the mailbox full. */
   deliver(message: unknown, from: Pid): void {
     const bound = this.particulars === null ? null : this.particulars.bound;
-    if (bound === null || !bound.isFull(this.self)) {
+    if (bound === null) {
       this.accept(message, from);
+    } else if (!bound.isFull) {
+      this.acceptCounted(bound, message, from);
     } else if (bound.whenFull === "exit") {
       this.crash(new MailboxFullError(this.path, bound.capacity));
     } else {
@@ -74,6 +77,16 @@ export abstract class Runner extends Mortal {
     if (this.kernel.simulation !== null && this.isLate(from, () => this.place(entry))) return;
     this.append(entry);
     this.reconsider();
+  }
+
+  /** The same for one that takes a place of a limited mailbox. */
+  acceptCounted(bound: MailboxBound, message: unknown, from: Pid): void {
+    if (this.phase === DEAD) return;
+    bound.take();
+    const sent = this.sent(message, from);
+    const entry = new Counted(message, sent instanceof Traced ? sent.sent : 0);
+    if (this.kernel.simulation !== null && this.isLate(from, () => this.place(entry))) return;
+    this.place(entry);
   }
 
   protected post(message: unknown, from: Pid): void {
@@ -100,7 +113,7 @@ export abstract class Runner extends Mortal {
   /** `deliver` for a sender that waits for room. */
   admit(message: unknown, from: Pid): Promise<void> | undefined {
     const bound = this.particulars?.bound;
-    if (bound?.whenFull === "block" && bound.isFull(this.self)) return bound.wait(message, from);
+    if (bound?.whenFull === "block" && bound.isFull) return bound.wait(message, from);
     this.deliver(message, from);
     return undefined;
   }
@@ -109,13 +122,18 @@ export abstract class Runner extends Mortal {
     if (this.unfinished !== null) this.unfinished.scanned = 0;
   }
 
+  protected left(entry: unknown): unknown {
+    if (this.particulars !== null && this.particulars.bound !== null) this.particulars.bound.left(entry, this.self);
+    return unwrap(entry);
+  }
+
   /** Takes a message out for handling; with tracing on, what happens from here on is caused by it. */
   private receiveAt(index: number): unknown {
     const entry = this.takeAt(index);
     this.reductions += 1;
     if (this.particulars !== null) {
       const { bound, debug } = this.particulars;
-      if (bound !== null) bound.admit(this.self);
+      if (bound !== null) bound.left(entry, this.self);
       if (debug !== null) debug.received(this.kernel.host.now(), this.describeMessage(unwrap(entry)));
     }
     if (entry instanceof Traced && this.kernel.tracer !== null) {

@@ -9,6 +9,9 @@ export class Traced {
   }
 }
 
+/** A message that takes a place of a limited mailbox; `sent` is 0 if nobody traced when it was sent. */
+export class Counted extends Traced {}
+
 /** The message itself. */
 export function unwrap(entry: unknown): unknown {
   return entry instanceof Traced ? entry.message : entry;

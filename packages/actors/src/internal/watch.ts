@@ -1,5 +1,5 @@
 import { Down, type MonitorRef } from "../monitor.ts";
-import type { ExitReason } from "../exit-reason.ts";
+import { type ExitReason, noproc } from "../exit-reason.ts";
 import { Resource } from "../resource.ts";
 import type { Pid } from "../pid.ts";
 import type { ActorProcess } from "./process.ts";
@@ -67,6 +67,16 @@ export class Monitor extends Watch implements MonitorRef {
 
   override describe(): string {
     return this.name ?? this.pid.toString();
+  }
+}
+
+/**
+ * A monitor of an actor to which a signal that it cannot refuse was sent before: it has found nobody. As in OTP, that is told
+ * behind the exit signals of the links, so whoever is linked as well has the true reason by then.
+ */
+export class LateMonitor extends Monitor {
+  override targetDied(): void {
+    super.targetDied(noproc);
   }
 }
 

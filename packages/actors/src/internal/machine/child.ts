@@ -82,8 +82,6 @@ export class Child {
   #isStopping = false;
   #custody: Custody | null = null;
   readonly #timers = new Map<string, MachineTimer>();
-  /** What it has told its parent of itself. */
-  #reports: WeakSet<EventObject> | null = null;
 
   constructor(actor: LogicActor, family: Family) {
     // XState's own objects have these; whoever only calls them need not know.
@@ -140,10 +138,7 @@ export class Child {
     start?.();
   }
 
-  /**
-   * Its parent does not want it any more. In XState it would be gone by now; here the news of its end may be on their
-   * way already, and would be taken for that of the next child of this id.
-   */
+  /** Its parent does not want it any more. In XState it would be gone by now. */
   #letGo(stop: () => void): LogicActor {
     const { actor, process, family } = this;
     if (process === undefined) {
@@ -153,13 +148,6 @@ export class Child {
     this.isLetGo = true;
     const parent = family.processOf(actor._parent);
     process.accept(new Stop(), parent?.pid ?? process.pid);
-    const reports = this.#reports;
-    if (reports !== null) {
-      parent?.takeMessages(
-        (message) => reports.has(message as EventObject),
-        () => undefined,
-      );
-    }
     return actor;
   }
 
@@ -212,8 +200,7 @@ export class Child {
   report(event: EventObject): void {
     // A failure of its clean-up is news even so.
     if (this.isLetGo && !this.#isStopping) return;
-    this.#reports ??= new WeakSet();
-    this.#reports.add(event);
+    if (!this.isLetGo) this.family.keepNews(event, this);
     this.family.relay(this.process?.pid, this.actor._parent, event);
   }
 
@@ -380,9 +367,10 @@ function handle(process: Process, child: Child, message: unknown): void {
   else if (message instanceof Rejected) child.fail(message.error);
   else {
     const event = message instanceof CastMessage ? message.message : message;
-    if (isEvent(event)) child.actor._process(event);
     // Machines send events only, but anybody may have its pid.
-    else process.warn(`${child.actor.id} got ${describeValue(event)}, which is no event; it is dropped`);
+    if (!isEvent(event))
+      process.warn(`${child.actor.id} got ${describeValue(event)}, which is no event; it is dropped`);
+    else if (child.family.letsIn(event)) child.actor._process(event);
   }
 }
 

@@ -26,6 +26,8 @@ export class Family {
   readonly #root: MachineSelf;
   readonly #named = new Map<string, LogicActor>();
   readonly #names = new WeakMap<LogicActor, string>();
+  /** Which child an event tells of, until it has come to that child's parent. */
+  readonly #news = new WeakMap<EventObject, Child>();
   #made = 0;
 
   readonly scheduler: {
@@ -70,6 +72,23 @@ export class Family {
     const child = childOf(target);
     if (child === undefined) this.scope.relay(from ?? this.#root.pid, target, event);
     else child.deliver(event, from ?? child.process?.pid ?? this.#root.pid);
+  }
+
+  /** With this event, a child tells its parent of itself. */
+  keepNews(event: EventObject, child: Child): void {
+    this.#news.set(event, child);
+  }
+
+  /**
+   * An event has come; answers whether it is to be handled. News of a child that its parent has let go since are not: in
+   * XState there would be none, and here they would be taken for those of the next child of its id.
+   */
+  letsIn(event: EventObject): boolean {
+    const child = this.#news.get(event);
+    if (child === undefined) return true;
+    // Whoever is sent it from now on is not told of that child, but sent an event.
+    this.#news.delete(event);
+    return !child.isLetGo;
   }
 
   /** What a child logs is logged in its own name. */
