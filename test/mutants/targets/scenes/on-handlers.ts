@@ -413,8 +413,8 @@ export const onHandlers: Readonly<Record<string, Scene>> = {
     stage.holds(listener.connectionOf(pid) === cast[0]?.connection, "a connection is known by its actor");
     stage.equal(await listener.stopConnection(pid, { reason: shutdown("enough") }), true, "whether it was there");
     stage.equal(await listener.stopConnection(pid), false, "whether it is there");
-    stage.equal(await listener.sendSync(pid, "x"), { ok: false, error: "noConnection" }, "what becomes of a send");
     await endsAs(stage, listener, { enough: 1 });
+    stage.equal(await listener.sendSync(pid, "x"), { ok: false, error: "noConnection" }, "what becomes of a send");
     await stage.until("its client hears of it", () => visitor.hasEnded);
   },
 

@@ -1,4 +1,4 @@
-import { type Logger, shutdown, silentLogger } from "@espalier/actors";
+import { type Logger, silentLogger } from "@espalier/actors";
 import { defineSupervisor } from "@espalier/supervisor";
 import {
   connectionMachine,
@@ -392,21 +392,22 @@ export const onListeners: Readonly<Record<string, Scene>> = {
     const wait = async (comparison: "==" | ">=" | "<" | ">" | "<=", count: number) => {
       await listener.waitForConnections(comparison, count);
       resolved.push(`${comparison}${count}`);
+      stage.look();
     };
-    const waits = [wait("==", 2), wait(">", 1), wait(">=", 1)];
+    void Promise.all([wait("==", 2), wait(">", 1), wait(">=", 1)]);
     await stage.settle();
     stage.equal(resolved, [], "what has come true of nobody");
     const one = await stage.meet(listener);
     await stage.until("one is there", () => resolved.length > 0);
     stage.equal(resolved, [">=1"], "what has come true of one");
     const other = await stage.meet(listener);
-    await Promise.all(waits);
-    const later = [wait("<", 2), wait("<=", 0)];
+    await stage.until("both are there", () => resolved.length === 3);
+    void Promise.all([wait("<", 2), wait("<=", 0)]);
     one.shut();
     await stage.until("one has gone", () => resolved.includes("<2"));
     stage.equal(resolved.includes("<=0"), false, "whether all have gone");
     other.shut();
-    await Promise.all(later);
+    await stage.until("all have gone", () => resolved.length === 5);
   },
 
   async "alarms are told once"(stage) {
@@ -495,6 +496,7 @@ export const onListeners: Readonly<Record<string, Scene>> = {
     const tree = defineSupervisor({ children: [spec], intensity: 5 });
     const root = await stage.system.start(tree, undefined, { id: stage.called("tree") });
     if (!root.ok) throw new Error("the tree does not start");
+    stage.atLast(() => stage.system.terminate(root.ref, "infinity"));
     await isServed(stage, listener);
     const visitor = await stage.meet(listener);
     killOne(stage, listener, "listener");
@@ -504,7 +506,6 @@ export const onListeners: Readonly<Record<string, Scene>> = {
     await listener.close();
     await stage.settle();
     stage.equal([listener.status, listener.currentClients], ["down", 0], "how it is when it is closed");
-    stage.system.exit(root.ref, shutdown());
   },
 
   async "at the first signal"(stage) {
@@ -522,6 +523,7 @@ export const onListeners: Readonly<Record<string, Scene>> = {
       onDrained: (result) => {
         drained = result;
         told.push("drained");
+        stage.look();
       },
       onImpatience: () => void told.push("impatience"),
     });

@@ -1,13 +1,14 @@
 import type { System } from "@espalier/actors";
 import type { AnyStateMachine } from "xstate";
-import type {
-  ClientTls,
-  ConnectionDefinition,
-  Listener,
-  ListenerOptions,
-  ServerTls,
-  Sockets,
-  Transport,
+import {
+  type ClientTls,
+  type ConnectionDefinition,
+  type Listener,
+  type ListenerOptions,
+  type ServerTls,
+  type Sockets,
+  type Transport,
+  startSockets,
 } from "@espalier/sockets";
 import type { MemoryTransport } from "@espalier/sockets/testing";
 import type { Kind, RunView } from "../../kit.ts";
@@ -19,7 +20,6 @@ export interface House {
   readonly transport: Transport;
   readonly tls: ServerTls;
   readonly clientTls: ClientTls;
-  readonly sockets: Sockets;
 }
 
 /**
@@ -28,7 +28,7 @@ export interface House {
  */
 export type Scene = (stage: Stage) => Promise<void>;
 
-type Handler = ConnectionDefinition | AnyStateMachine;
+export type Handler = ConnectionDefinition | AnyStateMachine;
 
 /** By these a connection breaks, or does not come about. */
 const BREAKS: ReadonlySet<Kind> = new Set(["reset", "accept", "connect", "bind", "tls"]);
@@ -41,24 +41,24 @@ export class Stage implements House {
   readonly transport: Transport;
   readonly tls: ServerTls;
   readonly clientTls: ClientTls;
-  readonly sockets: Sockets;
+  /** Its own: what others close holds it up no more than what they crash. */
+  sockets!: Sockets;
   readonly #run: RunView;
   /** What is played. */
   readonly title: string;
   readonly #number: number;
-  readonly #doors: Listener[] = [];
   /** Later than this is too late for what is said. */
   #latestMs = Infinity;
   #isWhole = false;
   readonly #visitors: Visitor[] = [];
+  readonly #cleanUps: Array<() => unknown> = [];
 
   constructor(run: RunView, house: House, name: string, number: number) {
-    const { system, transport, tls, clientTls, sockets } = house;
+    const { system, transport, tls, clientTls } = house;
     this.system = system;
     this.transport = transport;
     this.tls = tls;
     this.clientTls = clientTls;
-    this.sockets = sockets;
     this.#run = run;
     this.title = name;
     this.#number = number;
@@ -90,9 +90,7 @@ export class Stage implements House {
 
   async open(options: ListenerOptions, handler: Handler, index = 0): Promise<Listener> {
     const settings = { acceptors: 1, ...options };
-    const listener = await this.sockets.open(this.called(this.title), this.port(index), settings, handler as never);
-    this.#doors.push(listener);
-    return listener;
+    return this.sockets.open(this.called(this.title), this.port(index), settings, handler as never);
   }
 
   /** Somebody new comes. */
@@ -126,11 +124,21 @@ export class Stage implements House {
     this.#isWhole = true;
   }
 
+  /** It is done when the scene is over, however it ends. */
+  atLast(cleanUp: () => unknown): void {
+    this.#cleanUps.push(cleanUp);
+  }
+
   /** Waits until it is so, or has not become so in time. */
   async until(what: string, isSo: () => boolean, withinMs: number = PATIENCE_MS): Promise<void> {
     const since = this.now;
-    await this.#look(isSo, () => since + withinMs + this.lateMs);
+    await this.#awaits(isSo, () => since + withinMs + this.lateMs);
     if (!isSo()) throw new Untrue(`${what}: not within ${withinMs} ms`);
+  }
+
+  /** Something has happened of which the simulated world knows nothing. */
+  look(): void {
+    lookAround(this.#run);
   }
 
   /** What he has read comes to be this. */
@@ -145,7 +153,7 @@ export class Stage implements House {
   /** Lets time pass. */
   async wait(ms: number): Promise<void> {
     const until = this.now + ms;
-    await this.#look(
+    await this.#awaits(
       () => this.now >= until,
       () => until,
     );
@@ -154,7 +162,7 @@ export class Stage implements House {
   /** The same, and as long again as anything may be late. */
   async settle(ms = 100): Promise<void> {
     const since = this.now;
-    await this.#look(
+    await this.#awaits(
       () => this.now >= since + ms + this.lateMs,
       () => since + ms + this.lateMs,
     );
@@ -169,9 +177,12 @@ export class Stage implements House {
     if (one !== other) throw new Untrue(`${what} is ${one}, and should be ${other}`);
   }
 
-  /** Plays it, and closes what it has opened. Of one whom a crash or the network has spoilt, nothing is expected but its end. */
+  /** Plays it, and ends what it has begun. Of one whom a crash or the network has spoilt, nothing is expected but its end. */
   async play(scene: Scene): Promise<void> {
+    const { system, transport } = this;
     try {
+      this.sockets = await startSockets(system, { transport, name: this.called("sockets") });
+      this.atLast(() => system.terminate(this.sockets.supervisor, "infinity"));
       await scene(this);
     } catch (error) {
       if (!this.#isSpoilt) {
@@ -179,8 +190,8 @@ export class Stage implements House {
         this.#run.violate("T38-scenes", `${this.title}: ${error instanceof Untrue ? message : String(stack)}`);
       }
     } finally {
-      await Promise.allSettled(this.#doors.map((listener) => listener.close()));
       for (const { socket } of this.#visitors) socket.close("now");
+      await Promise.allSettled(this.#cleanUps.toReversed().map(async (cleanUp) => cleanUp()));
     }
   }
 
@@ -203,7 +214,7 @@ export class Stage implements House {
   }
 
   /** Looks at each quiet moment, and at this time, which may be put off. */
-  #look(isSo: () => boolean, until: () => number): Promise<void> {
+  #awaits(isSo: () => boolean, until: () => number): Promise<void> {
     const { world } = this.#run;
     const waiting = waitingIn(this.#run);
     return new Promise((resolve) => {

@@ -1,5 +1,4 @@
 import type { System } from "@espalier/actors";
-import { type Sockets, startSockets } from "@espalier/sockets";
 import * as fc from "fast-check";
 import { type Invariant, type RunView, standard } from "../../kit.ts";
 import { nobodyCrashesUnasked } from "../crash-law.ts";
@@ -7,15 +6,9 @@ import { Operations, operationsEnd } from "../operations.ts";
 import type { TargetCase } from "../target-case.ts";
 import { lookAround, type Scene, Stage } from "./stage.ts";
 
-/** A server that has nothing of its own, and what was played with it. */
+/** What was played in a run. */
 class Theatre extends Operations {
-  readonly sockets: Sockets;
   #played = 0;
-
-  constructor(sockets: Sockets) {
-    super();
-    this.sockets = sockets;
-  }
 
   next(): number {
     this.#played += 1;
@@ -35,13 +28,13 @@ const scenesComeTrue: Invariant = {
   },
 };
 
-/** A server on which scenes are played: each is an operation, and brings its own listeners and visitors. */
+/** A system in which scenes are played: each is an operation, and brings its own server and visitors. */
 export function theatre(name: string, scenes: Readonly<Record<string, Scene>>): TargetCase {
   const operations = Object.entries(scenes).map(([title, scene]) => {
     const perform: NonNullable<TargetCase["target"]["operations"]>[string] = (handle, surroundings) =>
       (handle as Theatre).perform((self) => {
         const { system, transport, tls, clientTls } = surroundings;
-        const house = { system, transport, tls, clientTls, sockets: self.sockets };
+        const house = { system, transport, tls, clientTls };
         return new Stage(runOf.get(system) as RunView, house, title, self.next()).play(scene);
       });
     return [title, perform] as const;
@@ -49,7 +42,7 @@ export function theatre(name: string, scenes: Readonly<Record<string, Scene>>): 
   return {
     name,
     target: {
-      start: async ({ system, transport }) => new Theatre(await startSockets(system, { transport })),
+      start: () => new Theatre(),
       operations: Object.fromEntries(operations),
       knobs: {},
     },
