@@ -127,16 +127,16 @@ export const onBytes: Readonly<Record<string, Scene>> = {
   },
 
   async "who takes nothing is sent away, however often he has taken it before"(stage) {
-    stage.unlessLater(500);
+    stage.unlessLater(300);
     const { visitor, puppet } = await pair(stage, { sendTimeoutMs: 1000 });
     for (let time = 0; time < 2; time += 1) {
       visitor.ignore();
-      const bytes = flood(puppet);
-      await stage.wait(700);
+      const bytes = await flood(stage, puppet);
+      await stage.wait(200);
       await readAll(stage, visitor, bytes);
     }
     visitor.ignore();
-    flood(puppet);
+    await flood(stage, puppet);
     await stage.until("he is sent away", () => puppet.heard.length > 1, 2100);
     stage.equal(puppet.heard, ["socketReady", "error:sendTimeout"], "what was heard");
   },
@@ -144,7 +144,7 @@ export const onBytes: Readonly<Record<string, Scene>> = {
   async "what waits unsent is bounded"(stage) {
     const { visitor, puppet } = await pair(stage, { maxUnsentBytes: 1000 });
     visitor.ignore();
-    flood(puppet);
+    await flood(stage, puppet);
     stage.equal(puppet.connection.send("more"), false, "whether more should be sent");
     await stage.until("he is sent away", () => puppet.heard.length > 1);
     stage.equal(puppet.heard, ["socketReady", "error:tooManyUnsentBytes"], "what was heard");
@@ -154,7 +154,7 @@ export const onBytes: Readonly<Record<string, Scene>> = {
   async "a close does not wait for ever"(stage) {
     const { listener, visitor, puppet } = await pair(stage, { sendTimeoutMs: 1000 });
     visitor.ignore();
-    const bytes = flood(puppet);
+    const bytes = await flood(stage, puppet);
     puppet.connection.close();
     const other = await stage.meet(listener);
     await stage.settle(1200);
@@ -193,7 +193,7 @@ export const onBytes: Readonly<Record<string, Scene>> = {
   async "an abort loses what is unsent"(stage) {
     const { visitor, puppet } = await pair(stage);
     visitor.ignore();
-    const bytes = flood(puppet);
+    const bytes = await flood(stage, puppet);
     puppet.connection.abort();
     visitor.listen();
     await stage.until("all is over", () => visitor.isOver);
@@ -292,7 +292,7 @@ export const onBytes: Readonly<Record<string, Scene>> = {
     const { visitor, puppet } = await pair(stage, { highWaterMark: 1 });
     puppet.connection.activate(true);
     visitor.ignore();
-    const bytes = flood(puppet);
+    const bytes = await flood(stage, puppet);
     visitor.say("a");
     await stage.settle();
     stage.equal(puppet.heard, ["socketReady"], "what was heard");
@@ -314,7 +314,7 @@ export const onBytes: Readonly<Record<string, Scene>> = {
     const { listener, visitor, puppet } = await pair(stage);
     stage.equal(await listener.sendSync(puppet.pid, "hello"), { ok: true }, "what becomes of a small one");
     visitor.ignore();
-    const bytes = flood(puppet);
+    const bytes = await flood(stage, puppet);
     const late = await listener.sendSync(puppet.pid, "late", { timeoutMs: 1000 });
     stage.equal(late, { ok: false, error: "timeout" }, "what becomes of one that is not taken");
     const last = listener.sendSync(puppet.pid, "bye", { timeoutMs: "infinity" });

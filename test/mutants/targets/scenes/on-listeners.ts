@@ -374,7 +374,7 @@ export const onListeners: Readonly<Record<string, Scene>> = {
     const [puppet] = cast;
     if (puppet === undefined) throw new Error("nobody has heard of the visitor");
     await stage.until("it has its socket", () => puppet.heard.length > 0);
-    flood(puppet);
+    await flood(stage, puppet);
     listener.setHandler(stubborn);
     await stage.meet(listener);
     await listener.stopConnection(puppet.pid);

@@ -69,11 +69,16 @@ export async function pair(stage: Stage, options: ListenerOptions = {}): Promise
 const PIECE = new Uint8Array(4096);
 
 /** Some of it stays unsent as long as nobody reads, however much the network holds. Answers how much it is. */
-export function flood({ connection }: Puppet, unsent = 2000): number {
+export async function flood(stage: Stage, { connection }: Puppet): Promise<number> {
   let sent = 0;
-  while (connection.isOpen && connection.unsentBytes < unsent) {
-    sent += PIECE.length;
-    connection.send(PIECE);
+  while (connection.isOpen && connection.unsentBytes < 2000) {
+    // A connection that is just breaking takes whatever there is.
+    for (let piece = 0; piece < 50 && connection.unsentBytes < 2000; piece += 1) {
+      connection.send(PIECE);
+      sent += PIECE.length;
+    }
+    // What the system has only not taken at once does not count.
+    await stage.settle(5);
   }
   return sent;
 }
