@@ -261,8 +261,8 @@ export const onClients: Readonly<Record<string, Scene>> = {
     stage.equal(new Set(keys.map((sent) => sent.ok && sent.id)).size, 1, "how many take what has one key");
     stage.equal(await pool.broadcast("all\n"), { sent: ["a", "b", "c"], missed: [] }, "who has taken what was for all");
     await stage.until("all have heard of it", () => cast.every(({ heard }) => heard.includes("data:all\n")));
-    const heard = cast.flatMap((puppet) => puppet.heard).filter((line) => line === "data:turn\n").length;
-    stage.equal(heard, 6, "how many turns were heard");
+    const turns = cast.flatMap(({ heard }) => heard).filter((line) => line === "data:turn\n").length;
+    stage.equal(turns, 6, "how many turns were heard");
     stage.equal(await pool.remove("b"), { ok: true }, "what becomes of one that is removed");
     stage.equal((await pool.send("b\n", { choice: { id: "b" } })).ok, false, "whether it takes anything");
     await stage.until("its server hears of it", () => cast.some(({ heard }) => heard.includes("closed")));

@@ -24,6 +24,10 @@ interface Peer {
   say(...texts: readonly string[]): void;
 }
 
+function nothing(): void {
+  // That is nothing to a peer.
+}
+
 /** A listener on a network of its own, and who talks to it. */
 async function udp(stage: Stage, options: UdpOptions, handler: Handler) {
   const network = memoryDatagrams();
@@ -32,7 +36,6 @@ async function udp(stage: Stage, options: UdpOptions, handler: Handler) {
   stage.atLast(() => listener.close());
   const come = (index: number): Peer => {
     const read: string[] = [];
-    const nothing = (): void => undefined;
     const socket = network.from(stage.host(index)).bind(
       { port: 0 },
       {
@@ -65,6 +68,11 @@ async function told(stage: Stage, cast: readonly Puppet[], index: number, count:
   return cast[index]?.heard ?? [];
 }
 
+/** By the first byte. */
+function identify(bytes: Uint8Array) {
+  return bytes.length === 0 ? undefined : { id: String.fromCharCode(bytes[0] ?? 0), data: bytes.subarray(1) };
+}
+
 /** What listeners of UDP do. */
 export const onDatagrams: Readonly<Record<string, Scene>> = {
   async "each peer has its own"(stage) {
@@ -91,8 +99,6 @@ export const onDatagrams: Readonly<Record<string, Scene>> = {
 
   async "peers are known by an id"(stage) {
     const { handler, cast } = puppets();
-    const identify = (bytes: Uint8Array) =>
-      bytes.length === 0 ? undefined : { id: String.fromCharCode(bytes[0] ?? 0), data: bytes.subarray(1) };
     const { listener, come } = await udp(stage, { identify }, handler);
     const [one, other] = [come(1), come(2)];
     one.say("1a");

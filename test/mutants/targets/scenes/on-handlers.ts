@@ -1,16 +1,4 @@
-import {
-  type Call,
-  type Callable,
-  defineServer,
-  Down,
-  noreply,
-  ok,
-  type Pid,
-  reply,
-  shutdown,
-  stop,
-  sys,
-} from "@espalier/actors";
+import { type Call, defineServer, Down, noreply, ok, type Pid, reply, shutdown, stop, sys } from "@espalier/actors";
 import {
   type Connection,
   type ConnectionEvent,
@@ -39,7 +27,7 @@ function owner(heard: string[]) {
     init: (connection) => ok(connection),
     handleInfo(event, own) {
       const about = "connection" in event ? event.connection : own;
-      heard.push(event.type === "error" && "reason" in event ? `error:${event.reason as string}` : event.type);
+      heard.push(event.type === "error" && "reason" in event ? `error:${event.reason}` : event.type);
       if (event.type === "data") about?.send(event.data);
       if (event.type === "data" || event.type === "socketReady") about?.activate();
       else if (own === undefined) about?.close();
@@ -109,8 +97,7 @@ export const onHandlers: Readonly<Record<string, Scene>> = {
       () => pid !== undefined && (listener.connectionOf(pid)?.bytesReceived ?? 0) === 4,
     );
     await stage.settle();
-    if (pid !== undefined)
-      stage.equal(await stage.system.call(pid as Callable<Ask>, { type: "lines" }), 2, "the answer");
+    if (pid !== undefined) stage.equal(await stage.system.call(pid, { type: "lines" }), 2, "the answer");
     await listener.close();
     await stage.reads(visitor, "we are closing\n");
     await stage.until("all is over", () => visitor.hasEnded);
@@ -271,7 +258,7 @@ export const onHandlers: Readonly<Record<string, Scene>> = {
     stage.equal(calls, [], "what a connector has got that lets in nothing");
     const [pid] = await listener.connections();
     if (pid === undefined) throw new Error("nobody is there");
-    stage.equal(await stage.system.call(pid as Callable<Ask>, { type: "lines" }), 0, "the answer");
+    stage.equal(await stage.system.call(pid, { type: "lines" }), 0, "the answer");
     await stage.reads(visitor, "abenough");
     await endsAs(stage, listener, { normal: 1 });
     stage.equal(calls, ["12", "345", "normal"], "what it was called for");
@@ -396,10 +383,11 @@ export const onHandlers: Readonly<Record<string, Scene>> = {
       { packet: "line", proxyProtocol, maxBytesPerSecond: 50, burstBytes: 10 },
       handler,
     );
-    const visitor = stage.visit(listener).say("PROXY TCP4 10.9.9.9 10.0.0.254 4711 5000\r\na\n");
-    await stage.reads(visitor, "a\n", 3000);
+    const line = `${"a".repeat(60)}\n`;
+    const visitor = stage.visit(listener).say(`PROXY TCP4 10.9.9.9 10.0.0.254 4711 5000\r\n${line}`);
+    await stage.reads(visitor, line, 6000);
     visitor.say("b\n");
-    await stage.reads(visitor, "a\nb\n", 3000);
+    await stage.reads(visitor, `${line}b\n`, 6000);
     visitor.shut();
     await endsAs(stage, listener, { left: 1 });
   },
@@ -448,7 +436,7 @@ export const onHandlers: Readonly<Record<string, Scene>> = {
     const { listener, visitor, puppet } = await pair(stage);
     const id = { id: stage.called("watcher") };
     const pid = stage.system.spawn(watcher, puppet.pid, id);
-    await stage.system.call(pid as Callable<Call<"are you there?", true>>, { type: "are you there?" });
+    await stage.system.call(pid, { type: "are you there?" });
     await listener.stopConnection(puppet.pid, { reason: shutdown("over") });
     await stage.until("that is heard", () => ends.length > 0);
     stage.equal(ends, ["shutdown"], "how it has ended");

@@ -27,6 +27,19 @@ const telling = fromConnection(async (connection) => {
   await connection.recv();
 });
 
+/** Answers with a word, whatever is said. */
+function version(word: string) {
+  return connectionMachine().createMachine({
+    id: "versioned",
+    context: ({ input }) => ({ connection: input.connection }),
+    initial: "waiting",
+    states: {
+      waiting: { on: { socketReady: { target: "open", actions: "activate" } } },
+      open: { on: { data: { actions: [{ type: "send", params: word }, "activate"] } } },
+    },
+  });
+}
+
 /** Does not end when it is told to. */
 const stubborn = connectionMachine().createMachine({
   context: ({ input }) => ({ connection: input.connection }),
@@ -325,16 +338,6 @@ export const onListeners: Readonly<Record<string, Scene>> = {
 
   async "those who are there change over"(stage) {
     stage.unlessLater(1000);
-    const version = (word: string) =>
-      connectionMachine().createMachine({
-        id: "versioned",
-        context: ({ input }) => ({ connection: input.connection }),
-        initial: "waiting",
-        states: {
-          waiting: { on: { socketReady: { target: "open", actions: "activate" } } },
-          open: { on: { data: { actions: [{ type: "send", params: word }, "activate"] } } },
-        },
-      });
     const listener = await stage.open({ packet: "line" }, version("1"));
     const visitor = (await stage.meet(listener)).say("a\n");
     await stage.reads(visitor, "1");

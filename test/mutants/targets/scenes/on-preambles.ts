@@ -195,7 +195,7 @@ export const onPreambles: Readonly<Record<string, Scene>> = {
     await asking(stage, {}, async (connection) => {
       connection.send("start\n");
       answers.push(textOf((await connection.recv()) ?? new Uint8Array()));
-      await connection.startTls(stage.clientTls as never);
+      await connection.startTls(stage.clientTls);
       connection.send("hello\n");
       answers.push(textOf((await connection.recv()) ?? new Uint8Array()));
       await connection.recv();
