@@ -23,4 +23,6 @@ export const TARGET_NAMES = [
   "connecting",
   "datagrams",
   "securing",
+  "conversing",
+  "managed",
 ] as const;

@@ -1,12 +1,14 @@
 import { callbacks } from "./targets/callbacks.ts";
 import { closing } from "./targets/closing.ts";
 import { connecting } from "./targets/connecting.ts";
+import { conversing } from "./targets/conversing.ts";
 import { datagrams } from "./targets/datagrams.ts";
 import { decoding } from "./targets/decoding.ts";
 import { drained } from "./targets/drained.ts";
 import { echo } from "./targets/echo.ts";
 import { errands } from "./targets/errands.ts";
 import { limited } from "./targets/limited.ts";
+import { managed } from "./targets/managed.ts";
 import { passive } from "./targets/passive.ts";
 import { pooled } from "./targets/pooled.ts";
 import { proxied } from "./targets/proxied.ts";
@@ -48,4 +50,6 @@ export const targets: readonly TargetCase[] = [
   connecting,
   datagrams,
   securing,
+  conversing,
+  managed,
 ];

@@ -345,7 +345,8 @@ class Run<Handle, Knobs extends object> implements RunView {
         this.violate("thrown", String(error));
       }
     };
-    const types = handlers.keys() as Iterable<TraceEvent["type"]>;
+    // A list, which can be gone through again when the target traces as well.
+    const types = [...handlers.keys()] as ReadonlyArray<TraceEvent["type"]>;
     this.system.trace(see, { detail, types });
   }
 }

@@ -417,14 +417,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "connection",
       wrong: "the keepalive compares each time with the count of bytes at its start instead of that of its last look",
       faults: 0,
-      targets: ["limited", "slow", "stewarded"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/keepalive.ts`,
       "      else this.start();\n",
       '      else if (this.#intervalMs !== "infinity") this.#timer?.arm(this.#intervalMs);\n',
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "recv-timer-outlives-its-request",
@@ -432,14 +432,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "connection",
       wrong: "the timer of a receive that was answered is not cancelled when the next request has no time limit",
       faults: 1,
-      targets: ["passive", "limited"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/demands.ts`,
       '    if (first === undefined || first.timeoutMs === "infinity") {\n      this.#limit?.cancel();\n      return;\n    }\n',
       '    if (first === undefined || first.timeoutMs === "infinity") return;\n',
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "left-limit-counts-for-ever",
@@ -459,14 +459,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "when there is a place, or options change, only the first of the waiting connections is looked at, and if it cannot be started it goes behind the others",
       faults: 0,
-      targets: ["undecided", "limited", "slow"],
+      targets: ["managed"],
     },
     [
       `${SOCKETS}/connection-supervisor.ts`,
       "    for (const request of this.#queue.splice(0)) this.#start(request);\n",
       "    const request = this.#queue.shift();\n    if (request !== undefined) this.#start(request);\n",
     ],
-    "T32-orders",
+    "T38-scenes",
   ),
   heldOut(
     "recover-after-resume",
@@ -506,10 +506,10 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "when a connection that is paused by its byte limit gets another owner, the timer of the pause is cancelled and none is set for the new owner",
       faults: 1,
-      targets: ["stewarded", "limited"],
+      targets: ["conversing"],
     },
     [`${SOCKETS}/byte-limit.ts`, "    this.#timer = undefined;\n    this.#sync();\n", "    this.#timer = undefined;\n"],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "send-timeout-only-once",
@@ -518,10 +518,10 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "after everything was sent, it is not noted that nothing is unsent, so the time for sending does not begin again the next time something cannot be sent",
       faults: 1,
-      targets: ["slow", "limited"],
+      targets: ["conversing"],
     },
     [`${SOCKETS}/outflow.ts`, "    this.isBlocked = false;\n    this.#upTo = 0;\n", "    this.isBlocked = false;\n"],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "pool-restart-not-cancelled",
@@ -560,14 +560,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "a steward that is to end as `normal` passes just that on to the owner of the socket, to whom a signal of `normal` is none",
       faults: 0,
-      targets: ["stewarded"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/steward.ts`,
       '    this.#process.exit(this.owner, reason.type === "normal" ? shutdown() : reason);\n',
       "    this.#process.exit(this.owner, reason);\n",
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "hand-over-of-a-dead-socket",
@@ -575,10 +575,10 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "connection",
       wrong: "whoever gives a connection away whose socket is gone already is not told so",
       faults: 1,
-      targets: ["stewarded"],
+      targets: ["conversing"],
     },
     [`${SOCKETS}/connection-life.ts`, "    if (this.#isGone) giver.gone();\n", ""],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "silence-behind-a-message",
@@ -586,14 +586,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "connector",
       wrong: "a connector's timer of silence that has run out behind another message is not taken out of the mailbox",
       faults: 1,
-      targets: ["callbacks", "passive"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/connector.ts`,
       "    if (process.cancelTimer(silence.timer) === undefined) process.takeMessage((other) => other === silence.message);\n",
       "    process.cancelTimer(silence.timer);\n",
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "empty-packet-at-the-end-of-a-chunk",
@@ -601,14 +601,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "framing",
       wrong: "an empty packet whose length header ends a chunk is not a packet until more bytes have come",
       faults: 0,
-      targets: ["decoding", "callbacks"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/framing.ts`,
       "    const packet = this.#size === 0 ? EMPTY : this.take(this.#size);\n",
       "    const packet = this.take(this.#size);\n",
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "pipe-behind-the-end",
@@ -616,10 +616,10 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "connection",
       wrong: "a pipe from a connection whose peer has closed its side already does not pass that end on",
       faults: 1,
-      targets: ["connecting"],
+      targets: ["conversing"],
     },
     [`${SOCKETS}/connection.ts`, '      if (this.last?.type === "closed" && !this.isOver) to.shut();\n', ""],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "rate-without-burst-has-no-effect",
@@ -627,14 +627,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "connection",
       wrong: "maxBytesPerSecond that a connection sets while it is open does not bring its burst along",
       faults: 0,
-      targets: ["limited"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/options.ts`,
       "  const { maxBytesPerSecond: burstBytes } = parsed.output;\n  return burstBytes === undefined ? parsed.output : { burstBytes, ...parsed.output };\n",
       "  return parsed.output;\n",
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "set-options-loses-listen-data",
@@ -642,14 +642,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "listener",
       wrong: "new options of a listener throw away what postListen has returned",
       faults: 0,
-      targets: ["limited", "reopened", "restarted"],
+      targets: ["managed"],
     },
     [
       `${SOCKETS}/apply-options.ts`,
       "  const { listenData } = record.config;\n  const config = Object.freeze({ ...configOf(record, options), listenData });\n",
       "  const config = configOf(record, options);\n",
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "shutdown-time-counted-twice",
@@ -657,14 +657,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "drain",
       wrong: "what dead handlers have sent gets the whole shutdown time once more, after the handlers have had theirs",
       faults: 2,
-      targets: ["drained", "closing"],
+      targets: ["managed"],
     },
     [
       `${SOCKETS}/connection-supervisor.ts`,
       '    const left = shutdown === "infinity" ? shutdown : Math.max(started + shutdown - this.#process.now(), 0);\n',
       "    const left = shutdown;\n",
     ],
-    "T32-orders",
+    "T38-scenes",
   ),
   heldOut(
     "udp-waiting-not-counted-as-lost",
@@ -699,14 +699,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "where no PROXY header is required, bytes that looked like the beginning of one and were not are thrown away when the next chunk shows it",
       faults: 1,
-      targets: ["proxied"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/proxy-reader.ts`,
       "this.#pass(undefined, [...this.#doubtful, bytes]);",
       "this.#pass(undefined, [bytes]);",
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "handshake-gets-a-time-of-its-own",
@@ -715,14 +715,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "the TLS handshake behind a PROXY header gets its whole time anew, though both are to be under one deadline",
       faults: 1,
-      targets: ["securing"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/preamble.ts`,
       "    handshake.start(early, this.#taker.now() - this.#since);\n",
       "    handshake.start(early, 0);\n",
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "old-handle-closes-new-listener",
@@ -731,14 +731,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "close() of a handle of a listener that was closed closes another one that was opened under its name and address since",
       faults: 0,
-      targets: ["reopened", "closing"],
+      targets: ["managed"],
     },
     [
       `${SOCKETS}/sockets.ts`,
       "    if (isClosed && this.#table.get(id) !== record) return;\n",
       "    if (isClosed && !this.#table.has(id)) return;\n",
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "ready-that-closes-lives-on",
@@ -746,14 +746,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "connection",
       wrong: "packetMachine's actor does not end when onReady has closed the connection",
       faults: 0,
-      targets: ["decoding", "limited"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/packet-machine.ts`,
       '        callbacks.onReady?.(connection);\n        if (connection.isOver) self.send({ type: "done" });\n',
       "        callbacks.onReady?.(connection);\n",
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "close-without-a-limit",
@@ -762,14 +762,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "close() of a connection waits without end for a client that does not take what was sent, or does not end its side",
       faults: 1,
-      targets: ["slow", "limited", "closing"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/connection.ts`,
       '    this.socket.close("flush");\n    this.ensureOutflow().arm();\n',
       '    this.socket.close("flush");\n',
     ],
-    "T33-limits",
+    "T38-scenes",
   ),
   heldOut(
     "starttls-thinks-it-reads",
@@ -778,9 +778,9 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "with STARTTLS the intake still believes that the socket is being read, though there is another socket now",
       faults: 0,
-      targets: ["securing", "secured", "limited"],
+      targets: ["conversing"],
     },
     [`${SOCKETS}/intake.ts`, "    this.#isReading = false;\n    return taken.filter(", "    return taken.filter("],
-    "T33-limits",
+    "T38-scenes",
   ),
 ];

@@ -428,14 +428,14 @@ export const heldOutMutants: readonly Mutant[] = [
       class: "proxy",
       wrong: "the time that the PROXY header has taken is not taken off that of the handshake",
       faults: 0,
-      targets: ["securing"],
+      targets: ["conversing"],
     },
     [
       `${SOCKETS}/preamble.ts`,
       "handshake.start(early, this.#taker.now() - this.#since);",
       "handshake.start(early, 0);",
     ],
-    "T26-header",
+    "T38-scenes",
   ),
   heldOut(
     "handshake-close-unnoticed",
