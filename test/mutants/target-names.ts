@@ -23,4 +23,5 @@ export const TARGET_NAMES = [
   "connecting",
   "datagrams",
   "securing",
+  "clauses",
 ] as const;

@@ -1,4 +1,5 @@
 import { callbacks } from "./targets/callbacks.ts";
+import { clauses } from "./targets/clauses.ts";
 import { closing } from "./targets/closing.ts";
 import { connecting } from "./targets/connecting.ts";
 import { datagrams } from "./targets/datagrams.ts";
@@ -48,4 +49,5 @@ export const targets: readonly TargetCase[] = [
   connecting,
   datagrams,
   securing,
+  clauses,
 ];
