@@ -25,4 +25,5 @@ export const TARGET_NAMES = [
   "securing",
   "conversing",
   "managed",
+  "clauses",
 ] as const;

@@ -1,4 +1,5 @@
 import { callbacks } from "./targets/callbacks.ts";
+import { clauses } from "./targets/clauses.ts";
 import { closing } from "./targets/closing.ts";
 import { connecting } from "./targets/connecting.ts";
 import { conversing } from "./targets/conversing.ts";
@@ -52,4 +53,5 @@ export const targets: readonly TargetCase[] = [
   securing,
   conversing,
   managed,
+  clauses,
 ];

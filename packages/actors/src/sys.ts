@@ -94,7 +94,10 @@ export function getLog(asker: Asker, target: Destination): Promise<readonly Debu
   return ask(asker, target, { type: "log", limit: "get" }, undefined) as Promise<readonly DebugEvent[]>;
 }
 
-/** Shows every message in and out of one actor to the handler, until it is called with undefined. OTP's `sys:trace`. */
+/**
+ * Shows every message in and out of one actor to the handler, until it is called with undefined. A handler that throws is
+ * taken off, which is logged as an error, and harms nobody. OTP's `sys:trace`.
+ */
 export async function trace(
   asker: Asker,
   target: Destination,

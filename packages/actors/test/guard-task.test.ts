@@ -1,4 +1,5 @@
 import {
+  ActorDeadError,
   type ActorRef,
   type Castable,
   type Context,
@@ -117,6 +118,18 @@ describe("a task", () => {
     self.task(Promise.reject(boom));
     await world.system.idle();
     expect(end.reason).toEqual(failure(boom));
+  });
+
+  test("that a dead actor is given is refused, and its rejection is no unhandled one", async () => {
+    const world = createWorld();
+    const { ref, self } = await startLender(world);
+    world.system.kill(ref);
+    await world.system.idle();
+    const lost = defer<number>();
+    expect(() => self.task(lost.promise)).toThrow(ActorDeadError);
+    // Were it unhandled, the test would fail.
+    lost.reject(boom);
+    await world.system.idle();
   });
 
   test("has no effect after the actor's death, neither way", async () => {

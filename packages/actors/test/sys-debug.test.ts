@@ -1,4 +1,15 @@
-import { type Call, CrashReport, defineServer, failure, fromAsync, noreply, ok, type Pid, sys } from "@espalier/actors";
+import {
+  type Call,
+  CrashReport,
+  defineServer,
+  failure,
+  fromAsync,
+  noreply,
+  ok,
+  type Pid,
+  silentLogger,
+  sys,
+} from "@espalier/actors";
 import { collectTrace, createProbe } from "@espalier/actors/testing";
 import { describe, expect, test } from "vitest";
 import { counter, crashOn } from "./support/actors.ts";
@@ -104,6 +115,24 @@ describe("trace", () => {
     system.send(ref, "c");
     await system.idle();
     expect(seen).toEqual(["in a", "out a"]);
+  });
+
+  test("ends with a handler that throws, which is logged and harms nobody", async () => {
+    const logged: string[] = [];
+    const error = (_fields: object, text: string): void => void logged.push(text);
+    const { system } = createWorld({ logger: { ...silentLogger, error } });
+    createProbe(system).self.register("sink");
+    const ref = system.spawn(forwarder("sink"));
+    const seen: unknown[] = [];
+    await sys.trace(system, ref, ({ message }) => {
+      seen.push(message);
+      throw new Error("boom");
+    });
+    for (const text of ["a", "b"]) system.send(ref, text);
+    await system.idle();
+    expect(seen).toEqual(["a"]);
+    expect(system.isAlive(ref)).toBe(true);
+    expect(logged).toEqual(["a debug function has thrown, and sees nothing any more"]);
   });
 
   test("that another one has taken the place of is not ended by untrace", async () => {

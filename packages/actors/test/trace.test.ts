@@ -300,6 +300,18 @@ describe("a trace", () => {
     expect(some).toHaveLength(2);
   });
 
+  test("goes on for those who ask for types, in whatever form, when others come and go", async () => {
+    const { system } = createWorld();
+    const seen: string[] = [];
+    system.trace(({ type }) => seen.push(type), { types: new Set(["spawn"] as const).keys() });
+    system.spawn(counter, 1);
+    const stop = system.trace(() => undefined);
+    system.spawn(counter, 1);
+    stop();
+    system.spawn(counter, 1);
+    expect(seen).toEqual(["spawn", "spawn", "spawn"]);
+  });
+
   test("that asks for types numbers its events as one that asks for all", async () => {
     const ids = await idsOfExits();
     expect(ids).toHaveLength(1);

@@ -29,14 +29,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "links",
       wrong: "a reason `kill` that comes by a link is treated as if somebody had sent the signal kill",
       faults: 0,
-      targets: ["errands", "trees"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/mortal.ts`,
       "      other.acceptExit(pid, reason, true, this);",
       "      other.acceptExit(pid, reason, false, this);",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "stop-reply-survives-kill",
@@ -44,14 +44,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "calls",
       wrong: "the answer of stopReply is sent also when the clean-up was cut short by a kill",
       faults: 2,
-      targets: ["errands", "callbacks"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/mortal.ts`,
       "    const cleanedUp = this.phase === TERMINATING && !this.isDoomed;",
       "    const cleanedUp = this.phase === TERMINATING;",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "stale-promise-ends-terminate",
@@ -60,14 +60,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "a promise of a callback that was overtaken by a crash counts, when it settles, as the end of the clean-up that is under way",
       faults: 2,
-      targets: ["errands", "callbacks", "tree"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/runner.ts`,
       "    // Only death moves on the phase of an actor that waits, and it has taken the task off the count.\n    if (this.phase !== phase) return;",
       "    // Nobody waits for it any more.\n    if (this.phase === DEAD) return;",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "suspended-handles-all-exits",
@@ -76,14 +76,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "a suspended actor that traps exits handles exit messages of anybody, not only of its parent, and out of order",
       faults: 1,
-      targets: ["errands", "trees"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/runner.ts`,
       "      if (message instanceof Exit && message.from === this.parentPid) return index;",
       "      if (message instanceof Exit) return index;",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "old-name-dies-twice",
@@ -91,14 +91,15 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "registry",
       wrong: "an actor that has given up its name remembers it, and frees it once more when it dies",
       faults: 1,
-      targets: ["errands", "tree"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/member.ts`,
       "    this.kernel.names.delete(name);\n    this.allParticulars().name = undefined;",
       "    this.kernel.names.delete(name);",
     ],
-    "T32-orders",
+    "T40-clauses",
+    "I12-name",
   ),
   heldOut(
     "heap-removal-only-sinks",
@@ -122,14 +123,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "mailbox",
       wrong: "putting something in front of a queue whose array is just full overwrites its last item",
       faults: 0,
-      targets: ["errands", "tree"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/ring.ts`,
       "  unshift(item: Item): void {\n    if (this.#length === this.#items.length) this.#grow();",
       "  unshift(item: Item): void {",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "dead-callers-call-goes-on",
@@ -153,14 +154,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "kernel",
       wrong: "a resume by nobody in particular ends only the suspension by nobody in particular, instead of all",
       faults: 0,
-      targets: ["errands"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/system-message.ts`,
       "  const others = new Set(by === undefined ? null : process.suspenders);\n  if (by !== undefined && !others.delete(by)) return;",
       "  const others = new Set(process.suspenders);\n  if (!others.delete(by)) return;",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "terminate-leaves-host-timer",
@@ -169,14 +170,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "the timer that kills an actor which takes too long stays armed on the host when the actor has ended in time",
       faults: 0,
-      targets: ["errands", "echo", "trees"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/system.ts`,
       "    const reason = await ended;\n    disarm();\n    return reason;",
       "    const reason = await ended;\n    return reason;",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "shutdown-forgets-orphans",
@@ -185,14 +186,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "shutdown of a system ends only what was started from outside, and forgets those whose parent is dead and who are linked to nobody",
       faults: 1,
-      targets: ["errands", "trees", "tree"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/system.ts`,
       "    // What was spawned without a link and outlived its parent belongs to nobody else.\n    for (let next = kernel.lastProcess; next !== null; next = kernel.lastProcess)\n      await this.terminate(next.pid, timeoutMs);\n    kernel.stop();",
       "    kernel.stop();",
     ],
-    "T32-orders",
+    "I10-residue",
   ),
   heldOut(
     "postponed-come-in-reverse",
@@ -200,14 +201,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "machine",
       wrong: "events that were postponed come again in reverse order",
       faults: 0,
-      targets: ["errands", "undecided"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/machine/shell.ts`,
       "    for (const event of retried.toReversed()) this.#queue.unshift(this.#due(event));",
       "    for (const event of retried) this.#queue.unshift(this.#due(event));",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "dropped-message-is-silence",
@@ -215,14 +216,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "machine",
       wrong: "a message that is no event and that the machine cannot take does not cancel the event timeout",
       faults: 0,
-      targets: ["errands", "undecided", "slow"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/machine.ts`,
       "      // It has come all the same, and a timeout that waits for silence has heard it.\n      self.shell?.eventArrives();\n      self.shell?.eventHandled(undefined, self.configuration);\n    }",
       "    }",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "fired-timeout-not-void",
@@ -230,14 +231,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "machine",
       wrong: "a timer of a machine that has fired and waits in the mailbox cannot be cancelled any more",
       faults: 1,
-      targets: ["echo", "slow", "undecided", "errands"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/machine/scope.ts`,
       "    if (timer.place < 0) timer.makeVoid();\n    else this.#cancelled.push(timer);",
       "    if (timer.place >= 0) this.#cancelled.push(timer);",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "code-change-loses-timeouts",
@@ -246,14 +247,14 @@ export const heldOutAgain: readonly Mutant[] = [
       wrong:
         "a change of code or replaceState cancels all `after` timers of a machine, also those of states that it is still in, which are not armed again",
       faults: 1,
-      targets: ["echo", "slow", "tree", "drained"],
+      targets: ["clauses"],
     },
     [
       `${ACTORS}/internal/machine/migrate.ts`,
       "      if (id?.startsWith(AFTER) === true && !timeouts.has(id)) scope.cancel(self, id);",
       "      if (id?.startsWith(AFTER) === true) scope.cancel(self, id);",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "news-of-stopped-child",
@@ -263,11 +264,7 @@ export const heldOutAgain: readonly Mutant[] = [
       faults: 2,
       targets: ["errands", "undecided", "connecting"],
     },
-    [
-      `${ACTORS}/internal/machine/child.ts`,
-      "    if (reports !== null) {\n      parent?.takeMessages(\n        (message) => reports.has(message as EventObject),\n        () => undefined,\n      );\n    }\n    return actor;",
-      "    return actor;",
-    ],
+    [`${ACTORS}/internal/machine/family.ts`, "    return !child.isLetGo;", "    return true;"],
     "T31-notes",
   ),
   heldOut(
@@ -287,14 +284,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "supervision",
       wrong: "the spec of a child whose start by startChild fails stays",
       faults: 1,
-      targets: ["trees"],
+      targets: ["clauses"],
     },
     [
       `${SUPERVISOR}/management.ts`,
       "    // OTP: a spec whose first start fails is not kept.\n    this.#children.remove(child);\n    return asResult(failure);",
       "    return asResult(failure);",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "restarted-dynamic-child-twice",
@@ -302,14 +299,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "supervision",
       wrong: "a dynamic child that was restarted stays in the table under its old pid too",
       faults: 1,
-      targets: ["trees"],
+      targets: ["clauses"],
     },
     [
       `${SUPERVISOR}/simple-one-for-one.ts`,
-      "      this.#children.delete(previous);",
-      "      if (child.pid === previous) this.#children.delete(previous);",
+      "    this.#children.delete(child.pid);\n    if (!this.#restarts.take()) {",
+      "    if (!this.#restarts.take()) {",
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "restart-window-without-edge",
@@ -380,8 +377,8 @@ export const heldOutAgain: readonly Mutant[] = [
     },
     [
       `${SUPERVISOR}/static-supervisor.ts`,
-      "    this.#process.send<TryAgain<Child>>(this.#process.pid, new TryAgain(result.child));",
-      "    this.#process.send<TryAgain<Child>>(this.#process.pid, new TryAgain(failed));",
+      "    this.#process.sendSelf(new TryAgain(result.child));",
+      "    this.#process.sendSelf(new TryAgain(failed));",
     ],
     "I13-supervision",
   ),
@@ -391,14 +388,14 @@ export const heldOutAgain: readonly Mutant[] = [
       class: "restart",
       wrong: "a restart after a pause that was meant for a former life of the child is made for the present one",
       faults: 3,
-      targets: ["trees", "restarted"],
+      targets: ["clauses"],
     },
     [
       `${SUPERVISOR}/static-supervisor.ts`,
       '    const isWaiting = child.state === "restarting" && (incarnation ?? child.incarnation) === child.incarnation;\n    return isWaiting',
       '    const isWaiting = child.state === "restarting";\n    return isWaiting',
     ],
-    "T32-orders",
+    "T40-clauses",
   ),
   heldOut(
     "recv-drops-rest-of-chunk",
@@ -500,18 +497,6 @@ export const heldOutAgain: readonly Mutant[] = [
     "I8-probe",
   ),
   heldOut(
-    "throttle-lost-in-hand-over",
-    {
-      class: "backpressure",
-      wrong:
-        "when a connection that is paused by its byte limit gets another owner, the timer of the pause is cancelled and none is set for the new owner",
-      faults: 1,
-      targets: ["conversing"],
-    },
-    [`${SOCKETS}/byte-limit.ts`, "    this.#timer = undefined;\n    this.#sync();\n", "    this.#timer = undefined;\n"],
-    "T38-scenes",
-  ),
-  heldOut(
     "send-timeout-only-once",
     {
       class: "backpressure",
@@ -531,11 +516,7 @@ export const heldOutAgain: readonly Mutant[] = [
       faults: 1,
       targets: ["pooled"],
     },
-    [
-      `${SOCKETS}/pool-member.ts`,
-      "    this.cancelRestart();\n    this.#incarnation += 1;\n",
-      "    this.#incarnation += 1;\n",
-    ],
+    [`${SOCKETS}/pool-member.ts`, "    this.cancelRestart();\n    record.start();\n", "    record.start();\n"],
     "T2-pool",
   ),
   heldOut(
@@ -567,17 +548,6 @@ export const heldOutAgain: readonly Mutant[] = [
       '    this.#process.exit(this.owner, reason.type === "normal" ? shutdown() : reason);\n',
       "    this.#process.exit(this.owner, reason);\n",
     ],
-    "T38-scenes",
-  ),
-  heldOut(
-    "hand-over-of-a-dead-socket",
-    {
-      class: "connection",
-      wrong: "whoever gives a connection away whose socket is gone already is not told so",
-      faults: 1,
-      targets: ["conversing"],
-    },
-    [`${SOCKETS}/connection-life.ts`, "    if (this.#isGone) giver.gone();\n", ""],
     "T38-scenes",
   ),
   heldOut(
@@ -646,8 +616,8 @@ export const heldOutAgain: readonly Mutant[] = [
     },
     [
       `${SOCKETS}/apply-options.ts`,
-      "  const { listenData } = record.config;\n  const config = Object.freeze({ ...configOf(record, options), listenData });\n",
-      "  const config = configOf(record, options);\n",
+      "  const { listenData } = record.config;\n  record.options = options;\n  record.config = Object.freeze({ ...config, listenData });\n",
+      "  record.options = options;\n  record.config = config;\n",
     ],
     "T38-scenes",
   ),

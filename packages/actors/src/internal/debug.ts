@@ -16,6 +16,12 @@ export class Debug {
   #log: { readonly limit: number; readonly events: DebugEvent[] } | null = null;
   #handler: ((event: DebugEvent) => void) | null = null;
   #statistics: { readonly startTime: number; messagesIn: number; messagesOut: number } | null = null;
+  readonly #failed: (error: unknown) => void;
+
+  /** @param failed - told what a handler has thrown, which sees nothing any more */
+  constructor(failed: (error: unknown) => void) {
+    this.#failed = failed;
+  }
 
   /** Keeps the last `limit` events; 0 stops that. */
   keep(limit: number): void {
@@ -58,7 +64,13 @@ export class Debug {
   }
 
   #see(event: DebugEvent): void {
-    this.#handler?.(event);
+    try {
+      this.#handler?.(event);
+    } catch (error) {
+      // OTP: a debug function that fails is taken off, and the actor goes on.
+      this.#handler = null;
+      this.#failed(error);
+    }
     if (this.#log === null) return;
     this.#log.events.push(event);
     if (this.#log.events.length > this.#log.limit) this.#log.events.shift();

@@ -1,9 +1,9 @@
-import type { Report, Subject, TraceEvent, TraceEvents, TraceOptions, Tracer } from "../event.ts";
+import type { Report, Subject, TraceDetail, TraceEvent, TraceEvents, TraceOptions, Tracer } from "../event.ts";
 import type { Cancel, ErrorAttribution, Host } from "../host.ts";
 import { type Logger, type LogLevel, silentLogger } from "../logger.ts";
 import { Pid } from "../pid.ts";
 import type { Simulation } from "../simulation.ts";
-import { Audience } from "./audience.ts";
+import { Audience, type Spectator } from "./audience.ts";
 import { crashFields } from "./crash-fields.ts";
 import type { ActorProcess } from "./process.ts";
 import { Ring } from "./ring.ts";
@@ -72,7 +72,7 @@ export class Kernel {
   stateTracer: Audience | null = null;
   /** Sees at least the events of life: starts, ends, reports. */
   observer: Audience | null = null;
-  readonly #tracers = new Map<Tracer, TraceOptions>();
+  readonly #tracers = new Map<Tracer, Pick<Spectator, "types"> & { readonly detail: TraceDetail }>();
   /** Who actors are, in simulations: there, nearly all that happens is an event. */
   readonly #subjects: Map<Pid, Subject> | null;
   /** The event whose handling is under way: the cause of all that happens now. */
@@ -316,8 +316,9 @@ export class Kernel {
     }
   }
 
-  addTracer(tracer: Tracer, options: TraceOptions): void {
-    this.#tracers.set(tracer, options);
+  addTracer(tracer: Tracer, { detail = "all", types }: TraceOptions): void {
+    // What was given may be good for one look only, and is asked again when others come and go.
+    this.#tracers.set(tracer, { detail, types: types && new Set<string>(types) });
     this.#composeTracers();
   }
 
@@ -327,9 +328,7 @@ export class Kernel {
   }
 
   #composeTracers(): void {
-    const all = [...this.#tracers].map(([see, { detail = "all", types }]) => {
-      return { see: this.#guarded(see), detail, types: types && new Set<string>(types) };
-    });
+    const all = [...this.#tracers].map(([see, { detail, types }]) => ({ see: this.#guarded(see), detail, types }));
     this.observer = Audience.of(all);
     this.tracer = Audience.of(all.filter(({ detail }) => detail !== "life"));
     this.stateTracer = Audience.of(all.filter(({ detail }) => detail === "states"));

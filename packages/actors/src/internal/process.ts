@@ -357,7 +357,13 @@ export class ActorProcess extends Runner implements Process, StartListener {
   }
 
   task<Value>(promise: PromiseLike<Value>, toMessage?: (value: Value) => unknown): void {
-    this.before("task");
+    try {
+      this.before("task");
+    } catch (error) {
+      // It has been handed over all the same: that it fails is no unhandled rejection.
+      promise.then(undefined, () => undefined);
+      throw error;
+    }
     startTask(this, promise, toMessage);
   }
 

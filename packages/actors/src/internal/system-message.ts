@@ -102,7 +102,9 @@ function resume(process: ActorProcess, by: symbol | undefined): undefined {
 }
 
 function debugging(process: ActorProcess, change: (debug: Debug) => void): void {
-  const debug = process.debug ?? new Debug();
+  const debug =
+    process.debug ??
+    new Debug((err) => process.log("error", { err }, "a debug function has thrown, and sees nothing any more"));
   change(debug);
   process.debug = debug.isIdle ? null : debug;
 }
