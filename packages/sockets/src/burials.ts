@@ -57,7 +57,7 @@ export class Burials implements Undertaker {
     if (this.#buried.has(connection)) connection.abort();
   }
 
-  /** Waits for those that are left, so long at most. */
+  /** Waits for those that are left, so long at most; the rest is reset, since half of an answer must not look like the whole. */
   *settle(withinMs: number | "infinity"): Waiting {
     this.#isTold = true;
     const timeout = new BurialTimeout();
@@ -67,7 +67,9 @@ export class Burials implements Undertaker {
     // An `AllBuried` of earlier days may still be in the mailbox.
     while (this.count > 0) {
       const message = yield (candidate) => candidate === timeout || candidate instanceof AllBuried;
-      if (message === timeout) return;
+      if (message !== timeout) continue;
+      for (const connection of [...this.#buried]) connection.abort();
+      return;
     }
   }
 }

@@ -169,6 +169,23 @@ describe("a client that does not read", () => {
     expect(await client.next("closed")).toBe("ECONNRESET");
   });
 
+  test("is reset when its listener closes and has waited long enough: half an answer does not look like the whole", async () => {
+    const { handler, one } = puppetry();
+    const listener = await world.open(handler, { sendTimeoutMs: "infinity", shutdown: 1000 });
+    const client = await world.connect(listener, { reads: false });
+    const puppet = await one();
+    world.system.send(puppet.self.ref, ({ connection, self }) => {
+      connection.send(Buffer.alloc(200_000));
+      self.exit(shutdown("done"));
+    });
+    await world.settle();
+    const closing = listener.close();
+    await world.manual.advance(1000);
+    await closing;
+    client.resume();
+    expect(await client.next("closed")).toBe("ECONNRESET");
+  });
+
   test("nor does one that keeps its side open", async () => {
     const listener = await world.open(fragileEcho, { sendTimeoutMs: 1000 });
     const client = await world.connect(listener, { lingers: true });
