@@ -1,4 +1,7 @@
-import { readFileSync } from "node:fs";
+import { on, once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parseCommandLine, UsageError } from "../src/cli/command-line.ts";
@@ -26,6 +29,12 @@ const project = new VitestProject({
        return { ...target, start: (surroundings) => target.start({ ...surroundings, machine }) };
      };`,
   ),
+  // Says by a connection that it is there, and as long as it is.
+  "endless.test.ts": `
+    import { connect } from "node:net";
+    import { test } from "vitest";
+    test("waits", () => new Promise((resolve) => connect(Number(process.env.PORT)).once("close", resolve)), 0);
+  `,
   "other.test.ts": 'import { expect, test } from "vitest"; test("sums", () => expect(1 + 1).toBe(3));',
 });
 afterAll(() => project.remove());
@@ -84,6 +93,38 @@ describe("crash mutate", () => {
     expect(output).toContain("no crash test with a machine has run");
     expect(code).toBe(2);
   }, 60_000);
+});
+
+describe("a signal", () => {
+  test.each([
+    ["soak", "SIGINT", 130, ["--workers", "2"]],
+    ["mutate", "SIGTERM", 143, []],
+    ["mutate", "SIGHUP", 129, []],
+  ] as const)(
+    "ends crash %s and all that it has started: %s",
+    async (command, signal, expected, flags) => {
+      const folder = mkdtempSync(join(tmpdir(), "espalier-signal-"));
+      const server = createServer();
+      const workers = command === "soak" ? 2 : 1;
+      const port = await new Promise<number>((resolve) => {
+        server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+      });
+      const variables = { PORT: String(port), TMPDIR: folder };
+      const { kill, ended } = project.startCrash(variables, command, "endless.test.ts", ...flags);
+      const gone: Array<Promise<unknown>> = [];
+      for await (const [socket] of on(server, "connection") as AsyncIterable<[Socket]>) {
+        gone.push(once(socket.resume(), "close"));
+        if (gone.length === workers) break;
+      }
+      kill(signal);
+      expect((await ended).code).toBe(expected);
+      await Promise.all(gone);
+      expect(readdirSync(folder).filter((name) => name.startsWith("crash-"))).toEqual([]);
+      server.close();
+      rmSync(folder, { recursive: true });
+    },
+    60_000,
+  );
 });
 
 describe("the command line", () => {

@@ -18,7 +18,7 @@ export const USAGE = `Usage: crash COMMAND FILE... [FLAGS] [-- FLAGS OF VITEST]
 
   -h, --help             prints this
 
-Exit codes: 0 nothing was found, 1 something was, 2 it could not be tried.
+Exit codes: 0 nothing was found, 1 something was, 2 it could not be tried; 128 + N it was ended by signal N.
 `;
 
 /** Somebody has typed what means nothing. */

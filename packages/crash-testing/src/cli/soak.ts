@@ -18,7 +18,6 @@ class Soak {
   readonly #command: SoakCommand;
   readonly #print: Print;
   readonly #start = elapsed();
-  readonly #running = new Set<VitestProcess>();
   #seed: number;
   #seeds = 0;
   #runs = 0;
@@ -48,10 +47,7 @@ class Soak {
       this.#seed += 1;
       const seconds = Math.min(ROUND_S, Math.max(1, this.#secondsLeft));
       const variables = { CRASH_SEED: String(seed), CRASH_TIME: String(seconds) };
-      const vitest = new VitestProcess([...this.#command.files, ...this.#command.rest], variables);
-      this.#running.add(vitest);
-      const result = await vitest.ended;
-      this.#running.delete(vitest);
+      const result = await new VitestProcess([...this.#command.files, ...this.#command.rest], variables).ended;
       // Those that were stopped have nothing to say.
       if (this.#exit === undefined) this.#hear(seed, result);
     } while (this.#exit === undefined && this.#secondsLeft > 0);
@@ -71,6 +67,6 @@ class Soak {
     else if (code === 0) this.#print("no crash test has run");
     else this.#print(`seed ${seed}: the tests fail, and no crash test has found anything`);
     this.#exit = found.length > 0 ? 1 : 2;
-    for (const other of this.#running) other.stop();
+    VitestProcess.stopAll();
   }
 }
