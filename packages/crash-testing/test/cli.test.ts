@@ -35,6 +35,11 @@ const project = new VitestProject({
     import { test } from "vitest";
     test("waits", () => new Promise((resolve) => connect(Number(process.env.PORT)).once("close", resolve)), 0);
   `,
+  "plain.test.ts": example("seats.test.ts").replace(
+    "seatsTarget({ watches: true })",
+    "{ ...seatsTarget({ watches: true }), machine: undefined }",
+  ),
+  "torn.test.ts": 'throw new Error("it does not load");',
   "other.test.ts": 'import { expect, test } from "vitest"; test("sums", () => expect(1 + 1).toBe(3));',
 });
 afterAll(() => project.remove());
@@ -69,8 +74,8 @@ describe("crash soak", () => {
 
 describe("crash mutate", () => {
   test("lists by name what no test would notice, but for what it need not", async () => {
-    const args = ["mutate", "mended.test.ts", "--runs", "20"];
-    const { code, output } = await project.crash(...args, "--except", "^asking ");
+    const args = ["mutate", "mended.test.ts", "plain.test.ts", "--runs", "20", "--except", "^asking "];
+    const { code, output } = await project.crash(...args, "--", "--expect.requireAssertions");
     expect(output).toMatch(/^nobody loses a seat: \d+ of 20 changes are noticed, \d+ of the others by --except$/m);
     // The probe sends nothing, and nobody asks what is echoed.
     expect(output).toContain("\n  nothing fails when\n");
@@ -78,6 +83,14 @@ describe("crash mutate", () => {
     expect(output).not.toContain("asking");
     expect(output).not.toContain("seated on entry does not send");
     expect(code).toBe(1);
+  }, 180_000);
+
+  test("tells of what was tried, and that it was not all where a file does not load", async () => {
+    const { code, output } = await project.crash("mutate", "mended.test.ts", "torn.test.ts", "--runs", "2");
+    expect(output).toMatch(/^nobody loses a seat: \d+ of 20 changes are noticed$/m);
+    expect(output).toContain("it does not load");
+    expect(output).toContain("\nvitest has failed, so that not all may have been tried\n");
+    expect(code).toBe(2);
   }, 180_000);
 
   test("needs a target that runs the machine that it is given", async () => {

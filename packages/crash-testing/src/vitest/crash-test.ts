@@ -65,7 +65,7 @@ function searching<Handle, Knobs extends object>(
   const config = withEnvironment(toCrashConfig(target, options), environment);
   const { replay, journal, isMutating } = environment;
   const diary = new Journal(journal, name);
-  test(
+  test.skipIf(isMutating && target.machine === undefined)(
     name,
     async ({ annotate }) => {
       if (isMutating) return mutate(config, diary);
