@@ -198,7 +198,7 @@ class Replay<Handle, Knobs extends object> implements RunView {
     for (const proxy of this.#proxies) proxy.heal();
     await this.#dismiss();
     // What laws say of this phase, they say of a server that has come to rest.
-    await this.#until(() => this.network.openSockets === 0);
+    await this.#until(() => this.network.openSockets === this.network.unproxied);
   }
 
   async #probe(): Promise<void> {
