@@ -39,6 +39,14 @@ const project = new VitestProject({
     "seatsTarget({ watches: true })",
     "{ ...seatsTarget({ watches: true }), machine: undefined }",
   ),
+  "three.test.ts": `
+    import { appendFileSync } from "node:fs";
+    import { crashTest } from "@espalier/crash-testing/vitest";
+    import { seatsTarget } from "./target.ts";
+
+    appendFileSync("times.txt", \`\${process.env.CRASH_TIME}\\n\`);
+    for (const name of ["one", "two", "three"]) crashTest(name, seatsTarget({ watches: true }));
+  `,
   "torn.test.ts": 'throw new Error("it does not load");',
   "other.test.ts": 'import { expect, test } from "vitest"; test("sums", () => expect(1 + 1).toBe(3));',
 });
@@ -57,6 +65,15 @@ describe("crash soak", () => {
     const { output } = await project.crash("soak", "mended.test.ts", "--workers", "1", "--minutes", "0");
     expect(output).toMatch(/^nothing found in \d+ runs with 1 seed\n$/m);
   }, 60_000);
+
+  test("shares the time among the tests, as soon as it knows how many there are", async () => {
+    const { code } = await project.crash("soak", "three.test.ts", "--workers", "1", "--minutes", "0.2");
+    expect(code).toBe(0);
+    const [first, ...others] = (project.read("times.txt") ?? "").trim().split("\n").map(Number);
+    expect(first).toBe(1);
+    // Of twelve seconds, unless the first round has taken all of them.
+    for (const seconds of others) expect(seconds).toBeLessThanOrEqual(4);
+  }, 120_000);
 
   test("stops at the first find, and prints it", async () => {
     const { code, output } = await project.crash("soak", "faulty.test.ts", "--workers", "1", "--minutes", "2");
