@@ -171,7 +171,7 @@ export class CommandRun<State extends object = object, Handle = unknown, Knobs e
     if (failure === undefined || (breaks ?? failure.invariant) !== failure.invariant) return;
     // A plan says nothing of commands, so that its line would not have them run again.
     const { story } = await explain(target, invariants, { ...plan, deviations }, failure);
-    throw new CrashFoundError(story.replace("operation commands at 0 ms", this.commands.join(", ")));
+    throw new CrashFoundError(story.replace("operation commands at 0 ms", () => this.commands.join(", ")));
   }
 
   toString(): string {

@@ -50,7 +50,9 @@ function unpackOp([type, ...values]: readonly unknown[]): Op {
   if (fields === undefined) throw new PlanTextError(`there is no operation ${JSON.stringify(type)}`);
   const entries = fields.map((field, index) => {
     const value = values[index];
-    return [field, field === "bytes" ? new Uint8Array(Buffer.from(String(value), "latin1")) : value];
+    if (field === "bytes") return [field, new Uint8Array(Buffer.from(String(value), "latin1"))];
+    // JSON writes Infinity so.
+    return [field, value === null ? Infinity : value];
   });
   return { type, ...Object.fromEntries(entries) } as Op;
 }

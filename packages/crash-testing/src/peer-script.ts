@@ -6,7 +6,7 @@ export type PeerOp =
   | { readonly type: "send"; readonly bytes: Uint8Array }
   /** Does nothing for so many milliseconds. */
   | { readonly type: "wait"; readonly ms: number }
-  /** Waits until it has received so many bytes in all, and goes on without them after `withinMs`. */
+  /** Waits until it has received so many bytes in all, and goes on without them after `withinMs`; `Infinity`: never. */
   | { readonly type: "receive"; readonly count: number; readonly withinMs: number }
   /**
    * Waits until this matches what it has received, sends the text for it, and goes on without after `withinMs`: for a nonce, a

@@ -7,7 +7,7 @@ import { type SimNetwork, simNetwork } from "./network.ts";
 import { checkAnswers } from "./peer-answer.ts";
 import { followEachOther, Peer } from "./peer.ts";
 import type { Plan } from "./plan.ts";
-import { knobsOf, noPort, portOf } from "./surroundings.ts";
+import { assertIsDown, knobsOf, portOf } from "./surroundings.ts";
 import type { Probe, Surroundings, Target } from "./target.ts";
 import { type SimTls, simTls } from "./tls/sim-tls.ts";
 import { armTripwires } from "./tripwire.ts";
@@ -183,9 +183,8 @@ class Run<Handle, Knobs extends object> implements RunView {
       for (const script of plan.peers) this.peers.push(new Peer(world, this.network, port, script));
       followEachOther(this.peers);
     } else if (plan.peers.length > 0) {
-      // What has not come up serves nobody, be it for faults or since it was made so.
-      if (handle === undefined && (this.#target.port !== undefined || world.choices.deviations.length > 0)) return;
-      throw noPort();
+      assertIsDown(this.#target, handle, world.choices);
+      return;
     }
     const begin = world.now();
     // Where no clients can come, what goes on by itself is the work.

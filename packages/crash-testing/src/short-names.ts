@@ -21,7 +21,7 @@ export class ShortNames {
   in(text: string): string {
     // A path may begin with that of another one.
     const known = [...this.#all].toSorted(([one], [other]) => other.length - one.length);
-    return known.reduce((result, [name, short]) => result.replaceAll(name, short), text);
+    return known.reduce((result, [name, short]) => result.replaceAll(name, () => short), text);
   }
 
   get #all(): ReadonlyMap<string, string> {

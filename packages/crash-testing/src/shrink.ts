@@ -29,6 +29,8 @@ function* withSimpler<Item>(
 function* smaller(number: number, least: number): Generator<number> {
   if (number <= least) return;
   yield least;
+  // There is nothing half as large as this.
+  if (number === Infinity) return;
   for (let step = Math.floor((number - least) / 2); step >= 1; step = Math.floor(step / 2)) {
     if (number - step !== least) yield number - step;
   }

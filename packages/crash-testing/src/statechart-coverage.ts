@@ -175,5 +175,5 @@ function count(counts: Map<string, number>, name: string): void {
 
 function declared(counts: ReadonlyMap<string, number>): Declared {
   const missed = [...counts].filter(([, times]) => times === 0).map(([name]) => name);
-  return { counts, missed, share: counts.size === 0 ? 1 : 1 - missed.length / counts.size };
+  return { counts, missed, share: counts.size === 0 ? 1 : (counts.size - missed.length) / counts.size };
 }

@@ -23,8 +23,18 @@ export function portOf<Handle, Knobs extends object>(
   return typeof port === "number" ? port : undefined;
 }
 
-/** There are clients, and nothing that they could connect to. */
-export function noPort(): TypeError {
+/**
+ * To be asked where there are clients and nowhere to connect to: what has not come up serves nobody, be it for faults or since
+ * it was made so.
+ *
+ * @throws TypeError for what is up
+ */
+export function assertIsDown<Handle, Knobs extends object>(
+  target: Target<Handle, Knobs>,
+  handle: Handle | undefined,
+  { deviations }: Choices,
+): void {
+  if (handle === undefined && (target.port !== undefined || deviations.length > 0)) return;
   const remedy = "its start has to resolve with one, or it needs a function `port`";
-  return new TypeError(`a target has clients but no port: ${remedy}; without clients, \`peers\` is fc.constant([])`);
+  throw new TypeError(`a target has clients but no port: ${remedy}; without clients, \`peers\` is fc.constant([])`);
 }

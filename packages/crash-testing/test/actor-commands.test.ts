@@ -198,6 +198,26 @@ describe("commands for actors", () => {
     }
   });
 
+  test("are in the report as they call themselves", async () => {
+    class Pay extends Rest {
+      override run(sum: Sum): void {
+        sum.added += 1;
+      }
+
+      override toString(): string {
+        return "pay $$5, $& and $'";
+      }
+    }
+    const model: ActorModel<Sum, Pid> = {
+      ...counting(adder, { kinds: [] }),
+      commands: [fc.constant(new Pay())],
+      check: ({ added }) => expect(added).toBe(0),
+    };
+    const property = fc.asyncProperty(actorCommands(model), (scenario) => scenario.run());
+    const { errorInstance } = await fc.check(property, { numRuns: 1000, seed: 1 });
+    expect((errorInstance as CrashFoundError).message).toMatch(/^ {2}What was done +pay \$\$5, \$& and \$'$/m);
+  });
+
   test("run one after the other where nothing is late, each when all is quiet", async () => {
     const model = counting(racer, { kinds: [] });
     await fc.assert(

@@ -1,4 +1,7 @@
-import { readFileSync } from "node:fs";
+import { on, once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parseCommandLine, UsageError } from "../src/cli/command-line.ts";
@@ -26,6 +29,25 @@ const project = new VitestProject({
        return { ...target, start: (surroundings) => target.start({ ...surroundings, machine }) };
      };`,
   ),
+  // Says by a connection that it is there, and as long as it is.
+  "endless.test.ts": `
+    import { connect } from "node:net";
+    import { test } from "vitest";
+    test("waits", () => new Promise((resolve) => connect(Number(process.env.PORT)).once("close", resolve)), 0);
+  `,
+  "plain.test.ts": example("seats.test.ts").replace(
+    "seatsTarget({ watches: true })",
+    "{ ...seatsTarget({ watches: true }), machine: undefined }",
+  ),
+  "three.test.ts": `
+    import { appendFileSync } from "node:fs";
+    import { crashTest } from "@espalier/crash-testing/vitest";
+    import { seatsTarget } from "./target.ts";
+
+    appendFileSync("times.txt", \`\${process.env.CRASH_TIME}\\n\`);
+    for (const name of ["one", "two", "three"]) crashTest(name, seatsTarget({ watches: true }));
+  `,
+  "torn.test.ts": 'throw new Error("it does not load");',
   "other.test.ts": 'import { expect, test } from "vitest"; test("sums", () => expect(1 + 1).toBe(3));',
 });
 afterAll(() => project.remove());
@@ -44,6 +66,15 @@ describe("crash soak", () => {
     expect(output).toMatch(/^nothing found in \d+ runs with 1 seed\n$/m);
   }, 60_000);
 
+  test("shares the time among the tests, as soon as it knows how many there are", async () => {
+    const { code } = await project.crash("soak", "three.test.ts", "--workers", "1", "--minutes", "0.2");
+    expect(code).toBe(0);
+    const [first, ...others] = (project.read("times.txt") ?? "").trim().split("\n").map(Number);
+    expect(first).toBe(1);
+    // Of twelve seconds, unless the first round has taken all of them.
+    for (const seconds of others) expect(seconds).toBeLessThanOrEqual(4);
+  }, 120_000);
+
   test("stops at the first find, and prints it", async () => {
     const { code, output } = await project.crash("soak", "faulty.test.ts", "--workers", "1", "--minutes", "2");
     expect(output).toContain("What was unusual  the knob seats is 1");
@@ -60,8 +91,8 @@ describe("crash soak", () => {
 
 describe("crash mutate", () => {
   test("lists by name what no test would notice, but for what it need not", async () => {
-    const args = ["mutate", "mended.test.ts", "--runs", "20"];
-    const { code, output } = await project.crash(...args, "--except", "^asking ");
+    const args = ["mutate", "mended.test.ts", "plain.test.ts", "--runs", "20", "--except", "^asking "];
+    const { code, output } = await project.crash(...args, "--", "--expect.requireAssertions");
     expect(output).toMatch(/^nobody loses a seat: \d+ of 20 changes are noticed, \d+ of the others by --except$/m);
     // The probe sends nothing, and nobody asks what is echoed.
     expect(output).toContain("\n  nothing fails when\n");
@@ -69,6 +100,14 @@ describe("crash mutate", () => {
     expect(output).not.toContain("asking");
     expect(output).not.toContain("seated on entry does not send");
     expect(code).toBe(1);
+  }, 180_000);
+
+  test("tells of what was tried, and that it was not all where a file does not load", async () => {
+    const { code, output } = await project.crash("mutate", "mended.test.ts", "torn.test.ts", "--runs", "2");
+    expect(output).toMatch(/^nobody loses a seat: \d+ of 20 changes are noticed$/m);
+    expect(output).toContain("it does not load");
+    expect(output).toContain("\nvitest has failed, so that not all may have been tried\n");
+    expect(code).toBe(2);
   }, 180_000);
 
   test("needs a target that runs the machine that it is given", async () => {
@@ -84,6 +123,38 @@ describe("crash mutate", () => {
     expect(output).toContain("no crash test with a machine has run");
     expect(code).toBe(2);
   }, 60_000);
+});
+
+describe("a signal", () => {
+  test.each([
+    ["soak", "SIGINT", 130, ["--workers", "2"]],
+    ["mutate", "SIGTERM", 143, []],
+    ["mutate", "SIGHUP", 129, []],
+  ] as const)(
+    "ends crash %s and all that it has started: %s",
+    async (command, signal, expected, flags) => {
+      const folder = mkdtempSync(join(tmpdir(), "espalier-signal-"));
+      const server = createServer();
+      const workers = command === "soak" ? 2 : 1;
+      const port = await new Promise<number>((resolve) => {
+        server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+      });
+      const variables = { PORT: String(port), TMPDIR: folder };
+      const { kill, ended } = project.startCrash(variables, command, "endless.test.ts", ...flags);
+      const gone: Array<Promise<unknown>> = [];
+      for await (const [socket] of on(server, "connection") as AsyncIterable<[Socket]>) {
+        gone.push(once(socket.resume(), "close"));
+        if (gone.length === workers) break;
+      }
+      kill(signal);
+      expect((await ended).code).toBe(expected);
+      await Promise.all(gone);
+      expect(readdirSync(folder).filter((name) => name.startsWith("crash-"))).toEqual([]);
+      server.close();
+      rmSync(folder, { recursive: true });
+    },
+    60_000,
+  );
 });
 
 describe("the command line", () => {

@@ -4,7 +4,7 @@ export const USAGE = `Usage: crash COMMAND FILE... [FLAGS] [-- FLAGS OF VITEST]
 
   crash soak FILE...     runs the crash tests of these files with ever new seeds, until one of them finds something or
                          the time is over
-    --hours N            for so long; or
+    --hours N            for so long, which the tests share: a second at least for each; or
     --minutes N          (default: 10)
     --workers N          so many processes at once (default: 2)
     --seed N             the first seed; the others follow (default: another one each time)
@@ -18,7 +18,7 @@ export const USAGE = `Usage: crash COMMAND FILE... [FLAGS] [-- FLAGS OF VITEST]
 
   -h, --help             prints this
 
-Exit codes: 0 nothing was found, 1 something was, 2 it could not be tried.
+Exit codes: 0 nothing was found, 1 something was, 2 it could not be tried; 128 + N it was ended by signal N.
 `;
 
 /** Somebody has typed what means nothing. */

@@ -6,7 +6,7 @@ import { VitestProcess } from "./vitest-process.ts";
 /** Tries what nobody would notice in the statecharts of these tests. Answers the exit code. */
 export async function mutate({ files, rest, runs, except }: MutateCommand, print: Print): Promise<number> {
   const variables = { CRASH_MUTATE: "1", CRASH_RUNS: String(runs) };
-  const { entries, output } = await new VitestProcess([...files, ...rest], variables).ended;
+  const { code, entries, output } = await new VitestProcess([...files, ...rest], variables).ended;
   const own = entries.filter(({ mutant }) => mutant === undefined);
   if (own.length === 0) {
     print(output);
@@ -21,7 +21,11 @@ export async function mutate({ files, rest, runs, except }: MutateCommand, print
   }
   if (broken.length > 0 || unused.length > 0) return 2;
   const codes = [...groupByTest(entries)].map(([test, tried]) => tell(test, tried, except, print));
-  return Math.max(...codes);
+  if (code === 0) return Math.max(...codes);
+  // A mutant that is noticed fails no test.
+  print(output);
+  print("vitest has failed, so that not all may have been tried");
+  return 2;
 }
 
 function groupByTest(entries: readonly Entry[]): Map<string, Entry[]> {

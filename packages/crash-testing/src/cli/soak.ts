@@ -3,8 +3,10 @@ import { elapsed } from "../wall-clock.ts";
 import type { SoakCommand } from "./command-line.ts";
 import { type VitestResult, VitestProcess } from "./vitest-process.ts";
 
-/** For so long one process searches with one seed, in seconds; then the next begins with nothing in its memory. */
-const ROUND_S = 60;
+/** For so long a crash test searches with one seed at most, in seconds; then the next begins with nothing in its memory. */
+const MOST_S = 60;
+/** For so long it does at least. */
+const LEAST_S = 1;
 
 /** Where lines for people go. */
 export type Print = (text: string) => void;
@@ -18,9 +20,10 @@ class Soak {
   readonly #command: SoakCommand;
   readonly #print: Print;
   readonly #start = elapsed();
-  readonly #running = new Set<VitestProcess>();
   #seed: number;
   #seeds = 0;
+  /** How many crash tests there are, as soon as a round has told. */
+  #tests: number | undefined;
   #runs = 0;
   #exit: number | undefined;
 
@@ -41,17 +44,19 @@ class Soak {
     return (this.#command.ms - (elapsed() - this.#start)) / 1000;
   }
 
+  /** What each crash test has of the next round: they take their turns, and all of them are to have had theirs in time. */
+  get #secondsForEach(): number {
+    if (this.#tests === undefined) return LEAST_S;
+    return Math.min(MOST_S, Math.max(LEAST_S, this.#secondsLeft / this.#tests));
+  }
+
   async #work(): Promise<void> {
     // Whoever has begun has at least one round.
     do {
       const seed = this.#seed;
       this.#seed += 1;
-      const seconds = Math.min(ROUND_S, Math.max(1, this.#secondsLeft));
-      const variables = { CRASH_SEED: String(seed), CRASH_TIME: String(seconds) };
-      const vitest = new VitestProcess([...this.#command.files, ...this.#command.rest], variables);
-      this.#running.add(vitest);
-      const result = await vitest.ended;
-      this.#running.delete(vitest);
+      const variables = { CRASH_SEED: String(seed), CRASH_TIME: String(this.#secondsForEach) };
+      const result = await new VitestProcess([...this.#command.files, ...this.#command.rest], variables).ended;
       // Those that were stopped have nothing to say.
       if (this.#exit === undefined) this.#hear(seed, result);
     } while (this.#exit === undefined && this.#secondsLeft > 0);
@@ -63,6 +68,7 @@ class Soak {
     this.#runs += runs;
     this.#seeds += 1;
     if (code === 0 && entries.length > 0) {
+      this.#tests = entries.length;
       this.#print(`seed ${seed}: nothing found in ${plural(runs, "run")}`);
       return;
     }
@@ -71,6 +77,6 @@ class Soak {
     else if (code === 0) this.#print("no crash test has run");
     else this.#print(`seed ${seed}: the tests fail, and no crash test has found anything`);
     this.#exit = found.length > 0 ? 1 : 2;
-    for (const other of this.#running) other.stop();
+    VitestProcess.stopAll();
   }
 }

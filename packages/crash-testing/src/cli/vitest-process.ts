@@ -18,16 +18,23 @@ export interface VitestResult {
 
 /** A run of vitest in a process of its own. */
 export class VitestProcess {
+  /** Those that have not ended. */
+  static readonly #running = new Set<VitestProcess>();
   readonly ended: Promise<VitestResult>;
   readonly #child: ChildProcess;
+  readonly #folder = mkdtempSync(join(tmpdir(), "crash-"));
+
+  /** Ends each that is running and all that it has started. When it returns, nothing is left of them. */
+  static stopAll(): void {
+    for (const vitest of this.#running) vitest.#stop();
+  }
 
   /**
    * @param args - files and flags
    * @param variables - what the crash tests find in their environment, beside the journal
    */
   constructor(args: readonly string[], variables: Readonly<Record<string, string>>) {
-    const folder = mkdtempSync(join(tmpdir(), "crash-"));
-    const journal = join(folder, "journal.jsonl");
+    const journal = join(this.#folder, "journal.jsonl");
     this.#child = spawn(execPath, [pathOfVitest(), "run", ...args], {
       env: { ...env, NO_COLOR: "1", ...variables, CRASH_JOURNAL: journal },
       stdio: ["ignore", "pipe", "pipe"],
@@ -38,22 +45,29 @@ export class VitestProcess {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding("utf8").on("data", (part: string) => parts.push(part));
     }
+    VitestProcess.#running.add(this);
     this.ended = new Promise((resolve, reject) => {
       this.#child.once("error", reject);
       this.#child.once("close", (code) => {
         const entries = readEntries(journal);
-        rmSync(folder, { recursive: true });
+        this.#clear();
+        VitestProcess.#running.delete(this);
         resolve({ code: code ?? 1, output: parts.join(""), entries });
       });
     });
   }
 
-  /** Ends it and all that it has started. */
-  stop(): void {
+  #stop(): void {
     const { pid, exitCode, signalCode } = this.#child;
-    if (pid === undefined || exitCode !== null || signalCode !== null) return;
-    if (platform === "win32") this.#child.kill();
-    else kill(-pid, "SIGKILL");
+    if (pid !== undefined && exitCode === null && signalCode === null) {
+      if (platform === "win32") this.#child.kill();
+      else kill(-pid, "SIGKILL");
+    }
+    this.#clear();
+  }
+
+  #clear(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 

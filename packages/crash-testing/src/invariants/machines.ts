@@ -25,8 +25,8 @@ export class Machines {
 
   has({ subject: { pid, path }, event }: Handled): boolean {
     if (this.#pattern === undefined) return true;
-    // It has started.
-    if (event === undefined && this.#pattern.test(path)) this.#chosen.add(pid);
+    // It has started. Unlike `test`, `search` begins at the beginning each time, whatever the flags are.
+    if (event === undefined && path.search(this.#pattern) >= 0) this.#chosen.add(pid);
     return this.#chosen.has(pid);
   }
 }

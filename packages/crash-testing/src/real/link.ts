@@ -64,8 +64,8 @@ export class Link implements Observer {
       ? new Socket()
       : createConnection({ host: LOOPBACK, port: serverPort, allowHalfOpen: true, noDelay: true });
     if (outcome === ACCEPT.dropped) this.#destroy();
+    if (!this.#isSilent) this.#announce(context.server);
     this.#upstream.on("connect", () => {
-      context.server.observe(this.#upstream.localPort ?? 0, this);
       if (outcome === ACCEPT.gone || outcome === ACCEPT.resetBehind) this.#reset();
       this.#forward();
     });
@@ -81,6 +81,16 @@ export class Link implements Observer {
       (bytes) => this.#fromServer(bytes),
       () => this.#serverEnded(),
     );
+  }
+
+  /** Has the server's end observed as soon as there is one. */
+  #announce(server: ObservedTransport): void {
+    let settle: ((port?: number) => void) | undefined = server.announce(this);
+    const once = (): void => {
+      settle?.(this.#upstream.localPort);
+      settle = undefined;
+    };
+    this.#upstream.once("connect", once).once("close", once);
   }
 
   /** So many bytes are on their way to the server. */

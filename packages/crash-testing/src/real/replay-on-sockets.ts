@@ -9,7 +9,7 @@ import { followEachOther, Peer } from "../peer.ts";
 import type { PeerScript } from "../peer-script.ts";
 import type { Plan } from "../plan.ts";
 import type { Failure } from "../run.ts";
-import { knobsOf, noPort, portOf } from "../surroundings.ts";
+import { assertIsDown, knobsOf, portOf } from "../surroundings.ts";
 import type { Probe, Surroundings, Target } from "../target.ts";
 import { simTls } from "../tls/sim-tls.ts";
 import { ObservedTransport } from "./observed-transport.ts";
@@ -19,7 +19,10 @@ import { RealWorld } from "./real-world.ts";
 export interface SocketsReplayOptions {
   /** What must be so. What they check at quiet points is not checked: there are none. @defaultValue `standard()` */
   readonly invariants?: readonly Invariant[];
-  /** For how long a client whose script is over looks on, in milliseconds. @defaultValue 250 */
+  /**
+   * For how long a client whose script is over looks on, in milliseconds, and for how long the work goes on behind the last
+   * operation where no clients can come. @defaultValue 250
+   */
   readonly restMs?: number;
   /** How long the start, the work, the probe and the stop may take, each, in milliseconds. @defaultValue 10,000 */
   readonly deadlineMs?: number;
@@ -78,6 +81,8 @@ class Replay<Handle, Knobs extends object> implements RunView {
   phase: Phase = "boot";
   handle: Handle | undefined;
   isEnding = false;
+  /** The target's start has resolved, be it with nothing. */
+  #isStarted = false;
   readonly #target: Target<Handle, Knobs>;
   readonly #options: SocketsReplayOptions;
   readonly #surroundings: Surroundings<Knobs>;
@@ -110,6 +115,10 @@ class Replay<Handle, Knobs extends object> implements RunView {
     this.#trace();
   }
 
+  get #restMs(): number {
+    return this.#options.restMs ?? REST_MS;
+  }
+
   get probe(): Probe | undefined {
     return this.#target.probe;
   }
@@ -122,13 +131,17 @@ class Replay<Handle, Knobs extends object> implements RunView {
   async perform(): Promise<SocketsReplay> {
     try {
       await this.#boot();
-      if (this.handle !== undefined) {
-        await this.#work(this.handle);
+      if (this.#isStarted) {
+        await this.#work();
         await this.#heal();
-        await this.#probe(this.handle);
+        await this.#probe();
       }
     } finally {
-      await this.#stop();
+      try {
+        await this.#stop();
+      } finally {
+        for (const proxy of this.#proxies) await proxy.close();
+      }
     }
     if (this.#thrown !== undefined) throw this.#thrown.error;
     const { deviations: happened } = this.world.choices;
@@ -142,21 +155,34 @@ class Replay<Handle, Knobs extends object> implements RunView {
   async #boot(): Promise<void> {
     try {
       const started = Promise.resolve(this.#target.start(this.#surroundings)).then((handle) => (this.handle = handle));
-      if (!(await this.#inTime(started))) this.violate("boot", "the start did not come to an end");
+      this.#isStarted = await this.#inTime(started);
+      if (!this.#isStarted) this.violate("boot", "the start did not come to an end");
     } catch (error) {
       if (this.world.choices.deviations.length === 0) throw error;
     }
   }
 
-  async #work(handle: Handle): Promise<void> {
+  async #work(): Promise<void> {
     this.#enter("workload");
-    const { plan, world } = this;
-    const ways: Array<readonly [PeerScript, Proxy]> = [];
-    for (const script of plan.peers) ways.push([script, await this.#open(script, handle)]);
-    for (const [script, way] of ways) this.#send(script, way);
-    followEachOther(this.peers);
+    const { handle, plan, world } = this;
+    const port = portOf(this.#target, handle);
+    if (port !== undefined) {
+      const ways: Array<readonly [PeerScript, Proxy]> = [];
+      for (const script of plan.peers) ways.push([script, await this.#open(script, port)]);
+      for (const [script, way] of ways) this.#send(script, way);
+      followEachOther(this.peers);
+    } else if (plan.peers.length > 0) {
+      assertIsDown(this.#target, handle, world.choices);
+      return;
+    }
     let due = plan.operations.length;
     const begin = world.now();
+    if (port === undefined) {
+      // What goes on by itself is the work.
+      due += 1;
+      const last = Math.max(0, ...plan.operations.map(({ at }) => at));
+      world.at(begin + last + this.#restMs, () => (due -= 1));
+    }
     for (const { at, name } of plan.operations) {
       world.at(begin + at, () => {
         due -= 1;
@@ -172,17 +198,18 @@ class Replay<Handle, Knobs extends object> implements RunView {
     for (const proxy of this.#proxies) proxy.heal();
     await this.#dismiss();
     // What laws say of this phase, they say of a server that has come to rest.
-    await this.#until(() => this.network.openSockets === 0);
+    await this.#until(() => this.network.openSockets === this.network.unproxied);
   }
 
-  async #probe(handle: Handle): Promise<void> {
-    if (this.isEnding) return;
+  async #probe(): Promise<void> {
+    const port = portOf(this.#target, this.handle);
+    if (port === undefined || this.isEnding) return;
     this.#enter("probe");
     if (this.#failure !== undefined) return;
     const { ops = [], proxy, tls } = this.probe ?? {};
     const beginning = { ...(proxy !== undefined && { proxy }), ...(tls !== undefined && { tls }) };
     const script = { at: 0, host: "10.255.255.254", ops, ...beginning };
-    const peer = this.#send(script, await this.#open(script, handle));
+    const peer = this.#send(script, await this.#open(script, port));
     await this.#until(() => peer.isDone);
   }
 
@@ -194,13 +221,17 @@ class Replay<Handle, Knobs extends object> implements RunView {
     await this.#dismiss();
     await this.#until(() => this.network.openSockets === 0 && this.network.openListeners === 0);
     this.#enter("stopped");
-    for (const watch of this.#watches) watch.after?.("stopped");
-    for (const proxy of this.#proxies) await proxy.close();
+    this.#tellOfEnd();
   }
 
   #enter(phase: Phase): void {
-    for (const watch of this.#watches) watch.after?.(this.phase);
+    this.#tellOfEnd();
     this.phase = phase;
+  }
+
+  /** The phase is over. */
+  #tellOfEnd(): void {
+    for (const watch of this.#watches) this.#ask(() => watch.after?.(this.phase));
   }
 
   /** Clients that are still there go. */
@@ -210,10 +241,8 @@ class Replay<Handle, Knobs extends object> implements RunView {
   }
 
   /** The way of a client to the server. */
-  async #open({ host }: PeerScript, handle: Handle): Promise<Proxy> {
+  async #open({ host }: PeerScript, port: number): Promise<Proxy> {
     const { world, network: server } = this;
-    const port = portOf(this.#target, handle);
-    if (port === undefined) throw noPort();
     const serverPort = this.network.portFor(port);
     const onChange = (): void => this.#look();
     const way = await Proxy.open({ world, server, serverPort, host, onChange });
@@ -222,7 +251,7 @@ class Replay<Handle, Knobs extends object> implements RunView {
   }
 
   #send(script: PeerScript, { network, port }: Proxy): Peer {
-    const peer = new Peer(this.world, network, port, script, this.#options.restMs ?? REST_MS);
+    const peer = new Peer(this.world, network, port, script, this.#restMs);
     this.peers.push(peer);
     return peer;
   }
@@ -263,7 +292,7 @@ class Replay<Handle, Knobs extends object> implements RunView {
 
   // — Inside —————————————————————————————————————————————————————————————————————————————————————————————————————
 
-  #operate(name: string, handle: Handle): void {
+  #operate(name: string, handle: Handle | undefined): void {
     const operation = this.#target.operations?.[name];
     if (operation === undefined) return;
     this.#awaited += 1;
@@ -273,20 +302,27 @@ class Replay<Handle, Knobs extends object> implements RunView {
     };
     // That an operation fails under faults is for the invariants to judge.
     Promise.resolve()
-      .then(() => operation(handle, this.#surroundings))
+      .then(() => operation(handle as Handle, this.#surroundings))
       .then(settled, settled);
+  }
+
+  /** What an invariant throws ends the replay, but not before the server and the proxies have come to their end. */
+  #ask(invariant: () => void): void {
+    try {
+      invariant();
+    } catch (error) {
+      this.#thrown ??= { error };
+      this.violate("thrown", String(error));
+    }
   }
 
   #trace(): void {
     const handlers = this.#watches.flatMap(({ on = {} }) => Object.entries(on));
     const see = (event: TraceEvent): void => {
-      try {
+      this.#ask(() => {
         for (const [type, handler] of handlers)
           if (type === event.type) (handler as (event: TraceEvent) => void)(event);
-      } catch (error) {
-        this.#thrown ??= { error };
-        this.violate("thrown", String(error));
-      }
+      });
     };
     const types = new Set(handlers.map(([type]) => type)) as Iterable<TraceEvent["type"]>;
     const detail = handlers.some(([type]) => type === "handled") ? "states" : "all";

@@ -23,7 +23,8 @@ const TIMEOUT_MS = 120_000;
  * A test that puts one connection through everything that can happen to it: its bytes cut at every place, FIN and RST in each
  * state, slow clients, and a throw and a kill before each effect. See `checkConnection`.
  *
- * One that passes says in one line what it has tried.
+ * One that passes says in one line what it has tried. It tries the same each time, so that one that fails is had again by
+ * running it again: `CRASH_REPLAY` is for `crashTest`.
  *
  * @throws InvalidOptionError (`ERR_INVALID_OPTION`) that names all states and events of laws that the machine does not have
  */
@@ -54,8 +55,8 @@ export function connectionTest(
       // For those who have vitest ask each test for an assertion.
       if (fault !== undefined) {
         const { plan, failure } = fault;
-        const { text } = await explain(listenerOf(handler, options), fault.invariants, plan, failure);
-        throw new CrashFoundError(`${name}: after ${runs} runs\n${text}`);
+        const { story } = await explain(listenerOf(handler, options), fault.invariants, plan, failure);
+        throw new CrashFoundError(`${name}: after ${runs} runs\n${story}`);
       }
       expect(fault).toBeUndefined();
       say(`no failure in ${plural(runs, "run")}: ${[...tried].map(([kind, times]) => `${kind} ${times}`).join(", ")}`);

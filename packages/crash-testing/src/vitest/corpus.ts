@@ -1,17 +1,29 @@
+import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { decodePlan, encodePlan } from "../codec.ts";
 import { PlanTextError } from "../errors.ts";
 import type { Plan } from "../plan.ts";
 
-/** The plans that have found something before: one line each, in a file of its own for each test, to be committed. */
+/** So much of a name is in that of its file: file systems take some 250. */
+const MOST_CHARACTERS = 150;
+
+/**
+ * The plans that have found something before: one line each, in a file of its own for each test, to be committed. Names that
+ * differ in nothing but ASCII punctuation and case share one.
+ */
 export class Corpus {
   readonly path: string;
 
   /** @param directory - that of the test file */
   constructor(directory: string, name: string) {
-    const file = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
-    this.path = join(directory, ".crash", `${file}.plans`);
+    const pathOf = (file: string): string => join(directory, ".crash", `${file}.plans`);
+    const readable = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+    const plain = pathOf(readable);
+    // What of a name is not to be read in that of its file is in a hash. What was found before there were such is still there.
+    const isWhole = /^\p{ASCII}*$/u.test(name) && readable.length <= MOST_CHARACTERS;
+    const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);
+    this.path = isWhole || existsSync(plain) ? plain : pathOf(`${readable.slice(0, MOST_CHARACTERS)}-${hash}`);
   }
 
   /** @throws PlanTextError (`ERR_PLAN_TEXT`) that says which line of the file is none */

@@ -65,7 +65,7 @@ function searching<Handle, Knobs extends object>(
   const config = withEnvironment(toCrashConfig(target, options), environment);
   const { replay, journal, isMutating } = environment;
   const diary = new Journal(journal, name);
-  test(
+  test.skipIf(isMutating && target.machine === undefined)(
     name,
     async ({ annotate }) => {
       if (isMutating) return mutate(config, diary);
@@ -74,8 +74,8 @@ function searching<Handle, Knobs extends object>(
       const corpus = new Corpus(testPath === undefined ? cwd() : dirname(testPath), name);
       const { plan, report, line, failure, summary, brief, runs } = await findCrashIn(name, config, corpus.plans);
       diary.write({ runs, invariant: failure?.invariant, line });
-      if (plan !== undefined) corpus.add(plan);
-      if (report !== undefined) throw new CrashFoundError(report);
+      const unkept = plan === undefined ? undefined : unkeptIn(corpus, plan);
+      if (report !== undefined) throw new CrashFoundError(unkept === undefined ? report : `${report}\n${unkept}`);
       // For those who have vitest ask each test for an assertion.
       expect(failure).toBeUndefined();
       say(brief);
@@ -83,6 +83,16 @@ function searching<Handle, Knobs extends object>(
     },
     isMutating ? Infinity : Math.min(config.timeMs * 4 + GRACE_MS, LONGEST_MS),
   );
+}
+
+/** Keeps a plan; if that cannot be done, as in a checkout that is not to be written to, says so. */
+function unkeptIn(corpus: Corpus, plan: Plan): string | undefined {
+  try {
+    corpus.add(plan);
+  } catch (error) {
+    return `  It could not be kept: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return undefined;
 }
 
 function replaying<Handle, Knobs extends object>(

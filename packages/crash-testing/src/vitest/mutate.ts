@@ -1,4 +1,5 @@
 import { machineOf } from "@espalier/actors";
+import { expect } from "vitest";
 import type { AnyStateMachine } from "xstate";
 import type { CrashConfig } from "../crash-options.ts";
 import type { Invariant } from "../invariant.ts";
@@ -13,6 +14,8 @@ export type Trial = (machine: AnyStateMachine) => Promise<Pick<Entry, "invariant
 export async function tryMutants(machine: AnyStateMachine, attempt: Trial, journal: Journal): Promise<void> {
   const own = await attempt(machine);
   journal.write(own);
+  // For those who have vitest ask each test for an assertion.
+  expect(own.runs).toBeGreaterThan(0);
   if (own.invariant !== undefined || own.isUnused === true) return;
   for (const { name, machine: mutant } of statechartMutants(machine)) {
     journal.write({ mutant: name, ...(await attempt(mutant)) });

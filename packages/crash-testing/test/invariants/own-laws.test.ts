@@ -65,6 +65,12 @@ describe("never", () => {
     expect(await failureOf(others, knocked(120))).toBeUndefined();
   });
 
+  test.each([/root/, /root/g, /root/y])("picks machines by %s in each run", async (of) => {
+    const law = never({ state: "open", event: "knock", of });
+    expect(await failureOf(law, knocked(120))).toBeDefined();
+    expect(await failureOf(law, knocked(120))).toBeDefined();
+  });
+
   test("knows states by what they are in", async () => {
     expect(await failureOf(never({ state: "open.wide", event: "knock" }), knocked(120))).toBeDefined();
     expect(await failureOf(never({ state: "open.narrow", event: "knock" }), knocked(120))).toBeUndefined();

@@ -1,6 +1,8 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Server } from "node:net";
 import { expect, test } from "vitest";
 import { replaying } from "../../src/choices.ts";
-import type { Invariant } from "../../src/invariant.ts";
+import type { Invariant, Watch } from "../../src/invariant.ts";
 import { replayOnSockets } from "../../src/real/replay-on-sockets.ts";
 import { run } from "../../src/run.ts";
 import { echo, script } from "../support/targets.ts";
@@ -21,7 +23,18 @@ test.each<readonly [string, Omit<Invariant, "id" | "says">]>([
   await expect(run({ target: echo, plan, chooser: replaying([]), invariants })).rejects.toBe(boom);
 });
 
-test("so does one on sockets", async () => {
-  const invariants: Invariant[] = [{ id: "broken", says: "nothing", watch: () => ({ on: { deliver: fail } }) }];
+test.each<readonly [string, Watch]>([
+  ["when it sees something", { on: { deliver: fail } }],
+  ["when a phase is over", { after: fail }],
+  ["at last", { after: (phase) => (phase === "stopped" ? fail() : undefined) }],
+])("so does one on sockets, and neither the server nor a proxy is left open: %s", async (_when, watch) => {
+  const servers: Server[] = [];
+  const note = (message: unknown): void => void servers.push((message as { readonly server: Server }).server);
+  const listens = "tracing:net.server.listen:asyncEnd";
+  subscribe(listens, note);
+  const invariants: Invariant[] = [{ id: "broken", says: "nothing", watch: () => watch }];
   await expect(replayOnSockets(echo, plan, { invariants })).rejects.toBe(boom);
+  unsubscribe(listens, note);
+  expect(servers.length).toBeGreaterThan(0);
+  expect(servers.filter(({ listening }) => listening)).toEqual([]);
 });

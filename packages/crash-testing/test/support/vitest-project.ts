@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 const root = join(import.meta.dirname, "../../../..");
 const own = join(root, "packages/crash-testing");
@@ -16,6 +17,11 @@ export default {
 export interface Ended {
   readonly code: number | null;
   readonly output: string;
+}
+
+export interface Started {
+  readonly ended: Promise<Ended>;
+  readonly kill: (signal: NodeJS.Signals) => void;
 }
 
 /** A user's project with these files, in a folder of its own, whose tests are run by a vitest of its own. */
@@ -51,20 +57,26 @@ export class VitestProject {
   }
 
   test(variables: Readonly<Record<string, string>> = {}, ...args: readonly string[]): Promise<Ended> {
-    return this.#run([join(own, "node_modules/vitest/vitest.mjs"), "run", ...args], variables);
+    return this.#start([join(own, "node_modules/vitest/vitest.mjs"), "run", ...args], variables).ended;
   }
 
   /** The command `crash`, from its source. */
   crash(...args: readonly string[]): Promise<Ended> {
-    const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
-    return this.#run([tsx, "--conditions=espalier-source", join(own, "src/cli/main.ts"), ...args], {});
+    return this.startCrash({}, ...args).ended;
+  }
+
+  /** The same, for those who want to send it a signal. */
+  startCrash(variables: Readonly<Record<string, string>>, ...args: readonly string[]): Started {
+    const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/loader.mjs")).href;
+    const source = ["--import", tsx, "--conditions=espalier-source", join(own, "src/cli/main.ts")];
+    return this.#start([...source, ...args], variables);
   }
 
   remove(): void {
     rmSync(this.folder, { recursive: true });
   }
 
-  #run(args: readonly string[], variables: Readonly<Record<string, string>>): Promise<Ended> {
+  #start(args: readonly string[], variables: Readonly<Record<string, string>>): Started {
     const outer = Object.entries(process.env).filter(
       ([name]) => !/^(?:VITEST|CRASH_|NODE_ENV|TEST$|FORCE_COLOR)/.test(name),
     );
@@ -77,9 +89,10 @@ export class VitestProject {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (part: string) => parts.push(part));
     }
-    return new Promise((resolve, reject) => {
+    const ended = new Promise<Ended>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code) => resolve({ code, output: parts.join("") }));
     });
+    return { ended, kill: (signal) => void child.kill(signal) };
   }
 }
