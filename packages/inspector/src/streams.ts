@@ -44,13 +44,13 @@ export class Streams {
     return this.#open.size;
   }
 
-  /** @throws Refusal when there are too many */
+  /** @throws Refusal when there are too many; and what reading throws */
   open(subscription: Subscription): ReadableStream<Uint8Array> {
     if (this.#open.size >= this.#config.maxStreams) throw new Refusal("busy", "too many streams are open");
     const stream = new Stream(this.#readings, subscription, () => this.#closed(stream));
+    stream.tick(new Tick(this.#readings));
     this.#open.add(stream);
     this.#arm();
-    stream.tick(new Tick(this.#readings));
     return stream.readable;
   }
 
@@ -81,10 +81,20 @@ export class Streams {
     const { host } = this.#system;
     const begin = host.now();
     const tick = new Tick(this.#readings);
-    for (const stream of this.#open) stream.tick(tick);
+    for (const stream of this.#open) this.#tickOne(stream, tick);
     const { tickMs } = this.#config;
     this.#pauseMs = Math.max(tickMs, Math.min(LEAST_PAUSE * (host.now() - begin), LONGEST_PAUSE_MS));
     if (this.#open.size > 0) this.#arm();
+  }
+
+  /** What a user's own listeners or resources throw when they are read ends the streams that read them, and nothing else. */
+  #tickOne(stream: Stream, tick: Tick): void {
+    try {
+      stream.tick(tick);
+    } catch (err) {
+      stream.end();
+      this.#system.logger.error({ err }, "inspector: a stream has failed");
+    }
   }
 }
 
