@@ -186,6 +186,15 @@ test("a message whose fields throw when they are read stops nobody who looks, an
   expect((await world.ask(`process?id=${encoded(id)}`)).status).toBe(200);
 });
 
+test("a state that looks like a machine's is none", async () => {
+  const world = await InspectedWorld.create();
+  const actor = world.system.spawn(hearer, undefined, { id: "hearer" });
+  world.system.send(actor, { value: 1, tags: ["secret"], context: "secret" });
+  await world.settle();
+  const { status, text } = await world.ask(`process?id=${encoded(world.idOf("hearer"))}`);
+  expect([status, text.includes("secret")]).toEqual([200, false]);
+});
+
 test("an error is named by its class, its code and the place where it was thrown", async () => {
   const world = await InspectedWorld.create();
   const listener = await world.open();
