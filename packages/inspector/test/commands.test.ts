@@ -189,6 +189,21 @@ describe("an inspector that is closed", () => {
     expect([one, two]).toEqual(["waiting", "waiting"]);
   });
 
+  test("has an actor go on that was resumed and suspended at the same time, whichever was told first", async () => {
+    for (const commands of [
+      ["resume", "suspend"],
+      ["suspend", "resume"],
+    ]) {
+      const world = await withPair();
+      const id = world.idOf("pair/one");
+      await world.tell("suspend", { id });
+      await Promise.all(commands.map((command) => world.tell(command, { id })));
+      expect(statusOf(world, "one")).toBe(commands[1] === "suspend" ? "suspended" : "waiting");
+      await world.inspector.close();
+      expect(statusOf(world, "one")).toBe("waiting");
+    }
+  });
+
   test("leaves suspended whom somebody else has suspended too, whoever was first", async () => {
     for (const isFirst of [true, false]) {
       const world = await withPair();
