@@ -6,7 +6,8 @@ import type {
   ProcessAnswer,
   TraceAnswer,
 } from "@espalier/inspector";
-import { type Pid, sys } from "@espalier/actors";
+import { defineServer, ok, type Pid, sys } from "@espalier/actors";
+import { child, defineSupervisor } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
 import { InspectedWorld, pair, TOKEN } from "./support/world.ts";
 
@@ -52,6 +53,29 @@ describe("commands to actors", () => {
     expect(body.id).not.toBe(before);
     expect(world.idOf("pair/two")).toBe(sibling);
     expect(world.system.inspect().crashes).toBe(0);
+  });
+
+  test("restartChild answers in time when a child takes long to end, and the child is started anew when it has", async () => {
+    const world = await withPair();
+    const { system, clock } = world;
+    const slow = defineServer({
+      name: "slow",
+      trapExit: true,
+      init: () => ok(undefined),
+      terminate: () => new Promise<void>((resolve) => clock.at(clock.now() + 50_000, resolve)),
+    });
+    const children = [{ id: "slow", start: child(slow, undefined, { name: "slow" }), shutdown: 60_000 }];
+    await system.start(defineSupervisor({ strategy: "oneForOne", children }), undefined, { id: "patient" });
+    const before = system.whereis("slow");
+    const told = world.tell<ApiError>("restartChild", { id: world.idOf("patient"), child: "slow" });
+    await clock.advance(30_000);
+    const { status, body } = await told;
+    expect(`${status} ${body.error.message}`).toBe(
+      "504 the child has not ended in time; it is started anew as soon as it has",
+    );
+    await clock.advance(20_000);
+    const after = system.whereis("slow");
+    expect([after === undefined, after === before]).toEqual([false, false]);
   });
 
   test("restartChild is refused for what is no child of a supervisor", async () => {
