@@ -144,8 +144,9 @@ export class Commander {
 
   #listenerOf(query: Query): Listener {
     const id = query.needText("listener");
-    const listener = listenersOf(this.#config.sources).find((candidate) => candidate.id === id);
+    const [listener, other] = listenersOf(this.#config.sources).filter((candidate) => candidate.id === id);
     if (listener === undefined) throw new Refusal("notFound", "there is no such listener");
+    if (other !== undefined) throw new Refusal("conflict", "several listeners have this id");
     return listener;
   }
 
