@@ -9,7 +9,7 @@ import type {
 import { defineServer, ok, type Pid, sys } from "@espalier/actors";
 import { child, defineSupervisor } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { InspectedWorld, pair, TOKEN } from "./support/world.ts";
+import { InspectedWorld, keeper, pair, TOKEN } from "./support/world.ts";
 
 async function withPair(options = {}) {
   const world = await InspectedWorld.create(options);
@@ -122,6 +122,28 @@ describe("commands to actors", () => {
     const { isTraced, events } = await traceOf(world, "pair/one");
     expect([isTraced, events.at(-1)?.number, events.length]).toEqual([false, 10_000, 200]);
     expect(await sys.getStatus(world.system, "one")).toMatchObject({ log: [] });
+  });
+
+  test("trace takes eight actors at once, of which those that have died or have had their share make room", async () => {
+    const world = await InspectedWorld.create();
+    const { system } = world;
+    for (let index = 0; index < 11; index += 1) {
+      system.spawn(keeper, "first", { id: `actor-${index}`, name: `actor-${index}` });
+    }
+    await world.settle();
+    const trace = async (index: number): Promise<number> =>
+      (await world.tell("trace", { id: world.idOf(`actor-${index}`), on: true })).status;
+    for (let index = 0; index < 8; index += 1) expect(await trace(index)).toBe(200);
+    expect(await trace(8)).toBe(503);
+    await world.tell("kill", { id: world.idOf("actor-2") });
+    for (let count = 0; count < 10_000; count += 1) system.send("actor-3", { type: "keep", text: "" });
+    await world.settle();
+    await world.settle();
+    // What they have heard can be read until somebody else needs the place.
+    expect((await traceOf(world, "actor-3")).events.length).toBe(200);
+    expect([await trace(8), await trace(9), await trace(10)]).toEqual([200, 200, 503]);
+    expect((await traceOf(world, "actor-3")).events).toEqual([]);
+    expect((await traceOf(world, "actor-0")).isTraced).toBe(true);
   });
 
   test("name an actor by its id or its pid, however that is written, and by one of the two", async () => {
