@@ -149,6 +149,12 @@ export class Readings {
     return { at, id, isTraced: this.#tracing.isTraced(id), events: this.#tracing.events(id, after) };
   }
 
+  /** What a traced actor that is gone has heard and said last. @internal */
+  lastWords(id: ProcessId, after: number): TraceAnswer | undefined {
+    const events = this.#tracing.events(id, after);
+    return events.length === 0 ? undefined : { at: this.#system.now(), id, isTraced: false, events };
+  }
+
   /** The id of a registered actor. */
   idOf(name: string): ProcessId | undefined {
     const pid = this.#system.whereis(name);

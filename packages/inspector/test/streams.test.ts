@@ -1,7 +1,7 @@
 import { type Cancel, createSystem, silentLogger } from "@espalier/actors";
 import { ManualClock, residue } from "@espalier/actors/testing";
 import { inspector, type Inspector } from "@espalier/inspector";
-import type { LogAnswer, StreamEvents, TreeAnswer } from "@espalier/inspector";
+import type { LogAnswer, StreamEvents, TraceAnswer, TreeAnswer } from "@espalier/inspector";
 import { describe, expect, test } from "vitest";
 import { InspectedWorld, pair } from "./support/world.ts";
 
@@ -145,6 +145,23 @@ describe("a stream", () => {
     await world.tell("kill", { id });
     await world.clock.advance(1000);
     expect(await stream.next()).toEqual([["gone", { id } satisfies StreamEvents["gone"]]]);
+    await world.clock.advance(1000);
+    expect(await stream.next()).toEqual([]);
+  });
+
+  test("tells what a traced actor has heard last, the message that it has died of included, before it is gone", async () => {
+    const world = await withPair();
+    const id = world.idOf("pair/one");
+    await world.tell("trace", { id, on: true });
+    const stream = await Listening.to(world, `topics=process,trace&id=${encodeURIComponent(id)}`);
+    await stream.next();
+    for (const type of ["keep", "crash"]) world.system.send("one", { type, text: "" });
+    await world.clock.advance(1000);
+    const [[name, answer] = [], gone] = (await stream.next()) ?? [];
+    expect([name, gone]).toEqual(["trace", ["gone", { id }]]);
+    const { events, isTraced } = answer as TraceAnswer;
+    const heard = events.filter(({ direction }) => direction === "in").map(({ type }) => type);
+    expect([heard, isTraced]).toEqual([["keep", "crash"], false]);
     await world.clock.advance(1000);
     expect(await stream.next()).toEqual([]);
   });
