@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { createSystem, formatTree, type Pid, shutdown, silentLogger, type System } from "@espalier/actors";
 import { inspector, type ListeningInspector, type TreeAnswer } from "@espalier/inspector";
 import { type Listener, packetMachine, type Sockets, startSockets } from "@espalier/sockets";
@@ -190,6 +191,30 @@ describe("espalier top", () => {
     expect(program.code).toBe(143);
     expectRestored(program);
   }, 60_000);
+
+  // It would wait 15 s for the answer.
+  test("ends at once when somebody quits, whatever it has asked", async () => {
+    const overview = await (await fetch(`${listening.url}/api/v1/overview`)).text();
+    let asked = 0;
+    let heard = (): void => undefined;
+    const isAsked = new Promise<void>((resolve) => (heard = resolve));
+    const silent = createServer((_request, response) => {
+      asked += 1;
+      // The first answer is that there is an inspector.
+      if (asked === 1) response.end(overview);
+      else heard();
+    });
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    onTestFinished(() => silent.closeAllConnections());
+    onTestFinished(() => void silent.close());
+    const program = top("--url", `http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    await isAsked;
+    program.press("q");
+    await program.ended;
+    expect(program.code).toBe(0);
+    expectRestored(program);
+  }, 12_000);
 
   test("needs a terminal, and an inspector", async () => {
     expect(await espalier(["top", "--url", listening.url]).ended).toEqual({
