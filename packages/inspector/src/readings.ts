@@ -42,7 +42,7 @@ export class Readings {
   readonly #sampler: Sampler;
   readonly #tracing: Tracing;
   readonly #pace: Pace;
-  readonly #attachedAt: number;
+  readonly #attached: { readonly at: number; readonly wallClock: number };
 
   /** @internal */
   constructor(system: System, config: InspectorConfig, journal: Journal, sampler: Sampler, tracing: Tracing) {
@@ -52,7 +52,7 @@ export class Readings {
     this.#sampler = sampler;
     this.#tracing = tracing;
     this.#pace = new Pace(system);
-    this.#attachedAt = system.now();
+    this.#attached = { at: system.now(), wallClock: system.host.wallClock() };
   }
 
   overview(moment: Moment = this.moment()): OverviewAnswer {
@@ -63,7 +63,8 @@ export class Readings {
       system: name,
       at: moment.at,
       wallClock: this.#system.host.wallClock(),
-      attachedFor: moment.at - this.#attachedAt,
+      attachedAt: this.#attached.wallClock,
+      attachedFor: moment.at - this.#attached.at,
       processes: processCount,
       runQueue,
       mailboxes: moment.survey.roots.below.mailbox,

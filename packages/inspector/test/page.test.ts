@@ -389,6 +389,28 @@ describe.skipIf(missing !== "")(`in a real browser${missing && ` (skipped: ${mis
     expect(await page.locator(".banner").count()).toBe(0);
   });
 
+  test("it takes another run of the program for another, however long that has lived", async () => {
+    const later = await start(0);
+    const world = await start(0);
+    const crash = async ({ system }: PageWorld, id: string, times: number): Promise<void> => {
+      for (let count = 0; count < times; count += 1) {
+        system.send(system.spawn(keeper, "first", { id }), { type: "crash", text: "" });
+        await system.idle();
+      }
+    };
+    await crash(world, "before", 5);
+    await crash(later, "after", 2);
+    const page = await open(world, "log");
+    const entries = page.locator(".entries li");
+    await entries.filter({ hasText: "before" }).nth(4).waitFor();
+    const { port } = world.listening;
+    await world.listening.close();
+    await later.listening.close();
+    later.listening = await later.inspector.listen({ port });
+    await entries.filter({ hasText: "after" }).nth(1).waitFor();
+    expect(await entries.filter({ hasText: "before" }).count()).toBe(0);
+  });
+
   test("without the token, an inspector that is protected shows nothing but that", async () => {
     const world = await start(2, { protectReads: true });
     const page = await browser.newPage();
