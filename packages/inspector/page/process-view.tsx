@@ -294,8 +294,8 @@ function Trace({ events }: { readonly events: readonly TracedEvent[] }): JSX.Ele
   );
 }
 
-/** Says that messages were too many to be kept, between one and the next. */
-function Missed({ before, number }: { readonly before: number | undefined; readonly number: number }) {
-  const missed = before === undefined ? 0 : number - before - 1;
+/** Says that messages were too many to be kept, before the first that is shown or between two of them. */
+function Missed({ before = 0, number }: { readonly before: number | undefined; readonly number: number }) {
+  const missed = number - before - 1;
   return missed > 0 && <span class="muted"> after {missed} more, which were too many to be kept</span>;
 }

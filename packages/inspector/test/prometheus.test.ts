@@ -156,9 +156,9 @@ test("a registry that has one of their names is refused, and stays as it was", a
     ]),
   );
   expect(register.getMetricsAsArray()).toEqual([theirs]);
-  const { close } = prometheus(world.inspector, { register, prefix: "other_", eventLoopDelay: false });
+  const other = prometheus(world.inspector, { register, prefix: "other_", eventLoopDelay: false });
   expect(await register.metrics()).toContain("other_connections");
-  close();
+  other.close();
   expect(register.getMetricsAsArray()).toEqual([theirs]);
 });
 

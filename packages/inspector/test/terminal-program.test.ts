@@ -196,20 +196,19 @@ describe("espalier top", () => {
   test("ends at once when somebody quits, whatever it has asked", async () => {
     const overview = await (await fetch(`${listening.url}/api/v1/overview`)).text();
     let asked = 0;
-    let heard = (): void => undefined;
-    const isAsked = new Promise<void>((resolve) => (heard = resolve));
     const silent = createServer((_request, response) => {
       asked += 1;
       // The first answer is that there is an inspector.
       if (asked === 1) response.end(overview);
-      else heard();
+      else silent.emit("unanswered");
     });
     silent.listen(0, "127.0.0.1");
     await once(silent, "listening");
     onTestFinished(() => silent.closeAllConnections());
     onTestFinished(() => void silent.close());
+    const unanswered = once(silent, "unanswered");
     const program = top("--url", `http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
-    await isAsked;
+    await unanswered;
     program.press("q");
     await program.ended;
     expect(program.code).toBe(0);
