@@ -342,7 +342,11 @@ describe("espalier trace", () => {
     await tracing.printed(/"direction":"in"/u);
     socket.destroy();
     const { code, stderr } = await tracing.ended;
-    expect([code, stderr]).toEqual([0, "espalier: the actor has died\n"]);
+    expect(code).toBe(0);
+    // It hears as fast as it can, which may be more than is kept.
+    expect(stderr).toMatch(
+      /^(?:espalier: \d+ more came, and were too many to be kept\n)*espalier: the actor has died\n$/u,
+    );
   }, 30_000);
 
   test("needs a living actor, and a token", async () => {
