@@ -277,7 +277,7 @@ function Trace({ events }: { readonly events: readonly TracedEvent[] }): JSX.Ele
       <h3>Messages</h3>
       {events.length === 0 && <p class="muted">Nothing has come in or gone out since it is traced.</p>}
       <ol class="trace">
-        {events.toReversed().map(({ number, at, direction, type, to, message }) => (
+        {events.toReversed().map(({ number, at, direction, type, to, message }, index, all) => (
           <li key={number}>
             <span class="muted number">{(at / 1000).toFixed(3)}</span>
             <span class={direction}>{direction === "in" ? "→" : "←"}</span>
@@ -285,10 +285,17 @@ function Trace({ events }: { readonly events: readonly TracedEvent[] }): JSX.Ele
               {type}
               {to !== undefined && <span class="muted"> to {to}</span>}
               {message !== undefined && <code>{JSON.stringify(message)}</code>}
+              <Missed before={all[index + 1]?.number} number={number} />
             </span>
           </li>
         ))}
       </ol>
     </section>
   );
+}
+
+/** Says that messages were too many to be kept, before the first that is shown or between two of them. */
+function Missed({ before = 0, number }: { readonly before: number | undefined; readonly number: number }) {
+  const missed = number - before - 1;
+  return missed > 0 && <span class="muted"> after {missed} more, which were too many to be kept</span>;
 }

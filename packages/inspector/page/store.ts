@@ -93,15 +93,17 @@ function see(answer: TreeAnswer): void {
 
 function hear(told: Told): void {
   switch (told.name) {
-    case "overview":
+    case "overview": {
+      const { attachedAt = told.data.attachedAt } = overview.peek() ?? {};
       // Another run of the program: its log begins anew.
-      if (told.data.attachedFor < (overview.peek()?.attachedFor ?? 0)) {
+      if (told.data.attachedAt !== attachedAt) {
         entries.value = [];
         samples.value = [];
         main.open();
       }
       overview.value = told.data;
       break;
+    }
     case "tree":
       see(told.data);
       break;

@@ -112,24 +112,29 @@ export class Commander {
   async #restartChild({ path, pid, definition }: ProcessView, child: string, query: Query): Promise<CommandAnswer> {
     query.end();
     if (definition.behaviour.kind !== "supervisor") throw new Refusal("conflict", "this actor is no supervisor");
+    const deadline = this.#system.now() + patience.timeoutMs;
+    const rest = () => ({ timeoutMs: Math.max(deadline - this.#system.now(), 1) });
     const spec = await this.#system.call<CommonCalls, { type: "getChildSpec"; child: string }>(
       pid,
       { type: "getChildSpec", child },
-      patience,
+      rest(),
     );
     if (spec === undefined) throw new Refusal("notFound", "this supervisor has no child of this id");
     if (spec.restart === "temporary") throw new Refusal("conflict", "a temporary child is never started anew");
     this.#note(path, `restart child ${spec.id}`);
-    await this.#system.call<CommonCalls, { type: "terminateChild"; child: string }>(
-      pid,
-      { type: "terminateChild", child },
-      patience,
-    );
-    const result = await this.#system.call<CommonCalls, { type: "restartChild"; id: string }>(
-      pid,
-      { type: "restartChild", id: child },
-      patience,
-    );
+    // Both are told at once: a supervisor does one after the other, however long its child takes to end.
+    const [, result] = await Promise.all([
+      this.#system.call<CommonCalls, { type: "terminateChild"; child: string }>(
+        pid,
+        { type: "terminateChild", child },
+        rest(),
+      ),
+      this.#system.call<CommonCalls, { type: "restartChild"; id: string }>(
+        pid,
+        { type: "restartChild", id: child },
+        rest(),
+      ),
+    ]).catch(asLate);
     if (!result.ok) throw new Refusal("conflict", `the child was not started: ${result.error}`);
     const started = result.child && this.#system.process(result.child);
     return { ...done(`${path}/${spec.id} was started anew`), id: started && formatProcessId(started) };
@@ -139,8 +144,9 @@ export class Commander {
 
   #listenerOf(query: Query): Listener {
     const id = query.needText("listener");
-    const listener = listenersOf(this.#config.sources).find((candidate) => candidate.id === id);
+    const [listener, other] = listenersOf(this.#config.sources).filter((candidate) => candidate.id === id);
     if (listener === undefined) throw new Refusal("notFound", "there is no such listener");
+    if (other !== undefined) throw new Refusal("conflict", "several listeners have this id");
     return listener;
   }
 
@@ -229,6 +235,12 @@ function asFaultOf(parameter: string): (error: unknown) => never {
     if (issue === undefined) throw error;
     throw new Refusal("badRequest", `${parameter} must be ${issue.expected}; got ${describeValue(issue.value)}`);
   };
+}
+
+/** What has been told is done all the same. */
+function asLate(error: unknown): never {
+  if (!(error instanceof CallTimeoutError)) throw error;
+  throw new Refusal("timeout", "the child has not ended in time; it is started anew as soon as it has");
 }
 
 /** What a client has to branch on. The text of any other error may hold what is not to be shown. */

@@ -13,8 +13,31 @@ function wordOf(value: unknown): string | undefined {
   return typeof value === "string" && WORD.test(value) ? value : undefined;
 }
 
+/**
+ * What a look at something finds that others have made. What goes wrong by that is theirs: a getter that throws, an error
+ * whose fields a peer has chosen. It must not end the one that looks, nor the one that is looked at.
+ */
+function look<Found>(read: () => Found, otherwise: Found): Found {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
+
+/** The class of an object as its author has named it; a `constructor` of its own may be anybody's. */
+function classOf(value: object): string | undefined {
+  const prototype = Object.getPrototypeOf(value) as { readonly constructor?: unknown } | null;
+  const constructor = prototype?.constructor;
+  return typeof constructor === "function" ? wordOf(constructor.name) : undefined;
+}
+
 /** What may be said of the reason of an end. */
 export function toReasonFact(reason: ExitReason, show: Shown): ReasonFact {
+  return look(() => reasonFact(reason, show), { type: reason.type });
+}
+
+function reasonFact(reason: ExitReason, show: Shown): ReasonFact {
   switch (reason.type) {
     case "kill":
     case "killed":
@@ -25,7 +48,7 @@ export function toReasonFact(reason: ExitReason, show: Shown): ReasonFact {
     case "shutdown": {
       if (reason.detail === undefined) return { type: reason.type };
       const detail = detailOf(reason.detail);
-      return { type: reason.type, detail, message: show.errors ? cut(describeDetail(reason.detail)) : undefined };
+      return { type: reason.type, detail, message: show.errors ? textOf(reason.detail) : undefined };
     }
     case "error":
       return errorFact(reason.error, show);
@@ -79,20 +102,21 @@ const KNOWN_REASONS: ReadonlySet<string> = new Set([
   "tooManyUnsentBytes",
 ]);
 
-function describeDetail(detail: unknown): string {
-  return typeof detail === "string" ? detail : describeValue(detail);
+/** A text as it is, and of what is none what it is. */
+function textOf(value: unknown): string {
+  return cut(typeof value === "string" ? value : describeValue(value));
 }
 
 function errorFact(error: unknown, show: Shown): ReasonFact {
   if (!(error instanceof Error)) {
-    return { type: "error", detail: typeof error, message: show.errors ? cut(describeDetail(error)) : undefined };
+    return { type: "error", detail: typeof error, message: show.errors ? textOf(error) : undefined };
   }
   const code = "code" in error && typeof error.code === "string" && CODE.test(error.code) ? error.code : undefined;
-  const name = wordOf(error.constructor.name) ?? "Error";
+  const name = classOf(error) ?? "Error";
   return {
     type: "error",
     detail: code === undefined ? name : `${name} (${code})`,
-    message: show.errors ? cut(error.message) : undefined,
+    message: show.errors ? textOf(error.message) : undefined,
     stack: framesOf(error),
   };
 }
@@ -117,14 +141,22 @@ function cut(text: string): string {
   return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text;
 }
 
+/** Calls and casts wrap what they carry; what a peer has sent may be wrapped as often as it likes. */
+const MOST_WRAPPINGS = 2;
+
 /** What kind of message it is: its type, if an author has named it, and otherwise its class. */
 export function messageType(message: unknown): string {
+  return look(() => typeOf(message, MOST_WRAPPINGS), "object");
+}
+
+function typeOf(message: unknown, wrappings: number): string {
   if (typeof message !== "object" || message === null) return typeof message;
   const type = "type" in message ? wordOf(message.type) : undefined;
   if (type !== undefined) return type;
+  if (wrappings === 0) return "…";
   const inner = "request" in message ? message.request : "message" in message ? message.message : undefined;
-  const outer = wordOf(message.constructor?.name) ?? "object";
-  return inner === undefined ? outer : `${outer}(${messageType(inner)})`;
+  const outer = classOf(message) ?? "object";
+  return inner === undefined ? outer : `${outer}(${typeOf(inner, wrappings - 1)})`;
 }
 
 /** How deep and how wide a value is shown. */
@@ -136,7 +168,7 @@ const MOST_NODES = 500;
  * A value as JSON that is bounded in depth, width and length. It runs no code of the value: no `toJSON`, and no getter.
  */
 export function toPlain(value: unknown): unknown {
-  return plainOf(value, MOST_DEPTH, { left: MOST_NODES });
+  return look(() => plainOf(value, MOST_DEPTH, { left: MOST_NODES }), "…");
 }
 
 function plainOf(value: unknown, depth: number, budget: { left: number }): unknown {
@@ -146,7 +178,7 @@ function plainOf(value: unknown, depth: number, budget: { left: number }): unkno
   if (typeof value === "string") return cut(value);
   if (typeof value !== "object") return describeValue(value);
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
-  if (value instanceof Error) return `${value.name}: ${cut(value.message)}`;
+  if (value instanceof Error) return `${textOf(value.name)}: ${textOf(value.message)}`;
   if (depth === 0) return describeValue(value);
   if (Array.isArray(value)) {
     const items = value.slice(0, MOST_ENTRIES).map((item) => plainOf(item, depth - 1, budget));
@@ -166,6 +198,6 @@ function plainOf(value: unknown, depth: number, budget: { left: number }): unkno
 
 /** An object of a class: a pid, a connection, a timer. */
 function describeInstance(value: object): string {
-  const name = wordOf(value.constructor?.name) ?? "object";
+  const name = classOf(value) ?? "object";
   return value instanceof Pid ? value.toString() : `a ${name}`;
 }

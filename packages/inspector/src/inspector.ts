@@ -110,7 +110,9 @@ export class Inspector {
     this.#checkOpen();
     // Only those who listen need Node.
     const [{ serve }, { EventLoopDelay }] = await Promise.all([import("./node.ts"), import("./event-loop-delay.ts")]);
-    const server = await serve(this.fetch, host, port);
+    const server = await serve(this.fetch, host, port, (err) => {
+      this.system.logger.error({ err }, "inspector: its server has failed, and goes on");
+    });
     const watch = (this.#watch ??= new EventLoopDelay());
     this.#sampler.readEventLoopDelay = () => watch.read();
     const listening: ListeningInspector = {

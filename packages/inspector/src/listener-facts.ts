@@ -8,7 +8,7 @@ import { formatProcessId } from "./process-id.ts";
 
 /** All that the sources have, each once. */
 export function listenersOf(sources: readonly ListenerSource[]): readonly Listener[] {
-  return sources.flatMap((source) => source.listeners());
+  return [...new Set(sources.flatMap((source) => source.listeners()))];
 }
 
 export function toListenerFact(system: System, { listener, traffic }: ReadListener, show: Shown): ListenerFact {

@@ -31,6 +31,7 @@ export function processAnswer(context: ProcessContext, process: ProcessView): Pr
   const monitoredBy = toNeighbours(system, info.monitoredBy);
   const parent = system.process(process.parentPid);
   const { path, incarnation } = info;
+  const isMachine = machineOf(process.definition) !== undefined;
   return {
     at: system.now(),
     id,
@@ -55,13 +56,13 @@ export function processAnswer(context: ProcessContext, process: ProcessView): Pr
     resources: Object.fromEntries(owned.others),
     state: info.summary,
     active: activeStates(process),
-    tags: tagsOf(info.state),
+    tags: isMachine ? tagsOf(info.state) : undefined,
     detail: show.states ? toPlain(info.state) : undefined,
     supervisor: supervisorFacts(process),
     restarts: incarnation - 1,
     lastCrash: journal.lastCrash(path),
     isTraced: tracing.isTraced(id),
-    hasStatechart: machineOf(process.definition) !== undefined,
+    hasStatechart: isMachine,
     more: {
       links: links.more,
       monitors: monitors.more,
@@ -83,10 +84,10 @@ function toNeighbours(system: System, pids: readonly Pid[]): { shown: readonly N
   return { shown, more: pids.length - shown.length };
 }
 
-/** Names of tags are the machine's; all else of its state may be the peer's. */
+/** Names of tags are the author's of the machine; all else of its state may be the peer's. */
 function tagsOf(state: unknown): readonly string[] | undefined {
-  if (typeof state !== "object" || state === null || !("tags" in state) || !("value" in state)) return undefined;
-  return Array.isArray(state.tags) ? state.tags.map(String) : undefined;
+  if (typeof state !== "object" || state === null || !("tags" in state) || !Array.isArray(state.tags)) return undefined;
+  return state.tags.filter((tag) => typeof tag === "string");
 }
 
 interface Owned {

@@ -42,7 +42,7 @@ export class Readings {
   readonly #sampler: Sampler;
   readonly #tracing: Tracing;
   readonly #pace: Pace;
-  readonly #attachedAt: number;
+  readonly #attached: { readonly at: number; readonly wallClock: number };
 
   /** @internal */
   constructor(system: System, config: InspectorConfig, journal: Journal, sampler: Sampler, tracing: Tracing) {
@@ -52,7 +52,7 @@ export class Readings {
     this.#sampler = sampler;
     this.#tracing = tracing;
     this.#pace = new Pace(system);
-    this.#attachedAt = system.now();
+    this.#attached = { at: system.now(), wallClock: system.host.wallClock() };
   }
 
   overview(moment: Moment = this.moment()): OverviewAnswer {
@@ -63,7 +63,8 @@ export class Readings {
       system: name,
       at: moment.at,
       wallClock: this.#system.host.wallClock(),
-      attachedFor: moment.at - this.#attachedAt,
+      attachedAt: this.#attached.wallClock,
+      attachedFor: moment.at - this.#attached.at,
       processes: processCount,
       runQueue,
       mailboxes: moment.survey.roots.below.mailbox,
@@ -147,6 +148,12 @@ export class Readings {
     if (process === undefined) return undefined;
     const at = this.#system.now();
     return { at, id, isTraced: this.#tracing.isTraced(id), events: this.#tracing.events(id, after) };
+  }
+
+  /** What a traced actor that is gone has heard and said last. @internal */
+  lastWords(id: ProcessId, after: number): TraceAnswer | undefined {
+    const events = this.#tracing.events(id, after);
+    return events.length === 0 ? undefined : { at: this.#system.now(), id, isTraced: false, events };
   }
 
   /** The id of a registered actor. */

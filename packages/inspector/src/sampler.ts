@@ -1,4 +1,5 @@
 import type { System } from "@espalier/actors";
+import type { Listener } from "@espalier/sockets";
 import type { Counters, EventLoopDelayFact, RateSample } from "./api-types.ts";
 import type { Journal } from "./journal.ts";
 import type { Moment, ReadListener } from "./moment.ts";
@@ -13,8 +14,8 @@ type ListenerCounters = Pick<Counters, "accepted" | "refused" | "bytesReceived" 
 export class Sampler {
   readonly #system: System;
   readonly #journal: Journal;
-  /** What each listener has counted, as it was last read: one that is closed takes its counters along. */
-  #lastOf = new Map<string, ListenerCounters>();
+  /** What each listener has counted, as it was last read. Two of different sources may have the same id. */
+  readonly #lastOf = new WeakMap<Listener, ListenerCounters>();
   readonly #sum = { accepted: 0, refused: 0, bytesReceived: 0, bytesSent: 0 };
   #last: { readonly at: number; readonly counters: Counters } | undefined;
   #samples: RateSample[] = [];
@@ -66,17 +67,12 @@ export class Sampler {
 
   #readListeners({ listeners }: Moment): void {
     const sum = this.#sum;
-    const read = new Map<string, ListenerCounters>();
     for (const one of listeners) {
-      const { id } = one.listener;
       const now = countersOf(one);
-      const last = this.#lastOf.get(id) ?? NOTHING;
-      // One of the same id that has counted less is another one, which began at 0.
-      const before = NAMES.some((name) => now[name] < last[name]) ? NOTHING : last;
-      for (const name of NAMES) sum[name] += now[name] - before[name];
-      read.set(id, now);
+      const last = this.#lastOf.get(one.listener) ?? NOTHING;
+      for (const name of NAMES) sum[name] += now[name] - last[name];
+      this.#lastOf.set(one.listener, now);
     }
-    this.#lastOf = read;
   }
 }
 

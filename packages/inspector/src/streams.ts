@@ -44,13 +44,13 @@ export class Streams {
     return this.#open.size;
   }
 
-  /** @throws Refusal when there are too many */
+  /** @throws Refusal when there are too many; and what reading throws */
   open(subscription: Subscription): ReadableStream<Uint8Array> {
     if (this.#open.size >= this.#config.maxStreams) throw new Refusal("busy", "too many streams are open");
     const stream = new Stream(this.#readings, subscription, () => this.#closed(stream));
+    stream.tick(new Tick(this.#readings));
     this.#open.add(stream);
     this.#arm();
-    stream.tick(new Tick(this.#readings));
     return stream.readable;
   }
 
@@ -81,10 +81,20 @@ export class Streams {
     const { host } = this.#system;
     const begin = host.now();
     const tick = new Tick(this.#readings);
-    for (const stream of this.#open) stream.tick(tick);
+    for (const stream of this.#open) this.#tickOne(stream, tick);
     const { tickMs } = this.#config;
     this.#pauseMs = Math.max(tickMs, Math.min(LEAST_PAUSE * (host.now() - begin), LONGEST_PAUSE_MS));
     if (this.#open.size > 0) this.#arm();
+  }
+
+  /** What a user's own listeners or resources throw when they are read ends the streams that read them, and nothing else. */
+  #tickOne(stream: Stream, tick: Tick): void {
+    try {
+      stream.tick(tick);
+    } catch (err) {
+      stream.end();
+      this.#system.logger.error({ err }, "inspector: a stream has failed");
+    }
   }
 }
 
@@ -132,7 +142,9 @@ class Stream {
   #log: number | undefined;
   #trace = 0;
   #skipped = 0;
+  /** The actor that it is about is not there any more. */
   #isGone = false;
+  #hasSaidSo = false;
 
   constructor(readings: Readings, subscription: Subscription, onClosed: () => void) {
     this.#readings = readings;
@@ -157,7 +169,7 @@ class Stream {
       return;
     }
     this.#skipped = 0;
-    const text = this.#subscription.topics.map((topic) => this.#eventOf(topic, tick)).join("");
+    const text = this.#subscription.topics.map((topic) => this.#eventOf(topic, tick)).join("") + this.#goneEvent();
     // A comment, so that whoever stands between sees that the stream lives.
     controller.enqueue(encoder.encode(text === "" ? ":\n\n" : text));
   }
@@ -182,8 +194,9 @@ class Stream {
       case "log":
         return this.#logEvent();
       case "process":
+        return this.#processEvent();
       case "trace":
-        return this.#aboutProcess(topic);
+        return this.#traceEvent();
     }
   }
 
@@ -196,19 +209,33 @@ class Stream {
     return last === undefined && !isFirst ? "" : eventText("log", JSON.stringify(answer), this.#log);
   }
 
-  #aboutProcess(topic: "process" | "trace"): string {
+  #processEvent(): string {
     const { id } = this.#subscription;
-    if (id === undefined || this.#isGone) return "";
-    const answer = topic === "process" ? this.#readings.process(id) : this.#traceAnswer(id);
-    if (answer !== undefined) return eventText(topic, JSON.stringify(answer));
+    if (id === undefined || this.#hasSaidSo) return "";
+    const answer = this.#readings.process(id);
+    if (answer !== undefined) return eventText("process", JSON.stringify(answer));
     this.#isGone = true;
-    return eventText("gone", JSON.stringify({ id }));
+    return "";
   }
 
-  #traceAnswer(id: ProcessId) {
-    const answer = this.#readings.trace(id, this.#trace);
-    this.#trace = answer?.events.at(-1)?.number ?? this.#trace;
-    return answer;
+  /** Of one that is gone, what it has heard and said last: it may have died of that. */
+  #traceEvent(): string {
+    const { id } = this.#subscription;
+    if (id === undefined || this.#hasSaidSo) return "";
+    let answer = this.#readings.trace(id, this.#trace);
+    if (answer === undefined) {
+      this.#isGone = true;
+      answer = this.#readings.lastWords(id, this.#trace);
+    }
+    if (answer === undefined) return "";
+    this.#trace = answer.events.at(-1)?.number ?? this.#trace;
+    return eventText("trace", JSON.stringify(answer));
+  }
+
+  #goneEvent(): string {
+    if (!this.#isGone || this.#hasSaidSo) return "";
+    this.#hasSaidSo = true;
+    return eventText("gone", JSON.stringify({ id: this.#subscription.id }));
   }
 }
 

@@ -29,8 +29,9 @@ export class Suspensions {
 
   /** For an operator an actor that is resumed goes on, whoever has suspended it. */
   async resume(pid: Pid): Promise<void> {
-    await sys.resume(this.#system, pid, patience);
+    // Before it is told: who suspends it meanwhile does so after this.
     this.#suspended.delete(pid);
+    await sys.resume(this.#system, pid, patience);
   }
 
   /** Lets go of all of them. Those that somebody else has suspended too stay so. */

@@ -66,7 +66,7 @@ export class Tracing {
     return this.#traced.get(id)?.isOver === false;
   }
 
-  /** The events after a number; all that are kept without one. Oldest first. */
+  /** The events after a number; all that are kept without one. Oldest first. Also of one that has died, for a while. */
   events(id: ProcessId, after = 0): readonly TracedEvent[] {
     return this.#traced.get(id)?.events.filter(({ number }) => number > after) ?? [];
   }
@@ -75,10 +75,7 @@ export class Tracing {
   async start(process: ProcessView): Promise<void> {
     if (this.#isClosed) throw new Refusal("notFound", "this inspector is closed");
     const id = formatProcessId(process);
-    this.#forgetDead();
-    if (!this.#traced.has(id) && this.#traced.size >= MOST_ACTORS) {
-      throw new Refusal("busy", `${MOST_ACTORS} actors are traced already`);
-    }
+    if (!this.#traced.has(id)) this.#makeRoom();
     const traced = new Traced(process.pid, this.#show, () => this.#stopSoon(id, traced));
     this.#traced.set(id, traced);
     try {
@@ -103,7 +100,6 @@ export class Tracing {
     this.#isClosed = true;
     for (const cancel of this.#letGo.values()) cancel();
     this.#letGo.clear();
-    this.#forgetDead();
     const all = [...this.#traced.values()];
     for (const traced of all) traced.isOver = true;
     this.#traced.clear();
@@ -114,8 +110,12 @@ export class Tracing {
     return sys.untrace(this.#system, pid, handler);
   }
 
-  #forgetDead(): void {
-    for (const [id, { pid }] of this.#traced) if (!this.#system.isAlive(pid)) this.#traced.delete(id);
+  /** Of one that has died or has had its share, what is kept can be read until another one needs its place. */
+  #makeRoom(): void {
+    if (this.#traced.size < MOST_ACTORS) return;
+    const finished = [...this.#traced].find(([, { pid, isOver }]) => isOver || !this.#system.isAlive(pid));
+    if (finished === undefined) throw new Refusal("busy", `${MOST_ACTORS} actors are traced already`);
+    this.#traced.delete(finished[0]);
   }
 
   #stopSoon(id: ProcessId, traced: Traced): void {

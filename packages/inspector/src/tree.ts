@@ -12,8 +12,8 @@ const NOBODY = new Sums();
 /** The living tree, or what is below one actor. `depth` is how many levels of children are listed. */
 export function treeAnswer(survey: Survey, root: ProcessView | undefined, depth: number): TreeAnswer {
   const writer = new TreeWriter(survey);
-  if (root !== undefined) return { at: survey.at, roots: [writer.node(root, depth)], omitted: 0 };
-  const roots = writer.nodes(survey.roots, depth);
+  const roots = writer.nodes(root === undefined ? survey.roots.first : [root], depth);
+  if (root !== undefined) return { at: survey.at, roots, omitted: 0 };
   const shown = roots.reduce((sum, { below }) => sum + 1 + below.processes, 0);
   return { at: survey.at, roots, omitted: survey.roots.below.processes - shown };
 }
@@ -26,12 +26,13 @@ class TreeWriter {
     this.#survey = survey;
   }
 
-  nodes({ first }: Family, depth: number): readonly TreeNode[] {
-    return first.slice(0, Math.max(this.#left, 0)).map((process) => this.node(process, depth));
+  /** Siblings have their places before the children of the first of them take theirs. */
+  nodes(siblings: readonly ProcessView[], depth: number): readonly TreeNode[] {
+    this.#left -= siblings.length;
+    return siblings.map((process) => this.#node(process, depth));
   }
 
-  node(process: ProcessView, depth: number): TreeNode {
-    this.#left -= 1;
+  #node(process: ProcessView, depth: number): TreeNode {
     const { pid, id, name, label, definition, status, summary, incarnation, mailboxLength } = process;
     const family = this.#survey.familyOf(pid);
     const supervisor = supervisorFacts(process);
@@ -49,7 +50,7 @@ class TreeWriter {
       incarnation,
       mailbox: mailboxLength,
       below: family?.below ?? NOBODY,
-      children: isListed ? this.nodes(family, depth - 1) : [],
+      children: isListed ? this.nodes(family.first, depth - 1) : [],
       aggregate: family === undefined || isListed ? undefined : aggregateOf(family),
       supervisor,
     };

@@ -6,9 +6,10 @@ import type {
   ProcessAnswer,
   TraceAnswer,
 } from "@espalier/inspector";
-import { type Pid, sys } from "@espalier/actors";
+import { defineServer, ok, type Pid, sys } from "@espalier/actors";
+import { child, defineSupervisor } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
-import { InspectedWorld, pair, TOKEN } from "./support/world.ts";
+import { InspectedWorld, keeper, pair, TOKEN } from "./support/world.ts";
 
 async function withPair(options = {}) {
   const world = await InspectedWorld.create(options);
@@ -52,6 +53,29 @@ describe("commands to actors", () => {
     expect(body.id).not.toBe(before);
     expect(world.idOf("pair/two")).toBe(sibling);
     expect(world.system.inspect().crashes).toBe(0);
+  });
+
+  test("restartChild answers in time when a child takes long to end, and the child is started anew when it has", async () => {
+    const world = await withPair();
+    const { system, clock } = world;
+    const slow = defineServer({
+      name: "slow",
+      trapExit: true,
+      init: () => ok(undefined),
+      terminate: () => new Promise<void>((resolve) => clock.at(clock.now() + 50_000, resolve)),
+    });
+    const children = [{ id: "slow", start: child(slow, undefined, { name: "slow" }), shutdown: 60_000 }];
+    await system.start(defineSupervisor({ strategy: "oneForOne", children }), undefined, { id: "patient" });
+    const before = system.whereis("slow");
+    const told = world.tell<ApiError>("restartChild", { id: world.idOf("patient"), child: "slow" });
+    await clock.advance(30_000);
+    const { status, body } = await told;
+    expect(`${status} ${body.error.message}`).toBe(
+      "504 the child has not ended in time; it is started anew as soon as it has",
+    );
+    await clock.advance(20_000);
+    const after = system.whereis("slow");
+    expect([after === undefined, after === before]).toEqual([false, false]);
   });
 
   test("restartChild is refused for what is no child of a supervisor", async () => {
@@ -98,6 +122,28 @@ describe("commands to actors", () => {
     const { isTraced, events } = await traceOf(world, "pair/one");
     expect([isTraced, events.at(-1)?.number, events.length]).toEqual([false, 10_000, 200]);
     expect(await sys.getStatus(world.system, "one")).toMatchObject({ log: [] });
+  });
+
+  test("trace takes eight actors at once, of which those that have died or have had their share make room", async () => {
+    const world = await InspectedWorld.create();
+    const { system } = world;
+    for (let index = 0; index < 11; index += 1) {
+      system.spawn(keeper, "first", { id: `actor-${index}`, name: `actor-${index}` });
+    }
+    await world.settle();
+    const trace = async (index: number): Promise<number> =>
+      (await world.tell("trace", { id: world.idOf(`actor-${index}`), on: true })).status;
+    for (let index = 0; index < 8; index += 1) expect(await trace(index)).toBe(200);
+    expect(await trace(8)).toBe(503);
+    await world.tell("kill", { id: world.idOf("actor-2") });
+    for (let count = 0; count < 10_000; count += 1) system.send("actor-3", { type: "keep", text: "" });
+    await world.settle();
+    await world.settle();
+    // What they have heard can be read until somebody else needs the place.
+    expect((await traceOf(world, "actor-3")).events.length).toBe(200);
+    expect([await trace(8), await trace(9), await trace(10)]).toEqual([200, 200, 503]);
+    expect((await traceOf(world, "actor-3")).events).toEqual([]);
+    expect((await traceOf(world, "actor-0")).isTraced).toBe(true);
   });
 
   test("name an actor by its id or its pid, however that is written, and by one of the two", async () => {
@@ -187,6 +233,21 @@ describe("an inspector that is closed", () => {
     expect(await sys.getState(world.system, "one")).toEqual(["first", "later"]);
     const [one, two] = ["one", "two"].map((name) => statusOf(world, name));
     expect([one, two]).toEqual(["waiting", "waiting"]);
+  });
+
+  test("has an actor go on that was resumed and suspended at the same time, whichever was told first", async () => {
+    for (const commands of [
+      ["resume", "suspend"],
+      ["suspend", "resume"],
+    ]) {
+      const world = await withPair();
+      const id = world.idOf("pair/one");
+      await world.tell("suspend", { id });
+      await Promise.all(commands.map((command) => world.tell(command, { id })));
+      expect(statusOf(world, "one")).toBe(commands[1] === "suspend" ? "suspended" : "waiting");
+      await world.inspector.close();
+      expect(statusOf(world, "one")).toBe("waiting");
+    }
   });
 
   test("leaves suspended whom somebody else has suspended too, whoever was first", async () => {

@@ -1,6 +1,7 @@
 import { createSystem, silentLogger } from "@espalier/actors";
 import { inspector, InspectorClosedError, InspectorListenError, type OverviewAnswer } from "@espalier/inspector";
-import { request } from "node:http";
+import { channel } from "node:diagnostics_channel";
+import { request, type Server } from "node:http";
 import { afterEach, expect, test } from "vitest";
 
 const ends: Array<() => Promise<void>> = [];
@@ -9,8 +10,8 @@ afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end();
 });
 
-function attached() {
-  const system = createSystem({ logger: silentLogger });
+function attached(logger = silentLogger) {
+  const system = createSystem({ logger });
   const inspected = inspector(system);
   ends.push(
     () => system.shutdown(),
@@ -41,6 +42,30 @@ test("it listens on this machine, answers there, and is gone when it is closed",
   expect(await statusUnder(url, `rebind.example:${port}`)).toBe(403);
   await listening.close();
   await expect(fetch(`${url}/api/v1/overview`)).rejects.toThrow("fetch failed");
+});
+
+test("the program's own Request and Response stay what they are", async () => {
+  const before = [Request, Response];
+  const { url } = await attached().listen({ port: 0 });
+  expect([Request, Response]).toEqual(before);
+  expect(await fetch(`${url}/api/v1/overview`)).toBeInstanceOf(Response);
+});
+
+test("clients that cannot be accepted are told of in the log, and the next ones are answered", async () => {
+  const failures: unknown[] = [];
+  const error = ({ err }: { readonly err?: unknown }) => void failures.push(err);
+  const { url } = await attached({ ...silentLogger, error }).listen({ port: 0 });
+  const started = channel("http.server.request.start");
+  let server: Server | undefined;
+  const see = (message: unknown) => void (server = (message as { readonly server: Server }).server);
+  started.subscribe(see);
+  await statusUnder(url, new URL(url).host);
+  started.unsubscribe(see);
+  // What Node makes of a process that has no file descriptors left, as often as it tries.
+  const errors = [1, 2, 3].map(() => Object.assign(new Error("accept EMFILE"), { code: "EMFILE" }));
+  for (const one of errors) server?.emit("error", one);
+  expect(failures).toEqual(errors);
+  expect(await statusUnder(url, new URL(url).host)).toBe(200);
 });
 
 test("a client that goes away ends its stream, and closing ends the others", async () => {

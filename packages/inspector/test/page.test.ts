@@ -20,6 +20,14 @@ const FRAMES = 90;
 /** About 6 it is; with a row for each of 20,000 connections it would be more than 300. */
 const MOST_FRAME_MS = 50;
 
+/** Actors of this id, each of which crashes. */
+async function crash({ system }: PageWorld, id: string, times: number): Promise<void> {
+  for (let count = 0; count < times; count += 1) {
+    system.send(system.spawn(keeper, "first", { id }), { type: "crash", text: "" });
+    await system.idle();
+  }
+}
+
 // What is tested is the page of these sources, whatever was built before. It is built to where inspectors read it, so
 // that no other file may do the same at the same time.
 beforeAll(() => build({ configFile: `${import.meta.dirname}/../page/vite.config.ts`, logLevel: "error" }), 60_000);
@@ -374,6 +382,24 @@ describe.skipIf(missing !== "")(`in a real browser${missing && ` (skipped: ${mis
     await page.locator(".trace li", { hasText: "data" }).waitFor();
   });
 
+  test("of messages that are too many to be shown, it says how many there were", async () => {
+    const world = await start(0);
+    const busy = world.system.spawn(keeper, "first", { id: "busy" });
+    const page = await open(world, "process/busy");
+    await page.getByRole("button", { name: "Trace" }).click();
+    await giveToken(page);
+    await page.locator(".chip.traced").waitFor();
+    for (let count = 0; count < 5000; count += 1) world.system.send(busy, { type: "keep", text: "" });
+    const rows = page.locator(".trace li");
+    await rows.first().waitFor();
+    const counted = async (): Promise<number> => {
+      const texts = await rows.allTextContents();
+      return texts.reduce((sum, text) => sum + 1 + Number(/after (\d+) more/u.exec(text)?.[1] ?? 0), 0);
+    };
+    while ((await counted()) < 5000) await rows.first().waitFor();
+    expect([await counted(), await rows.count()]).toEqual([5000, 200]);
+  });
+
   test("it says that the inspector is lost, and comes back with it", async () => {
     const world = await start(3);
     const page = await open(world);
@@ -387,6 +413,22 @@ describe.skipIf(missing !== "")(`in a real browser${missing && ` (skipped: ${mis
     await world.connect(1);
     await seeFigure(page, "connections", "4");
     expect(await page.locator(".banner").count()).toBe(0);
+  });
+
+  test("it takes another run of the program for another, however long that has lived", async () => {
+    const later = await start(0);
+    const world = await start(0);
+    await crash(world, "before", 5);
+    await crash(later, "after", 2);
+    const page = await open(world, "log");
+    const entries = page.locator(".entries li");
+    await entries.filter({ hasText: "before" }).nth(4).waitFor();
+    const { port } = world.listening;
+    await world.listening.close();
+    await later.listening.close();
+    later.listening = await later.inspector.listen({ port });
+    await entries.filter({ hasText: "after" }).nth(1).waitFor();
+    expect(await entries.filter({ hasText: "before" }).count()).toBe(0);
   });
 
   test("without the token, an inspector that is protected shows nothing but that", async () => {

@@ -1,7 +1,7 @@
 import { InvalidOptionError, type OverviewAnswer } from "@espalier/inspector";
 import { prometheus, type PrometheusOptions } from "@espalier/inspector/prometheus";
 import { packetMachine } from "@espalier/sockets";
-import { Registry } from "prom-client";
+import { Gauge, Registry } from "prom-client";
 import { afterEach, expect, test } from "vitest";
 import { InspectedWorld, leaver, pair } from "./support/world.ts";
 
@@ -140,6 +140,26 @@ test("they share a registry with others, and leave it when they are closed", asy
   expect(register.getMetricsAsArray().length).toBeGreaterThan(10);
   metrics.close();
   expect(register.getMetricsAsArray()).toEqual([]);
+});
+
+test("a registry that has one of their names is refused, and stays as it was", async () => {
+  const { world } = await withMetrics();
+  const register = new Registry();
+  const theirs = new Gauge({ name: "espalier_connections", help: "mine", registers: [register] });
+  expect(() => prometheus(world.inspector, { register })).toThrow(
+    new InvalidOptionError([
+      {
+        option: "register",
+        value: register,
+        expected: "a registry that has no espalier_connections, or there must be another prefix",
+      },
+    ]),
+  );
+  expect(register.getMetricsAsArray()).toEqual([theirs]);
+  const other = prometheus(world.inspector, { register, prefix: "other_", eventLoopDelay: false });
+  expect(await register.metrics()).toContain("other_connections");
+  other.close();
+  expect(register.getMetricsAsArray()).toEqual([theirs]);
 });
 
 test("a prefix that no metric may have is refused", async () => {

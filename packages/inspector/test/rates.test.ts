@@ -1,7 +1,9 @@
-import type { Counters, OverviewAnswer, RatesAnswer } from "@espalier/inspector";
+import { type Counters, inspector, type OverviewAnswer, type RatesAnswer } from "@espalier/inspector";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { InspectedWorld } from "./support/world.ts";
+import { packetMachine, startSockets } from "@espalier/sockets";
+import { memoryTransport } from "@espalier/sockets/testing";
+import { InspectedWorld, TOKEN } from "./support/world.ts";
 
 const names: readonly (keyof Counters)[] = [
   "steps",
@@ -71,4 +73,26 @@ test("bytes of a listener that is closed are not forgotten", async () => {
   const [other] = await world.connect(again);
   await world.send(other, "you");
   expect((await world.ask<OverviewAnswer>("overview")).body.counters).toMatchObject({ bytesReceived: 8, accepted: 2 });
+});
+
+test("listeners of the same id count each for itself, one that two sources have counts once, and no command guesses", async () => {
+  const world = await InspectedWorld.create();
+  const { system, sockets: one } = world;
+  const other = await startSockets(system, { name: "other", transport: memoryTransport() });
+  const idle = packetMachine({ onData: () => undefined });
+  const mine = await one.open("idle", "127.0.0.1:5000", {}, idle);
+  const { id } = await other.open("idle", "127.0.0.1:5000", {}, idle);
+  expect(id).toBe(mine.id);
+  const both = inspector(system, { sockets: [one, other, one], token: TOKEN });
+  const { readings } = both;
+  await world.connect(mine);
+  const seen = [1, 2, 3].map(() => readings.overview().counters.accepted);
+  expect([seen, readings.listeners().listeners.length]).toEqual([[1, 1, 1], 2]);
+  const answer = await both.app.request("/api/v1/commands/suspendListener", {
+    method: "POST",
+    body: JSON.stringify({ listener: id }),
+    headers: { "content-type": "application/json", authorization: `Bearer ${TOKEN}` },
+  });
+  expect(answer.status).toBe(409);
+  await both.close();
 });

@@ -1,7 +1,7 @@
-import { type Cancel, createSystem } from "@espalier/actors";
+import { type Cancel, createSystem, silentLogger } from "@espalier/actors";
 import { ManualClock, residue } from "@espalier/actors/testing";
-import { inspector } from "@espalier/inspector";
-import type { LogAnswer, StreamEvents, TreeAnswer } from "@espalier/inspector";
+import { inspector, type Inspector } from "@espalier/inspector";
+import type { LogAnswer, StreamEvents, TraceAnswer, TreeAnswer } from "@espalier/inspector";
 import { describe, expect, test } from "vitest";
 import { InspectedWorld, pair } from "./support/world.ts";
 
@@ -13,7 +13,11 @@ class Listening {
     this.#reader = body.getReader();
   }
 
-  static async to(world: InspectedWorld, query: string, headers: Record<string, string> = {}): Promise<Listening> {
+  static async to(
+    world: { readonly inspector: Inspector },
+    query: string,
+    headers: Record<string, string> = {},
+  ): Promise<Listening> {
     const answer = await world.inspector.app.request(`/api/v1/events?${query}`, { headers });
     const type = answer.headers.get("content-type");
     if (type !== "text/event-stream; charset=utf-8") throw new Error(`no stream but ${type}`);
@@ -145,6 +149,23 @@ describe("a stream", () => {
     expect(await stream.next()).toEqual([]);
   });
 
+  test("tells what a traced actor has heard last, the message that it has died of included, before it is gone", async () => {
+    const world = await withPair();
+    const id = world.idOf("pair/one");
+    await world.tell("trace", { id, on: true });
+    const stream = await Listening.to(world, `topics=process,trace&id=${encodeURIComponent(id)}`);
+    await stream.next();
+    for (const type of ["keep", "crash"]) world.system.send("one", { type, text: "" });
+    await world.clock.advance(1000);
+    const [[name, answer] = [], gone] = (await stream.next()) ?? [];
+    expect([name, gone]).toEqual(["trace", ["gone", { id }]]);
+    const { events, isTraced } = answer as TraceAnswer;
+    const heard = events.filter(({ direction }) => direction === "in").map(({ type }) => type);
+    expect([heard, isTraced]).toEqual([["keep", "crash"], false]);
+    await world.clock.advance(1000);
+    expect(await stream.next()).toEqual([]);
+  });
+
   test("passes over a client that takes nothing, and ends it in the end", async () => {
     const world = await withPair();
     const stream = await Listening.to(world, "topics=overview");
@@ -154,6 +175,39 @@ describe("a stream", () => {
     expect(world.inspector.streams).toBe(0);
     expect((await stream.next())?.length).toBe(1);
     expect(await stream.next()).toBeUndefined();
+  });
+
+  test("that cannot be read ends alone, as a line in the log of the program; the others go on", async () => {
+    const failures: unknown[] = [];
+    const error = ({ err }: { readonly err?: unknown }) => void failures.push(err);
+    const clock = new ManualClock({ logger: { ...silentLogger, error } });
+    const system = createSystem({ host: clock });
+    let isDown = false;
+    const trouble = new Error("not there any more");
+    const listeners = () => {
+      if (isDown) throw trouble;
+      return [];
+    };
+    const inspected = inspector(system, { sockets: { listeners }, maxStreams: 3 });
+    const world = { inspector: inspected };
+    const failing = await Listening.to(world, "topics=listeners");
+    const going = await Listening.to(world, "topics=log,tree");
+    for (const stream of [failing, going]) await stream.next();
+    isDown = true;
+    await clock.advance(1000);
+    expect(await failing.next()).toBeUndefined();
+    for (const _ of [1, 2, 3]) {
+      expect((await going.next())?.map(([name]) => name)).toEqual(["tree"]);
+      await clock.advance(1000);
+    }
+    expect(failures).toEqual([trouble]);
+    // One that fails as it is opened is none.
+    for (const _ of [1, 2, 3])
+      expect((await inspected.app.request("/api/v1/events?topics=listeners")).status).toBe(500);
+    expect(inspected.streams).toBe(1);
+    isDown = false;
+    expect((await (await Listening.to(world, "topics=listeners")).next())?.length).toBe(1);
+    await inspected.close();
   });
 
   test("is refused beyond so many", async () => {

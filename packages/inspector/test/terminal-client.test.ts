@@ -74,6 +74,21 @@ describe("one actor", () => {
     expect(await findProcess(askOf(world), "sockets.server")).toBe(world.idOf("sockets/server"));
   });
 
+  test("is found by its name or its path among many whose keys have that in them", async () => {
+    const world = await InspectedWorld.create();
+    const names = [...Array.from({ length: 450 }, (_, index) => `k${index}`), "k"];
+    const crowd = defineServer({
+      name: "crowd",
+      init: (_: undefined, self) => {
+        for (const name of names) self.spawn(keeper, "", { id: name, name });
+        return ok(undefined);
+      },
+    });
+    await world.system.start(crowd, undefined, { id: "crowd" });
+    const [sought, ask] = [world.idOf("crowd/k"), askOf(world)];
+    expect([await findProcess(ask, "k"), await findProcess(ask, "crowd/k")]).toEqual([sought, sought]);
+  });
+
   test("that does not live is not found", async () => {
     const ask = askOf(await crowded());
     expect(await findProcess(ask, "<0.99999>")).toBeUndefined();

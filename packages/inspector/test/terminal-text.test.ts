@@ -107,10 +107,12 @@ describe("keys", () => {
 });
 
 test("server-sent events are the same, however they were cut", () => {
-  const stream = 'id: 1\nevent: log\ndata: {"a":1}\n\n:\n\nevent: tree\r\ndata: one\r\ndata:two\r\n\r\n';
+  const stream =
+    'id: 1\nevent: log\ndata: {"a":1}\n\n:\n\nevent: tree\r\ndata: one\r\ndata:two\r\n\r\ndata: \u2028, \u2029, \u0085: \n\n';
   const expected = [
     { name: "log", data: '{"a":1}' },
     { name: "tree", data: "one\ntwo" },
+    { name: "", data: "\u2028, \u2029, \u0085: " },
   ];
   fc.assert(
     fc.property(fc.array(fc.nat(9)), (cuts) => {

@@ -85,6 +85,23 @@ describe("the tree", () => {
     expect(nodesOf(roots).length).toBeLessThanOrEqual(1000);
   });
 
+  test.each([100, 30, 10, 3])("is bounded for 101 families of %d", async (count) => {
+    const world = await InspectedWorld.create();
+    const worker = defineServer({ name: "worker", init: () => ok(undefined) });
+    const parent = defineServer({
+      name: "parent",
+      init: (_: undefined, self) => {
+        for (let index = 0; index < count; index += 1) self.spawn(worker);
+        return ok(undefined);
+      },
+    });
+    for (let index = 0; index < 101; index += 1) world.system.spawn(parent, undefined);
+    await world.settle();
+    const { roots, omitted } = await treeOf(world);
+    expect(countOf(roots) + omitted).toBe(world.system.inspect().processes.length);
+    expect(nodesOf(roots).length).toBeLessThanOrEqual(1000);
+  });
+
   test("lists as deep as is asked for", async () => {
     const world = await InspectedWorld.create();
     await world.system.start(pair, undefined, { id: "pair" });

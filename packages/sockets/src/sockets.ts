@@ -64,6 +64,8 @@ export class Sockets {
   readonly #root: string;
   readonly #transports: Transports;
   readonly #table: ListenerTable;
+  /** One each, so that whoever has asked twice sees that it is the same listener. */
+  readonly #handles = new WeakMap<ListenerRecord, Listener>();
 
   /** @internal */
   constructor(system: System, supervisor: SupervisorRef, root: string, transports: Transports, table: ListenerTable) {
@@ -141,9 +143,8 @@ export class Sockets {
       listenOn: address,
       root: this.#root,
     };
-    const record = createUdpRecord(facts, options, toConnectionDefinition(handler));
-    await this.#start(record);
-    return new UdpListener(this.#system, record, () => this.#close(record));
+    // The handle of such a record is one of UDP.
+    return (await this.#start(createUdpRecord(facts, options, toConnectionDefinition(handler)))) as UdpListener;
   }
 
   async #start(record: ListenerRecord): Promise<Listener> {
@@ -220,10 +221,15 @@ export class Sockets {
   }
 
   #handle(record: ListenerRecord): Listener {
-    const close = (): Promise<void> => this.#close(record);
-    return isUdpRecord(record)
-      ? new UdpListener(this.#system, record, close)
-      : new Listener(this.#system, record, close);
+    let handle = this.#handles.get(record);
+    if (handle === undefined) {
+      const close = (): Promise<void> => this.#close(record);
+      handle = isUdpRecord(record)
+        ? new UdpListener(this.#system, record, close)
+        : new Listener(this.#system, record, close);
+      this.#handles.set(record, handle);
+    }
+    return handle;
   }
 
   async #close(record: ListenerRecord): Promise<void> {

@@ -87,6 +87,12 @@ describe.each(transports)("%s", (transport) => {
       expect(world.sockets.listeners()).toHaveLength(1);
     });
 
+    test("gives the one handle of its listener, whoever asks for it later", async () => {
+      const listener = await world.open(echo, { on: 6000 });
+      expect(world.sockets.listeners()[0]).toBe(listener);
+      expect(world.sockets.listener(listener.name, 6000)).toBe(listener);
+    });
+
     test("on a port in use fails with one clear line, and leaves nothing running: ERR_LISTEN", async () => {
       const listener = await world.open(echo);
       const client = await world.connect(listener);

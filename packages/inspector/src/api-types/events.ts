@@ -13,7 +13,8 @@ import type { TreeAnswer } from "./tree.ts";
  * A stream of server-sent events. `topics` is a list with commas, of `overview`, `tree`, `listeners`, `rates`, `log`,
  * `process`, `trace`; the last two need an `id`. Each tick sends one event of each topic whose name is the topic's, and
  * whose data is what the question of that name answers: of `rates` the newest sample alone, of `log` and `trace` only what
- * is new. `gone` is sent once when the actor of `process` or `trace` has died. The stream begins with a tick.
+ * is new. `gone` is sent once when the actor of `process` or `trace` has died, after what a traced one has heard and said last.
+ * The stream begins with a tick.
  */
 export interface StreamEvents {
   readonly overview: OverviewAnswer;

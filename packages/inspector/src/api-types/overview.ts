@@ -9,7 +9,9 @@ export interface OverviewAnswer {
   readonly system: string;
   readonly at: number;
   readonly wallClock: number;
-  /** Milliseconds since the inspector was attached. */
+  /** What the wall clock showed when the inspector was attached: another one is another run of the program. */
+  readonly attachedAt: number;
+  /** Milliseconds since then. */
   readonly attachedFor: number;
   readonly processes: number;
   /** Actors with something to do. */

@@ -7,7 +7,7 @@ export interface TraceAnswer {
   readonly at: number;
   readonly id: ProcessId;
   readonly isTraced: boolean;
-  /** Oldest first; the last 200 at most. */
+  /** Oldest first; the last 200 at most. Those that were more between two questions are missed, as the numbers tell. */
   readonly events: readonly TracedEvent[];
 }
 

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, type Metric, Registry } from "prom-client";
 import { InvalidOptionError } from "../errors.ts";
 import type { Inspector } from "../inspector.ts";
 import { DELAY_HELP, DelayMetric } from "./event-loop-delay.ts";
@@ -6,7 +6,10 @@ import { DELAY_HELP, DelayMetric } from "./event-loop-delay.ts";
 export interface PrometheusOptions {
   /** What the names of all metrics begin with. @defaultValue "espalier_" */
   readonly prefix?: string;
-  /** Where the metrics are registered, to be told together with others. @defaultValue a registry of their own */
+  /**
+   * Where the metrics are registered, to be told together with others, of which none may have one of their names.
+   * @defaultValue a registry of their own
+   */
   readonly register?: Registry;
   /** Whether Node measures how late its event loop is, every 20 ms. @defaultValue true */
   readonly eventLoopDelay?: boolean;
@@ -27,7 +30,7 @@ export interface Metrics {
  * Metrics of an inspected system for Prometheus, by prom-client. They are read when they are scraped, from what the system
  * counts anyhow: nothing is added to the path of a message.
  *
- * @throws InvalidOptionError (`ERR_INVALID_OPTION`)
+ * @throws InvalidOptionError (`ERR_INVALID_OPTION`); nothing is registered then
  */
 export function prometheus(inspector: Inspector, options: PrometheusOptions = {}): Metrics {
   const { prefix = "espalier_", register = new Registry(), eventLoopDelay = true } = options;
@@ -35,18 +38,25 @@ export function prometheus(inspector: Inspector, options: PrometheusOptions = {}
     const expected = "letters, digits and underscores, and no digit first";
     throw new InvalidOptionError([{ option: "prefix", value: prefix, expected }]);
   }
-  const names: string[] = [];
+  /** By their names. They are registered when it is known that all of them can be. */
+  const metrics = new Map<string, Metric>();
+  const kept = <Kept extends Metric>(name: string, metric: Kept): Kept => {
+    metrics.set(prefix + name, metric);
+    return metric;
+  };
   const common = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) => {
-    names.push(prefix + name);
-    return { name: prefix + name, help, labelNames, registers: [register] };
+    return { name: prefix + name, help, labelNames, registers: [] };
   };
   const gauge = <Label extends string = never>(name: string, help: string, ...labels: Label[]): Gauge<Label> =>
-    new Gauge(common(name, help, labels));
+    kept(name, new Gauge(common(name, help, labels)));
   const counter = <Label extends string = never>(name: string, help: string, ...labels: Label[]): Counter<Label> =>
-    new Counter(common(name, help, labels));
+    kept(name, new Counter(common(name, help, labels)));
 
   // A registry asks its metrics one after the other without a pause: the first that is asked reads for all of them.
-  const processes = new Gauge({ ...common("processes", "Living actors", []), collect: () => read() });
+  const processes = kept(
+    "processes",
+    new Gauge({ ...common("processes", "Living actors", []), collect: () => read() }),
+  );
   const mailboxes = gauge("mailbox_messages", "Messages that wait in mailboxes");
   const runQueue = gauge("run_queue_length", "Actors with something to do");
   const timers = gauge("timers", "Armed timers");
@@ -78,9 +88,17 @@ export function prometheus(inspector: Inspector, options: PrometheusOptions = {}
     "listener",
     "outcome",
   );
-  const delay = eventLoopDelay ? new DelayMetric(gauge("event_loop_delay_seconds", DELAY_HELP, "quantile")) : undefined;
+  const late = eventLoopDelay ? gauge("event_loop_delay_seconds", DELAY_HELP, "quantile") : undefined;
   const ofListeners = [up, connections, most, waiting, accepts, ends, received, sent, unsent, acceptErrors, datagrams];
   const all = [signals, crashes, restarts, ...ofListeners];
+
+  const taken = [...metrics.keys()].filter((name) => register.getSingleMetric(name) !== undefined);
+  if (taken.length > 0) {
+    const expected = `a registry that has no ${taken.join(", ")}, or there must be another prefix`;
+    throw new InvalidOptionError([{ option: "register", value: register, expected }]);
+  }
+  for (const metric of metrics.values()) register.registerMetric(metric);
+  const delay = late && new DelayMetric(late);
 
   function read(): void {
     const { readings } = inspector;
@@ -119,7 +137,7 @@ export function prometheus(inspector: Inspector, options: PrometheusOptions = {}
     text: () => register.metrics(),
     response: async () => new Response(await register.metrics(), { headers: { "content-type": register.contentType } }),
     close() {
-      for (const name of names) register.removeSingleMetric(name);
+      for (const name of metrics.keys()) register.removeSingleMetric(name);
       delay?.stop();
     },
   };

@@ -31,6 +31,9 @@ function nodesOf(node: TreeNode, path: string): readonly Place[] {
 
 async function findByKey(ask: Ask, { id }: TreeNode, path: string, given: string): Promise<ProcessId | undefined> {
   const key = given.startsWith(`${path}/`) ? given.slice(path.length + 1) : given;
-  const { items } = await ask<ChildrenAnswer>("children", { id, filter: key, limit: PAGE });
-  return items.find((row) => row.name === given || (key !== given && row.key === key))?.id;
+  for (let offset = 0; ; offset += PAGE) {
+    const { items } = await ask<ChildrenAnswer>("children", { id, filter: key, offset, limit: PAGE });
+    const found = items.find((row) => row.name === given || (key !== given && row.key === key));
+    if (found !== undefined || items.length < PAGE) return found?.id;
+  }
 }

@@ -42,8 +42,14 @@ async function run(command: Command): Promise<void> {
   const { url, token } = command;
   const client = new InspectorClient({ url, token, signal: stop.signal });
   switch (command.command) {
-    case "top":
-      return top({ client, intervalMs: command.intervalMs, isColoured, signal: stop.signal });
+    case "top": {
+      // Whoever quits does not wait for answers.
+      const quit = new AbortController();
+      const signal = AbortSignal.any([stop.signal, quit.signal]);
+      const own = new InspectorClient({ url, token, signal });
+      const { intervalMs } = command;
+      return top({ client: own, intervalMs, isColoured, signal: stop.signal }).finally(() => quit.abort());
+    }
     case "tree": {
       const most = command.isAll ? Number.POSITIVE_INFINITY : MOST_LISTED;
       const tree = await withChildren(client.ask, await client.ask<TreeAnswer>("tree"), most);

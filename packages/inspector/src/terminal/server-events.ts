@@ -23,7 +23,8 @@ export class ServerEventReader {
 
   #line(line: string): readonly ServerEvent[] {
     if (line === "") return this.#dispatch();
-    const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/u.exec(line) ?? [];
+    // A dot is any character here: JSON leaves some as they are that end a line of JavaScript, and none of this format.
+    const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/su.exec(line) ?? [];
     if (field === "event") this.#name = value;
     if (field === "data") this.#data.push(value);
     return [];

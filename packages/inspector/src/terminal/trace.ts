@@ -24,15 +24,19 @@ export async function trace(
   if (!client.hasToken) throw new RemoteError("to trace, a token is needed: --token or ESPALIER_TOKEN");
   const id = await findProcess(client.ask, pid);
   if (id === undefined) throw new RemoteError(`no living actor is ${pid}`);
-  await client.tell("trace", { id, on: true });
   let left = count;
   let start: number | undefined;
+  let last = 0;
   try {
+    await client.tell("trace", { id, on: true });
     for await (const event of client.events(["trace"], id)) {
       if (event.name === "gone") return output.remark("the actor has died");
       if (event.name !== "trace") continue;
       for (const traced of event.data.events) {
         start ??= traced.at;
+        const missed = traced.number - last - 1;
+        if (missed > 0) output.remark(`${missed} more came, and were too many to be kept`);
+        last = traced.number;
         if (isJson) output.json(traced);
         else output.line(tracedLine(traced, start));
         left -= 1;

@@ -41,6 +41,7 @@ const overview: fc.Arbitrary<OverviewAnswer> = fc.record({
   system: anyText,
   at: number,
   wallClock: number,
+  attachedAt: number,
   attachedFor: number,
   processes: number,
   runQueue: number,

@@ -29,7 +29,12 @@ export class OwnPage {
     const app = new Hono();
     addPage(app, () => readPageFiles(pathToFileURL(`${this.#folder}/`)));
     app.all("*", ({ req: request }) => inspector.fetch(request.raw));
-    return serve((request) => app.fetch(request), "127.0.0.1", 0);
+    return serve(
+      (request) => app.fetch(request),
+      "127.0.0.1",
+      0,
+      () => undefined,
+    );
   }
 
   remove(): Promise<void> {
