@@ -425,6 +425,39 @@ describe.each([
   });
 });
 
+describe.each([
+  ["tls", () => tls(tcp())],
+  ["tls on fast", () => tls(fast())],
+  ["tls on memory", () => tls({ ...memory(), beyondBuffers: 1_000_000 })],
+])("%s, to a reader that does not read", (_name, create) => {
+  let world: World;
+
+  beforeEach(() => {
+    world = new World(create());
+  });
+
+  afterEach(async () => {
+    await world.dispose();
+  });
+
+  test("what the socket below still holds is unsent, also what it has kept for one write with others", async () => {
+    const { client, server } = await world.pair();
+    const below = (): number => (server.socket instanceof SecureSocket ? server.socket.raw.unsentBytes : Number.NaN);
+    let written = 0;
+    while (below() === 0) {
+      server.put(pattern(8000));
+      written += 8000;
+      await world.settle();
+    }
+    expect(server.socket.unsentBytes).toBeGreaterThan(0);
+    const drains = server.count("drain");
+    client.resume();
+    await server.until(() => server.count("drain") > drains);
+    expect([server.socket.unsentBytes, below()]).toEqual([0, 0]);
+    expect(await client.bytes(written)).toHaveLength(written);
+  });
+});
+
 describe("fast", () => {
   afterEach(() => {
     vi.restoreAllMocks();
