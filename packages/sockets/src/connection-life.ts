@@ -4,6 +4,7 @@ import type { Connection } from "./connection.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { Intake } from "./intake.ts";
 import type { Keepalive } from "./keepalive.ts";
+import { endByReset } from "./no-linger.ts";
 import type { ListenerConfig } from "./options.ts";
 import { Outflow } from "./outflow.ts";
 import { OwnedSocket } from "./owned-socket.ts";
@@ -288,6 +289,7 @@ export abstract class ConnectionLife extends OwnedSocket {
   protected beginTls(end: TlsEnd): void {
     const early = this.intake.takeOut();
     const secure = end.secure(this.socket);
+    if (this.settings.noLinger) endByReset(secure);
     secure.isAwaited = true;
     secure.setEvents(this);
     this.socket = secure;
