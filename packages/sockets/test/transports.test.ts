@@ -423,6 +423,25 @@ describe.each([
     expect(client.receivedBytes).toBe(written);
     expect(server.count("unsent")).toBe(1);
   });
+
+  test.each<[string, (run: () => void) => void]>([
+    ["while data is handled", (run) => run()],
+    ["later in the tick", (run) => queueMicrotask(run)],
+  ])("is told of and drains although the socket is closed in the tick that wrote it, %s", async (_when, when) => {
+    const { client, server } = await pile((name, recorder) => {
+      if (name !== "data") return;
+      when(() => {
+        recorder.put(pattern(10_000));
+        written += 10_000;
+        if (recorder.socket.unsentBytes > 0) recorder.close("flush");
+      });
+    });
+    client.resume();
+    await server.next("drain");
+    await client.next("end");
+    expect(client.receivedBytes).toBe(written);
+    expect([server.count("unsent"), server.count("drain")]).toEqual([1, 1]);
+  });
 });
 
 describe.each([

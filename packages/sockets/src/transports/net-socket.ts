@@ -224,7 +224,7 @@ export class NetSocket implements TransportSocket, TurnSocket, LateSocket {
   }
 
   tellUnsent(): void {
-    if (!this.#hasUnsent || this.#isClosing || this.#isDrainDue || this.#socket.destroyed) return;
+    if (!this.#hasUnsent || this.#isDrainDue || this.#socket.destroyed) return;
     this.#askForDrain();
     this.#events.unsent?.();
   }
