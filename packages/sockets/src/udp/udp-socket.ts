@@ -209,7 +209,7 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
     } else if (!isAllowed(config.accessRules, from.host)) {
       datagramStats.count("refused");
       this.#refuse(from, "closedForbidden");
-    } else if (config.maxClients !== "infinity" && peers.size >= config.maxClients) {
+    } else if (config.maxClients !== "infinity" && peers.size - this.#uncounted >= config.maxClients) {
       datagramStats.count("refused");
       this.#refuse(from, "closedMaxLimit");
     } else if (this.#overload.refuses(from, 0)) {
@@ -222,6 +222,12 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
     } else {
       this.#begin(id, data, from);
     }
+  }
+
+  /** Those that have left the limit. Where one of them has ended before its handler, the supervisor says who is too many. */
+  get #uncounted(): number {
+    const { connections, activeConnections } = this.#record;
+    return connections - activeConnections;
   }
 
   #begin(id: string, data: Uint8Array, from: Address): void {
