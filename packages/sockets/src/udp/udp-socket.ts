@@ -178,7 +178,9 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
     if (identify === undefined) return { id: keyOf(from), data: bytes };
     try {
       const found = identify(bytes, from);
-      return typeof found === "string" ? { id: found, data: bytes } : found;
+      if (typeof found === "string") return { id: found, data: bytes };
+      // Whatever else it answers, nobody is in it. The types say so; a table that is asked may say null.
+      return typeof found?.id === "string" && found.data instanceof Uint8Array ? found : undefined;
     } catch (error) {
       // A stranger's datagram, for which nobody else is to pay: not the peers, and not the program.
       this.#warning.warn(`${this.#record.id}: identify has thrown ${String(error)}`);
