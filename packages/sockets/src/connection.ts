@@ -202,10 +202,11 @@ export class Connection extends ConnectionLife {
    */
   sendFile(path: string, options: SendFileOptions = {}): Promise<SendFileResult> {
     const { maxUnsentBytes } = this.settings;
+    const { largestWrite = Infinity } = this.socket;
     const send = (write: () => boolean): Promise<SendOutcome> =>
       new Promise((resolve) => this.#writeThen(write, "infinity", resolve));
     return sendFile(path, options, {
-      maxBytes: maxUnsentBytes === "infinity" ? Infinity : maxUnsentBytes,
+      maxBytes: maxUnsentBytes === "infinity" ? largestWrite : Math.min(maxUnsentBytes, largestWrite),
       ready: () => new Promise((resolve) => this.whenSent(resolve)),
       write: (bytes) => send(() => this.#write(bytes)),
     });
