@@ -1,7 +1,7 @@
 import { describeValue } from "@espalier/actors";
 import { ConnectionLife } from "./connection-life.ts";
 import { InvalidOptionError, StartTlsError } from "./errors.ts";
-import { encodeFrame, joinFrame } from "./framing.ts";
+import { encodeFrame, joinFrame, largestIn } from "./framing.ts";
 import type { Activity } from "./intake.ts";
 import { Pipe } from "./pipe.ts";
 import { Keepalive } from "./keepalive.ts";
@@ -64,6 +64,9 @@ export class Connection extends ConnectionLife {
    * From now on, what comes in is sent on another connection, packet by packet, and is no event any more; so it goes on until
    * one of the two has ended. No more is read than the other takes: as long as more than its `highWaterMark` is unsent, this
    * one feels it. Both ways need two calls, and then a peer that does not read may still send.
+   *
+   * A raw stream is cut to packets that the other can send. A packet that it cannot, for the length or as a datagram,
+   * breaks this one as `frameTooLarge`.
    *
    * When the peer has closed its side, so is the other's by `shutdown`, behind all that came, and `closed` comes as ever.
    * Any other end, a crash or kill of the owner among them, leaves the other alone, so that a part never looks like the
@@ -143,6 +146,11 @@ export class Connection extends ConnectionLife {
   send(data: Uint8Array | string): boolean {
     this.mayCrash("socket.send");
     return this.#send(data);
+  }
+
+  /** @internal */
+  get largestPacket(): number {
+    return Math.min(largestIn(this.settings.packet), this.socket.largestWrite ?? Infinity);
   }
 
   /** @internal */

@@ -269,7 +269,8 @@ export class Intake implements Clocked, Throttled, Demanding {
       if (pipe === undefined) {
         this.#credit -= 1;
         this.#host.deliver({ type: "data", data });
-      } else pipe.pass(data);
+      } else if (this.#decoder === undefined) pipe.passPart(data);
+      else pipe.pass(data);
     }
   }
 
