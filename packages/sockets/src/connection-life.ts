@@ -360,8 +360,11 @@ export abstract class ConnectionLife extends OwnedSocket {
   /** Leaves nothing to do behind the event: the handler may run, activate, and end before this returns. */
   #deliverLast(event: ConnectionEvent): void {
     const isFirst = !this.isDeaf;
+    if (isFirst && event.type === "closed" && !this.intake.endPipe()) {
+      this.breakOff("badFrame");
+      return;
+    }
     this.#last = event;
-    if (isFirst && event.type === "closed") this.intake.pipe?.end();
     if (event.type === "error" || this.#isGone) this.finish();
     else this.#stopListening();
     if (isFirst && !this.isPassive) this.deliver(event);

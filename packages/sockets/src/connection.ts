@@ -68,10 +68,10 @@ export class Connection extends ConnectionLife {
    * A raw stream is cut to packets that the other can send. A packet that it cannot, for the length or as a datagram,
    * breaks this one as `frameTooLarge`.
    *
-   * When the peer has closed its side, so is the other's by `shutdown`, behind all that came, and `closed` comes as ever.
-   * Any other end, a crash or kill of the owner among them, leaves the other alone, so that a part never looks like the
-   * whole by the doing of a pipe: it is for its owner to `close` or `abort` it. When the other is over, this one is not
-   * read any more.
+   * When the peer has closed its side, so is the other's by `shutdown`, behind all that came, and `closed` comes as ever; in
+   * the middle of a packet with a length before it, this one breaks as `badFrame` instead. Any other end, a crash or kill of
+   * the owner among them, leaves the other alone, so that a part never looks like the whole by the doing of a pipe: it is
+   * for its owner to `close` or `abort` it. When the other is over, this one is not read any more.
    *
    * Bytes that are passed on count for `idleTimeoutMs` of both, so two that are piped both ways are idle together. What is
    * activated has no meaning from here on, and who asks for bytes waits for the end.
