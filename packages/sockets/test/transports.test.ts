@@ -477,6 +477,15 @@ describe.each([
   });
 });
 
+test("a unix socket whose file cannot have its mode has failed, and is told of nothing else", async () => {
+  const world = new World(unix());
+  const listener = world.startListening({ mode: -1 });
+  expect(await listener.next("failed")).toBe("ERR_OUT_OF_RANGE");
+  await world.settle();
+  expect(listener.log).toEqual(["failed"]);
+  await world.dispose();
+});
+
 describe("fast", () => {
   afterEach(() => {
     vi.restoreAllMocks();
