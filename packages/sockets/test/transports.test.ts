@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryTransport, type MemoryTransportOptions } from "../src/testing/memory-transport.ts";
+import { descriptors } from "../src/transports/descriptors.ts";
 import { fastTransport } from "../src/transports/fast.ts";
 import { tcpTransport } from "../src/transports/tcp.ts";
 import { unixTransport } from "../src/transports/unix.ts";
@@ -182,6 +183,17 @@ describe.each(insides)("%s", (_name, create, prototype, write) => {
     const client = world.startConnecting(1, undefined, "no such name");
     expect(await client.next("closed")).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/);
     expect([listener.log, client.log]).toEqual([["failed"], ["closed"]]);
+  });
+
+  test("what is no address is thrown at, and counts as no socket", () => {
+    const before = descriptors.sockets;
+    const noDelay = true;
+    const events = { connected() {}, data() {}, end() {}, drain() {}, closed() {} };
+    const { transport } = create();
+    expect(() => transport.connect({ host: "127.0.0.1", port: 70_000, noDelay }, events)).toThrow(RangeError);
+    const from = { localHost: "nonsense", noDelay };
+    expect(() => transport.connect({ host: "127.0.0.1", port: 1, ...from }, events)).toThrow(TypeError);
+    expect(descriptors.sockets).toBe(before);
   });
 
   test("a connection whose peer is gone before it is accepted is delivered without a peer", async () => {
