@@ -4,6 +4,7 @@ import type { Connection } from "./connection.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { Intake } from "./intake.ts";
 import type { Keepalive } from "./keepalive.ts";
+import { endByReset } from "./no-linger.ts";
 import type { ListenerConfig } from "./options.ts";
 import { Outflow } from "./outflow.ts";
 import { OwnedSocket } from "./owned-socket.ts";
@@ -304,6 +305,7 @@ export abstract class ConnectionLife extends OwnedSocket {
   protected beginTls(end: TlsEnd): void {
     const early = this.intake.takeOut();
     const secure = end.secure(this.socket);
+    if (this.settings.noLinger) endByReset(secure);
     secure.isAwaited = true;
     secure.setEvents(this);
     this.socket = secure;
@@ -381,8 +383,11 @@ export abstract class ConnectionLife extends OwnedSocket {
   /** Leaves nothing to do behind the event: the handler may run, activate, and end before this returns. */
   #deliverLast(event: ConnectionEvent): void {
     const isFirst = !this.isDeaf;
+    if (isFirst && event.type === "closed" && !this.intake.endPipe()) {
+      this.breakOff("badFrame");
+      return;
+    }
     this.#last = event;
-    if (isFirst && event.type === "closed") this.intake.pipe?.end();
     if (event.type === "error" || this.#isGone) this.#cease();
     else this.#stopListening();
     if (isFirst && !this.isPassive) this.deliver(event);

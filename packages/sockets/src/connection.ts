@@ -1,7 +1,7 @@
 import { describeValue } from "@espalier/actors";
 import { ConnectionLife } from "./connection-life.ts";
 import { InvalidOptionError, StartTlsError } from "./errors.ts";
-import { encodeFrame, joinFrame } from "./framing.ts";
+import { encodeFrame, joinFrame, largestIn } from "./framing.ts";
 import type { Activity } from "./intake.ts";
 import { Pipe } from "./pipe.ts";
 import { Keepalive } from "./keepalive.ts";
@@ -65,10 +65,13 @@ export class Connection extends ConnectionLife {
    * one of the two has ended. No more is read than the other takes: as long as more than its `highWaterMark` is unsent, this
    * one feels it. Both ways need two calls, and then a peer that does not read may still send.
    *
-   * When the peer has closed its side, so is the other's by `shutdown`, behind all that came, and `closed` comes as ever.
-   * Any other end, a crash or kill of the owner among them, leaves the other alone, so that a part never looks like the
-   * whole by the doing of a pipe: it is for its owner to `close` or `abort` it. When the other is over, this one is not
-   * read any more.
+   * A raw stream is cut to packets that the other can send. A packet that it cannot, for the length or as a datagram,
+   * breaks this one as `frameTooLarge`.
+   *
+   * When the peer has closed its side, so is the other's by `shutdown`, behind all that came, and `closed` comes as ever; in
+   * the middle of a packet with a length before it, this one breaks as `badFrame` instead. Any other end, a crash or kill of
+   * the owner among them, leaves the other alone, so that a part never looks like the whole by the doing of a pipe: it is
+   * for its owner to `close` or `abort` it. When the other is over, this one is not read any more.
    *
    * Bytes that are passed on count for `idleTimeoutMs` of both, so two that are piped both ways are idle together. What is
    * activated has no meaning from here on, and who asks for bytes waits for the end.
@@ -146,6 +149,11 @@ export class Connection extends ConnectionLife {
   }
 
   /** @internal */
+  get largestPacket(): number {
+    return Math.min(largestIn(this.settings.packet), this.socket.largestWrite ?? Infinity);
+  }
+
+  /** @internal */
   passOn(data: Uint8Array): boolean {
     this.intake.watchIdle();
     return this.#send(data);
@@ -202,10 +210,11 @@ export class Connection extends ConnectionLife {
    */
   sendFile(path: string, options: SendFileOptions = {}): Promise<SendFileResult> {
     const { maxUnsentBytes } = this.settings;
+    const { largestWrite = Infinity } = this.socket;
     const send = (write: () => boolean): Promise<SendOutcome> =>
       new Promise((resolve) => this.#writeThen(write, "infinity", resolve));
     return sendFile(path, options, {
-      maxBytes: maxUnsentBytes === "infinity" ? Infinity : maxUnsentBytes,
+      maxBytes: maxUnsentBytes === "infinity" ? largestWrite : Math.min(maxUnsentBytes, largestWrite),
       ready: () => new Promise((resolve) => this.whenSent(resolve)),
       write: (bytes) => send(() => this.#write(bytes)),
     });

@@ -79,6 +79,11 @@ export function sizeInFrame(header: LengthHeader, data: Uint8Array | string): nu
   return size;
 }
 
+/** The most bytes that one packet can have. */
+export function largestIn(packet: Framing): number {
+  return typeof packet === "number" ? HEADER_LIMIT[packet] : Infinity;
+}
+
 function checkSize(header: LengthHeader, size: number): void {
   if (size > HEADER_LIMIT[header]) throw new FrameTooLargeError(size, HEADER_LIMIT[header]);
 }

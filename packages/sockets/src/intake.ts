@@ -138,6 +138,21 @@ export class Intake implements Clocked, Throttled, Demanding {
     return this.#lets || !this.#holdsBytes;
   }
 
+  /**
+   * The peer has closed its side: so is that of the other connection, behind what is left, such as a last line without its
+   * line feed. False: it is not, since what is left of a packet would look like all of it without the header.
+   */
+  endPipe(): boolean {
+    const { pipe } = this;
+    if (pipe === undefined) return true;
+    if (this.#decoder !== undefined && this.#decoder.bufferedBytes > 0) {
+      if (typeof this.#host.settings.packet === "number") return false;
+      pipe.passPart(this.#decoder.remaining());
+    }
+    pipe.end();
+    return true;
+  }
+
   /** Has the socket read, or not, and the clocks with it. */
   syncReading(): void {
     const host = this.#host;
@@ -260,7 +275,8 @@ export class Intake implements Clocked, Throttled, Demanding {
       if (pipe === undefined) {
         this.#credit -= 1;
         this.#host.deliver({ type: "data", data });
-      } else pipe.pass(data);
+      } else if (this.#decoder === undefined) pipe.passPart(data);
+      else pipe.pass(data);
     }
   }
 

@@ -13,7 +13,12 @@ export type ListenOn = number | string | Pick<ListenAddress, "host" | "port"> | 
 export interface UnixListenOn {
   /** At most 107 bytes; a relative one belongs to the working directory of the process. */
   readonly path: string;
-  /** The permissions of its file, such as `0o660`: who may write to it may connect. @defaultValue what the umask leaves */
+  /**
+   * The permissions of its file, such as `0o660`: who may write to it may connect. It has them a moment after it is there, so
+   * where the umask leaves more than that, its directory has to keep others out.
+   *
+   * @defaultValue what the umask leaves
+   */
   readonly mode?: number;
 }
 

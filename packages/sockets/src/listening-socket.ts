@@ -179,6 +179,8 @@ export class ListeningSocket extends Resource implements ListenEvents {
     }
     if (config.noLinger) endByReset(socket);
     const connection = new Connection(system, socket, peer, config, this.#loss, limits.bytes);
+    // TLS would end by an end of its own.
+    if (config.noLinger && connection.socket !== socket) endByReset(connection.socket);
     this.#listener.own(connection);
     this.#waiting.push(connection);
     this.wake();

@@ -90,7 +90,8 @@ function familyOf(source: Address | undefined, destination: Address | undefined)
   if (source === undefined && destination === undefined) return "unspecified";
   const ends = [source, destination];
   if (ends.some((end) => end?.path !== undefined)) return "unix";
-  return ends.some((end) => readHost(end)?.family === "ipv6") ? "ipv6" : "ipv4";
+  // One with a zone is none that can be sent, but it is no IPv4 address either.
+  return ends.some((end) => end?.host.includes("%") || readHost(end)?.family === "ipv6") ? "ipv6" : "ipv4";
 }
 
 /** A zone means something on one machine only. */
@@ -155,9 +156,16 @@ function checkAddress(option: string, address: Address | undefined, family: Prox
 }
 
 function checkPath(option: string, path: string | undefined): OptionIssue[] {
-  const isWhole = path !== undefined && isWellFormed(path) && !path.includes("\0", 1) && path !== "\0";
-  if (isWhole && Buffer.byteLength(path) <= PATH_SIZE) return [];
-  return [{ option, value: path, expected: `a path of at most ${PATH_SIZE} bytes, without NUL but for the first` }];
+  // An abstract name may have NUL in it, but what stands behind its last other byte is no part of it.
+  const isWhole = path?.startsWith("\0") === true ? !path.endsWith("\0") : path?.includes("\0") === false;
+  if (path !== undefined && isWhole && isWellFormed(path) && Buffer.byteLength(path) <= PATH_SIZE) return [];
+  return [
+    {
+      option,
+      value: path,
+      expected: `a path of at most ${PATH_SIZE} bytes, without NUL, or an abstract one with NUL before it`,
+    },
+  ];
 }
 
 function checkTlvs(tlvs: ProxyTlvsInit): OptionIssue[] {

@@ -14,7 +14,10 @@ export interface SendFileOptions {
 /** What became of a file that was to be sent; `bytes` of it were handed to the system. */
 export type SendFileResult =
   | { readonly ok: true; readonly bytes: number }
-  /** The system's code if the file cannot be read (`ENOENT`), or what ended the connection, as for `SendOutcome`. */
+  /**
+   * The system's code if the file cannot be read (`ENOENT`), `notAFile` for a pipe, a device or a directory, or what ended
+   * the connection, as for `SendOutcome`.
+   */
   | { readonly ok: false; readonly error: string; readonly bytes: number };
 
 /** So much of a file is in memory at a time. */

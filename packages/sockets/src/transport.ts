@@ -124,6 +124,8 @@ export interface TransportSocket {
   readonly bytesReceived: number;
   /** Bytes written, unsent ones included. */
   readonly bytesSent: number;
+  /** The most bytes that one write can carry. Absent: any number. */
+  readonly largestWrite?: number;
   /** Who hears of this socket from now on. */
   setEvents(events: SocketEvents): void;
   /** A system that has no such option ignores it; after the end of the connection it does nothing. */

@@ -8,6 +8,7 @@ import {
   defineClient,
   type Listener,
   startPool,
+  tcpTransport,
   TlsClientContext,
   type TlsClientOptions,
   type TlsFacts,
@@ -176,6 +177,17 @@ describe.each(transports)("%s", (transport) => {
     await world.until(() => one.facts.length + two.facts.length === 2);
     expect(two.facts).toMatchObject([{ servername: "elsewhere.example" }]);
     await pool.close();
+  });
+});
+
+test("a transport whose clients speak TLS can do what the one below can", () => {
+  const below = tcpTransport();
+  const { mostSockets, canReusePort, reusePortNeeds } = new TlsClientContext().over(below);
+  const can = { mostSockets, canReusePort, reusePortNeeds };
+  expect(can).toEqual({
+    mostSockets: below.mostSockets,
+    canReusePort: below.canReusePort,
+    reusePortNeeds: below.reusePortNeeds,
   });
 });
 

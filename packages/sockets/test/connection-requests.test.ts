@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatTree } from "@espalier/actors";
@@ -263,6 +264,10 @@ describe.each(transports)("%s", (transport) => {
     test("says why it cannot", async () => {
       const { client, connection } = await puppetWithClient({}, false);
       expect(await connection.sendFile(join(directory, "none"))).toEqual({ ok: false, error: "ENOENT", bytes: 0 });
+      execFileSync("mkfifo", [join(directory, "pipe")]);
+      for (const other of [join(directory, "pipe"), directory, "/dev/zero"]) {
+        expect(await connection.sendFile(other)).toEqual({ ok: false, error: "notAFile", bytes: 0 });
+      }
       await expect(connection.sendFile(file, { offset: -1, length: 0.5 })).rejects.toThrow("2 invalid options");
       const sending = connection.sendFile(file);
       await stalled(connection);

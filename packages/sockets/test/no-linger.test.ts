@@ -1,7 +1,13 @@
+import { TlsClientContext } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
+import { createAuthority } from "./support/certificates.ts";
 import { echo, puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
 import { pattern } from "./support/transport-world.ts";
+
+const authority = createAuthority();
+const tls = authority.issue("server", "DNS:localhost");
+const trust = new TlsClientContext({ ca: authority.cert });
 
 describe.each(transports)("%s", (transport) => {
   useWorld(transport);
@@ -48,5 +54,24 @@ describe.each(transports)("%s", (transport) => {
     const [after] = await world.connectMany(listener, 1);
     await listener.close();
     expect([await before?.next("closed"), await after?.next("closed")]).toEqual([undefined, "ECONNRESET"]);
+  });
+
+  test.for([
+    ["from the start", false],
+    ["that is started in the middle", true],
+  ] as const)("with TLS %s a connection that is closed is reset too", async ([_when, startTls]) => {
+    const { handler, one } = puppetry();
+    const listener = await world.open(handler, { noLinger: true, tls, startTls });
+    const client = await world.connect(listener);
+    if (startTls) (await one()).connection.startTls();
+    const secure = trust.secure(client.socket, { host: "localhost", port: 0 });
+    secure.setEvents(client.events);
+    client.attach(secure);
+    client.resume();
+    await new Promise<void>((secured) => secure.handshake([], { secured, failed: () => {} }));
+    const { connection } = await one();
+    await world.until(() => connection.tls !== undefined);
+    connection.close();
+    expect(await client.next("closed")).toBe("ECONNRESET");
   });
 });

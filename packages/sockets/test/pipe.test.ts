@@ -1,5 +1,6 @@
 import { type Connection, fromConnection, type ListenerOptions } from "@espalier/sockets";
 import { describe, expect, test } from "vitest";
+import { createDecoder, encodeFrame } from "../src/framing.ts";
 import { puppetry } from "./support/handlers.ts";
 import { transports, useWorld, world } from "./support/server-world.ts";
 import type { SocketRecorder } from "./support/socket-recorder.ts";
@@ -105,6 +106,63 @@ describe.each(transports)("%s", (transport) => {
     right.write("not piped\n");
     await world.until(() => b.heard.length === 2);
     expect(b.heard).toEqual(["socketReady", "data not piped\n"]);
+  });
+
+  test("a last line without its line feed goes out as it came, before the end", async () => {
+    const { left, right, a, b } = await pair({ packet: "line" });
+    a.connection.pipe(b.connection);
+    left.write("first\nlast");
+    left.end();
+    await right.next("end");
+    expect(right.received.toString()).toBe("first\nlast");
+    expect(a.heard).toEqual(["socketReady", "closed"]);
+  });
+
+  test.each([1, 2, 4] as const)(
+    "a packet behind %i bytes of length that is cut off is no end, but an error",
+    async (packet) => {
+      const { left, right, a, b } = await pair({ packet });
+      a.connection.pipe(b.connection);
+      const whole = encodeFrame(packet, "whole");
+      left.write(Buffer.concat([whole, whole.subarray(0, -1)]));
+      left.end();
+      await world.until(() => a.heard.length === 2);
+      await world.settle();
+      expect(a.heard).toEqual(["socketReady", "error badFrame"]);
+      expect(right.received).toEqual(Buffer.from(whole));
+      expect([right.count("end") + right.count("closed"), b.connection.isOpen]).toEqual([0, true]);
+    },
+  );
+
+  test.each([1, 2] as const)("a stream is cut to what a packet with %i bytes of length can hold", async (packet) => {
+    const { handler, one } = puppetry();
+    const sink = await world.connect(await world.open(handler, { name: "sink", packet }));
+    const { connection } = await one();
+    const source = puppetry();
+    const client = await world.connect(await world.open(source.handler));
+    (await source.one()).connection.pipe(connection);
+    const sent = pattern(300_000);
+    client.write(sent);
+    client.end();
+    await sink.next("end");
+    const decoder = createDecoder(packet, { maxPacketSize: 65_536 });
+    decoder?.push(sink.received);
+    const packets: Buffer[] = [];
+    for (let next = decoder?.next(); next !== undefined; next = decoder?.next()) packets.push(next);
+    expect(Buffer.concat(packets).equals(sent)).toBe(true);
+  });
+
+  test("a packet that the other cannot send breaks its connection", async () => {
+    const { handler, one } = puppetry();
+    const sink = await world.connect(await world.open(handler, { name: "sink", packet: 1 }));
+    const { connection } = await one();
+    const source = puppetry();
+    const client = await world.connect(await world.open(source.handler, { packet: "line" }));
+    (await source.one()).connection.pipe(connection);
+    client.write(`${"x".repeat(300)}\n`);
+    const { heard } = await source.hears(0, 2);
+    expect(heard).toEqual(["socketReady", "error frameTooLarge"]);
+    expect([sink.receivedBytes, connection.isOpen]).toEqual([0, true]);
   });
 
   test.each(["kill", "close", "abort"] as const)("%s of the one is no end of what the other sends", async (end) => {

@@ -85,7 +85,17 @@ describe("a header", () => {
   });
 });
 
+test("an abstract name with NUL in it is a unix address like any other", () => {
+  const ends = { source: unixAddress("\0a\0b"), destination: unixAddress("/b") };
+  expect(headerOf(buildProxyHeader(ends))).toMatchObject(ends);
+});
+
 describe("faults", () => {
+  test("an address with a zone is said to be one", () => {
+    const linkLocal = { host: "fe80::1%eth0", port: 1 };
+    expect(() => buildProxyHeader({ source: linkLocal, destination })).toThrow("without a zone");
+  });
+
   test.each<[ProxyHeaderInit | object, readonly string[]]>([
     [{ source }, ["destination"]],
     [{ source: { host: "10.0.0.256", port: -1 }, destination }, ["source.host", "source.port"]],
@@ -94,6 +104,7 @@ describe("faults", () => {
     [{ family: "ipx", source, destination }, ["family"]],
     [{ protocol: "unspecified", source, destination }, ["protocol"]],
     [{ version: 3 }, ["version"]],
+    [{ source: unixAddress("\0a\0"), destination: unixAddress("\0") }, ["source.path", "destination.path"]],
     [{ source: unixAddress("/a\0b"), destination: unixAddress("/".repeat(109)) }, ["source.path", "destination.path"]],
     [{ source, destination: unixAddress("/b") }, ["source.path"]],
     [{ padding: 2 }, ["padding"]],

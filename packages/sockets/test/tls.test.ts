@@ -269,6 +269,18 @@ describe("server names", () => {
     expect(names).toEqual(["a", "a", "all of b", "server", "server", "server"]);
   });
 
+  test("choose nothing but the certificate: ciphers and versions are those of the options", async () => {
+    const ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384";
+    const listener = await open({ sni: byName, ciphers, minVersion: "TLSv1.2", maxVersion: "TLSv1.2" });
+    for (const servername of ["a.example", "localhost"]) {
+      const both = { servername, rejectUnauthorized: false };
+      expect(await refusalOf(listener, { ...both, ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" })).toBeDefined();
+      expect(await refusalOf(listener, { ...both, minVersion: "TLSv1.3" })).toBeDefined();
+      expect(await ask(listener, both)).toBe("hello");
+      expect(facts?.cipher).toBe("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+    }
+  });
+
   test("are looked up in the middle of the handshake, by somebody who may take his time", async () => {
     const asked: string[] = [];
     const sni = async (name: string) => {
@@ -298,11 +310,14 @@ describe("server names", () => {
   });
 });
 
-describe("certificates of clients", () => {
+describe.each<[string, Partial<TlsOptions>]>([
+  ["certificates of clients", {}],
+  ["certificates of clients that ask for a name of which there is another identity", { sni: { localhost: server } }],
+])("%s", (_name, sni) => {
   useWorld("tcp");
 
   test("say who the client is", async () => {
-    const listener = await open({ requestCert: true, ca: authority.cert });
+    const listener = await open({ ...sni, requestCert: true, ca: authority.cert });
     expect(await ask(listener, device)).toBe("hello");
     const certificate = new X509Certificate(device.cert);
     expect(facts).toMatchObject({ isAuthorized: true, authorizationError: undefined });
@@ -323,14 +338,14 @@ describe("certificates of clients", () => {
     ["that are missing", {}, "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE"],
     ["of another authority", stranger.issue("device-42", "DNS:d42.local"), "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
   ])("%s are refused, and the cause is told", async (_what, options, code) => {
-    const listener = await open({ requestCert: true, ca: authority.cert });
+    const listener = await open({ ...sni, requestCert: true, ca: authority.cert });
     expect(await refusalOf(listener, options)).toBeDefined();
     expect(await detail()).toEqual({ type: "tlsHandshakeFailed", code });
     expect(listener.shutdownCounts).toEqual({ tlsHandshakeFailed: 1 });
   });
 
   test("that are revoked are refused, as soon as the list that says so is reloaded", async () => {
-    const context = new TlsContext({ ...server, requestCert: true, ca: authority.cert });
+    const context = new TlsContext({ ...server, ...sni, requestCert: true, ca: authority.cert });
     const listener = await world.open(curious, { tls: context });
     expect(await ask(listener, device)).toBe("hello");
     context.reload({ crl: authority.revoke(device.cert) });
@@ -343,7 +358,7 @@ describe("certificates of clients", () => {
   });
 
   test("that are no good may be let in, for the handler to judge", async () => {
-    const listener = await open({ requestCert: true, rejectUnauthorized: false, ca: authority.cert });
+    const listener = await open({ ...sni, requestCert: true, rejectUnauthorized: false, ca: authority.cert });
     expect(await ask(listener, stranger.issue("device-42", "DNS:d42.local"))).toBe("hello");
     expect(facts).toMatchObject({ isAuthorized: false, authorizationError: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
     expect(facts?.peerCertificate?.commonName).toBe("device-42");

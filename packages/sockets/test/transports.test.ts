@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryTransport, type MemoryTransportOptions } from "../src/testing/memory-transport.ts";
+import { descriptors } from "../src/transports/descriptors.ts";
 import { fastTransport } from "../src/transports/fast.ts";
 import { tcpTransport } from "../src/transports/tcp.ts";
 import { unixTransport } from "../src/transports/unix.ts";
@@ -182,6 +183,17 @@ describe.each(insides)("%s", (_name, create, prototype, write) => {
     const client = world.startConnecting(1, undefined, "no such name");
     expect(await client.next("closed")).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/);
     expect([listener.log, client.log]).toEqual([["failed"], ["closed"]]);
+  });
+
+  test("what is no address is thrown at, and counts as no socket", () => {
+    const before = descriptors.sockets;
+    const noDelay = true;
+    const events = { connected() {}, data() {}, end() {}, drain() {}, closed() {} };
+    const { transport } = create();
+    expect(() => transport.connect({ host: "127.0.0.1", port: 70_000, noDelay }, events)).toThrow(RangeError);
+    const from = { localHost: "nonsense", noDelay };
+    expect(() => transport.connect({ host: "127.0.0.1", port: 1, ...from }, events)).toThrow(TypeError);
+    expect(descriptors.sockets).toBe(before);
   });
 
   test("a connection whose peer is gone before it is accepted is delivered without a peer", async () => {
@@ -423,6 +435,67 @@ describe.each([
     expect(client.receivedBytes).toBe(written);
     expect(server.count("unsent")).toBe(1);
   });
+
+  test.each<[string, (run: () => void) => void]>([
+    ["while data is handled", (run) => run()],
+    ["later in the tick", (run) => queueMicrotask(run)],
+  ])("is told of and drains although the socket is closed in the tick that wrote it, %s", async (_when, when) => {
+    const { client, server } = await pile((name, recorder) => {
+      if (name !== "data") return;
+      when(() => {
+        recorder.put(pattern(10_000));
+        written += 10_000;
+        if (recorder.socket.unsentBytes > 0) recorder.close("flush");
+      });
+    });
+    client.resume();
+    await server.next("drain");
+    await client.next("end");
+    expect(client.receivedBytes).toBe(written);
+    expect([server.count("unsent"), server.count("drain")]).toEqual([1, 1]);
+  });
+});
+
+describe.each([
+  ["tls", () => tls(tcp())],
+  ["tls on fast", () => tls(fast())],
+  ["tls on memory", () => tls({ ...memory(), beyondBuffers: 1_000_000 })],
+])("%s, to a reader that does not read", (_name, create) => {
+  let world: World;
+
+  beforeEach(() => {
+    world = new World(create());
+  });
+
+  afterEach(async () => {
+    await world.dispose();
+  });
+
+  test("what the socket below still holds is unsent, also what it has kept for one write with others", async () => {
+    const { client, server } = await world.pair();
+    const below = (): number => (server.socket instanceof SecureSocket ? server.socket.raw.unsentBytes : Number.NaN);
+    let written = 0;
+    while (below() === 0) {
+      server.put(pattern(8000));
+      written += 8000;
+      await world.settle();
+    }
+    expect(server.socket.unsentBytes).toBeGreaterThan(0);
+    const drains = server.count("drain");
+    client.resume();
+    await server.until(() => server.count("drain") > drains);
+    expect([server.socket.unsentBytes, below()]).toEqual([0, 0]);
+    expect(await client.bytes(written)).toHaveLength(written);
+  });
+});
+
+test("a unix socket whose file cannot have its mode has failed, and is told of nothing else", async () => {
+  const world = new World(unix());
+  const listener = world.startListening({ mode: -1 });
+  expect(await listener.next("failed")).toBe("ERR_OUT_OF_RANGE");
+  await world.settle();
+  expect(listener.log).toEqual(["failed"]);
+  await world.dispose();
 });
 
 describe("fast", () => {

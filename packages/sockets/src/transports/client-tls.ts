@@ -33,6 +33,11 @@ export abstract class ClientTls {
       get hasRoom() {
         return transport.hasRoom;
       },
+      get mostSockets() {
+        return transport.mostSockets ?? Infinity;
+      },
+      canReusePort: transport.canReusePort === true,
+      ...(transport.reusePortNeeds !== undefined && { reusePortNeeds: transport.reusePortNeeds }),
       listen: (options, events) => transport.listen(options, events),
       connect: (to, events) => this.connect(transport, to, events),
     };

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { ConnectOptions, SocketEvents, SocketOptions } from "../transport.ts";
 import { FastSocket } from "./fast-socket.ts";
-import { codeOf } from "./net-socket.ts";
+import { codeOf, dial } from "./net-socket.ts";
 import type { Driver } from "./tcp-driver.ts";
 import type { TcpHandle } from "./tcp-handle.ts";
 import { prepareTcp } from "./tcp-socket.ts";
@@ -15,16 +15,14 @@ export class FastClient extends FastSocket {
   #socket: Socket | undefined;
 
   constructor(driver: Driver, options: ConnectOptions, events: SocketEvents) {
+    const [socket, to] = prepareTcp(options);
+    dial(socket, to);
     super(driver);
     this.setEvents(events);
-    const [socket, to] = prepareTcp(options);
     this.#socket = socket;
-    // Before it is up, which would make it read.
-    socket.pause();
     socket.on("error", (error) => (this.code ??= codeOf(error)));
     socket.on("close", () => this.failed());
     socket.on("connect", () => this.#up(socket));
-    socket.connect(to);
   }
 
   override setOptions(options: SocketOptions): void {

@@ -238,7 +238,7 @@ export class FastSocket implements TransportSocket, TcpHandleOwner, TurnSocket, 
   }
 
   tellUnsent(): void {
-    if (this.#unsentBytes === 0 || this.isGone || this.isClosing || this.#isDrainDue) return;
+    if (this.#unsentBytes === 0 || this.isGone || this.#isDrainDue) return;
     this.#isDrainDue = true;
     this.events.unsent?.();
   }

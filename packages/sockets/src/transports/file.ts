@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 
 /** A file that is read from. */
@@ -7,9 +8,20 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
-/** Rejects with the system's error, which has a `code`. */
+/** What is opened is a pipe, a device or a directory, which has no size and maybe no end. */
+class NotAFileError extends Error {
+  override readonly name = "NotAFileError";
+  readonly code = "notAFile";
+}
+
+/** Rejects with an error that has a `code`: the system's, or `notAFile`. */
 export async function openFile(path: string): Promise<OpenFile> {
-  const file = await open(path, "r");
+  // To wait until somebody writes to a pipe would hold one of the few threads that Node has for files and names.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (!(await file.stat()).isFile()) {
+    await file.close();
+    throw new NotAFileError();
+  }
   return {
     async read(position, length) {
       // Each read has its own memory, since what is sent belongs to the transport.

@@ -89,12 +89,10 @@ export class NetSocket implements TransportSocket, TurnSocket, LateSocket {
 
   /** A connection as a client. */
   static connect(socket: Socket, to: NetConnectOpts, events: SocketEvents, ends?: Ends): NetSocket {
-    // Before the first listener and the connection, which would each make it read.
-    socket.pause();
+    dial(socket, to);
     const owner = new NetSocket(socket, ends);
     owner.setEvents(events);
     socket.on("connect", onConnect);
-    socket.connect(to);
     return owner;
   }
 
@@ -224,7 +222,7 @@ export class NetSocket implements TransportSocket, TurnSocket, LateSocket {
   }
 
   tellUnsent(): void {
-    if (!this.#hasUnsent || this.#isClosing || this.#isDrainDue || this.#socket.destroyed) return;
+    if (!this.#hasUnsent || this.#isDrainDue || this.#socket.destroyed) return;
     this.#askForDrain();
     this.#events.unsent?.();
   }
@@ -282,6 +280,18 @@ export class NetSocket implements TransportSocket, TurnSocket, LateSocket {
   #read(end: keyof Ends, host: string | undefined, port: number | undefined): Address | undefined {
     if (this.#ends === undefined) return toAddress(host, port);
     return this.#socket.connecting || this.#socket.destroyed ? undefined : this.#ends[end];
+  }
+}
+
+/** Has Node connect a socket that is not to read yet. It throws at what is no address, before there is a socket to count. */
+export function dial(socket: Socket, to: NetConnectOpts): void {
+  // Before the first listener and the connection, which would each make it read.
+  socket.pause();
+  try {
+    socket.connect(to);
+  } catch (error) {
+    socket.destroy();
+    throw error;
   }
 }
 

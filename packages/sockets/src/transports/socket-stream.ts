@@ -45,7 +45,8 @@ export class SocketStream extends Duplex {
 
   override _write(bytes: Uint8Array, _encoding: string, written: () => void): void {
     this.bytesOut += bytes.length;
-    if (this.#socket.write(bytes)) written();
+    // What the socket only keeps, for one write with others, it may turn out not to get rid of.
+    if (this.#socket.write(bytes) && this.#socket.unsentBytes === 0) written();
     else this.#written = written;
   }
 

@@ -87,16 +87,16 @@ function build(options: TlsOptions, path: string): Server {
   if (issues.length > 0) throw new InvalidOptionError(issues);
   const { alpnProtocols, sni, psk, ocsp, handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, ...rest } = options;
   const names = new WeakMap<TLSSocket, string>();
+  const common = { minVersion: "TLSv1.2", ...toNode(rest) };
   const server = withOpenSsl(path, () =>
     createServer({
-      minVersion: "TLSv1.2",
-      ...toNode(rest),
+      ...common,
       requestCert: rest.requestCert ?? false,
       rejectUnauthorized: rest.rejectUnauthorized ?? true,
       // Of use where nobody keeps the deadline of a connection; one who does comes first, or at the same time.
       handshakeTimeout: handshakeTimeoutMs,
       ...(alpnProtocols !== undefined && { ALPNProtocols: [...alpnProtocols] }),
-      ...(sni !== undefined && { SNICallback: chooseBy(sni, path) }),
+      ...(sni !== undefined && { SNICallback: chooseBy(sni, common, path) }),
       ...(psk !== undefined && {
         pskCallback: (socket: TLSSocket, identity: string) => {
           const key = psk.key(identity);
@@ -130,7 +130,8 @@ function build(options: TlsOptions, path: string): Server {
 
 type SniCallback = (servername: string, choose: (error: Error | null, context?: SecureContext) => void) => void;
 
-function chooseBy(sni: NonNullable<TlsOptions["sni"]>, path: string): SniCallback {
+/** @param common - of the server. The context of an identity takes the place of its own, whom it trusts included. */
+function chooseBy(sni: NonNullable<TlsOptions["sni"]>, common: object, path: string): SniCallback {
   // What has been made of an identity is of use as long as somebody gives this identity.
   const contexts = new WeakMap<TlsIdentity, SecureContext>();
   const contextOf = (identity: TlsIdentity): SecureContext => {
@@ -139,7 +140,7 @@ function chooseBy(sni: NonNullable<TlsOptions["sni"]>, path: string): SniCallbac
     const place = `${path}.sni`;
     const issues = checkIdentity({ ...identity }, place);
     if (issues.length > 0) throw new InvalidOptionError(issues);
-    const context = withOpenSsl(place, () => createSecureContext(toNode(identity)));
+    const context = withOpenSsl(place, () => createSecureContext({ ...common, ...toNode(identity) }));
     contexts.set(identity, context);
     return context;
   };

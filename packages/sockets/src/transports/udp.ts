@@ -109,7 +109,12 @@ class UdpDatagramSocket implements DatagramSocket {
     socket.on("error", (error) => this.#onError(error));
     socket.on("message", (bytes, from) => this.#onMessage(bytes, from));
     socket.on("listening", () => this.#onListening());
-    socket.bind({ port, address });
+    try {
+      socket.bind({ port, address });
+    } catch (error) {
+      // Node throws when the system refuses the size of a buffer.
+      this.#onError(error as Error);
+    }
   }
 
   #onListening(): void {

@@ -66,8 +66,9 @@ export class UnixListenSocket extends NetListenSocket {
     try {
       chmodSync(this.#path, this.#mode);
     } catch (error) {
-      server.close();
+      // First, so that it has failed when it is closed, and nothing more is told.
       process.nextTick(() => this.fail(toCode(error)));
+      server.close();
     }
   }
 

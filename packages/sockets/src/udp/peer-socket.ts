@@ -14,6 +14,7 @@ import type { UdpRecord } from "./udp-record.ts";
  */
 export class PeerSocket implements TransportSocket {
   readonly key: string;
+  readonly largestWrite: number = LARGEST_DATAGRAM;
   readonly #record: UdpRecord;
   readonly #bucket: TokenBucket | undefined;
   readonly #maxWaiting: number;

@@ -178,7 +178,9 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
     if (identify === undefined) return { id: keyOf(from), data: bytes };
     try {
       const found = identify(bytes, from);
-      return typeof found === "string" ? { id: found, data: bytes } : found;
+      if (typeof found === "string") return { id: found, data: bytes };
+      // Whatever else it answers, nobody is in it. The types say so; a table that is asked may say null.
+      return typeof found?.id === "string" && found.data instanceof Uint8Array ? found : undefined;
     } catch (error) {
       // A stranger's datagram, for which nobody else is to pay: not the peers, and not the program.
       this.#warning.warn(`${this.#record.id}: identify has thrown ${String(error)}`);
@@ -209,7 +211,7 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
     } else if (!isAllowed(config.accessRules, from.host)) {
       datagramStats.count("refused");
       this.#refuse(from, "closedForbidden");
-    } else if (config.maxClients !== "infinity" && peers.size >= config.maxClients) {
+    } else if (config.maxClients !== "infinity" && peers.size - this.#uncounted >= config.maxClients) {
       datagramStats.count("refused");
       this.#refuse(from, "closedMaxLimit");
     } else if (this.#overload.refuses(from, 0)) {
@@ -222,6 +224,12 @@ export class UdpSocket extends Resource implements OpenSocket, DatagramEvents {
     } else {
       this.#begin(id, data, from);
     }
+  }
+
+  /** Those that have left the limit. Where one of them has ended before its handler, the supervisor says who is too many. */
+  get #uncounted(): number {
+    const { connections, activeConnections } = this.#record;
+    return connections - activeConnections;
   }
 
   #begin(id: string, data: Uint8Array, from: Address): void {

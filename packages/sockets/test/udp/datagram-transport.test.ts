@@ -231,4 +231,21 @@ describe("udp", () => {
     });
     expect(log).toEqual([]);
   });
+
+  test.each([["127.0.0.1"], [undefined]])(
+    "a size of a buffer that the system refuses is a failure (host: %s)",
+    async (host) => {
+      const one = await bind();
+      const { port } = one.address;
+      one.close();
+      await one.has(2);
+      const code = await new Promise<string>((resolve) => {
+        const on = { port, ...(host !== undefined && { host }), receiveBuffer: 2 ** 32 - 1 };
+        const ignored = { bound() {}, received() {}, sendFailed() {}, ended() {}, closed() {} };
+        transport.bind(on, { ...ignored, failed: resolve });
+      });
+      expect(code).toBe("ERR_SOCKET_BUFFER_SIZE");
+      expect((await bind(port)).log).toEqual(["bound"]);
+    },
+  );
 });

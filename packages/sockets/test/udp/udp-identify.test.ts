@@ -34,6 +34,18 @@ describe.each(transports)("%s", (transport) => {
     expect(world.of("peerMoved")).toMatchObject([{ from: home.address, to: train.address }]);
   });
 
+  test.each([null, 7, {}, { id: "A" }, { id: 1, data: Buffer.from("one") }, Promise.resolve("A")])(
+    "an answer that is none, such as %j, is nobody",
+    async (answer) => {
+      const identify = (([first]) => (first === 65 ? "A" : answer)) as Identify;
+      const listener = await world.open(echo, { identify });
+      const client = await world.client();
+      client.send(listener, "nobody", "A");
+      expect(await client.texts(1)).toEqual(["A"]);
+      expect(listener.datagrams).toMatchObject({ received: 2, unidentified: 1, delivered: 1 });
+    },
+  );
+
   test("several peers behind one address have a handler each", async () => {
     const listener = await world.open(echo, { identify: byFirst });
     const proxy = await world.client();

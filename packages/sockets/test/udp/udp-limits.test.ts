@@ -46,6 +46,27 @@ describe.each(transports)("%s", (transport) => {
     world.logged.length = 0;
   });
 
+  test("a peer that has left the limit leaves its place to another, also when it has ended before its handler", async () => {
+    const { handler, puppets, hears } = puppetry({ init: ({ connection }) => connection.activate(true) });
+    const listener = await world.open(handler, { maxClients: 1 });
+    const [first, second, third] = await manyClients(3);
+    first?.send(listener, "hello");
+    const { connection } = await hears(0, 2);
+    connection.leaveLimit();
+    second?.send(listener, "hello");
+    await hears(1, 2);
+    third?.send(listener, "hello");
+    await world.settle(listener);
+    expect([puppets.length, listener.currentClients, listener.activeClients]).toEqual([2, 2, 1]);
+    connection.close();
+    third?.send(listener, "hello");
+    await world.settle(listener);
+    expect([puppets.length, listener.activeClients, listener.stats.closedMaxLimit]).toEqual([2, 1, 2]);
+    first?.send(listener, "still the only one to serve");
+    await world.settle(listener);
+    expect([puppets.length, listener.stats.closedMaxLimit]).toEqual([2, 3]);
+  });
+
   test("a handler that outlives its peer counts as one", async () => {
     const { handler, puppets, hears } = puppetry({ init: ({ connection }) => connection.activate(true) });
     const listener = await world.open(handler, { maxClients: 1 });

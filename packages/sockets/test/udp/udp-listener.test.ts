@@ -1,5 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createSystem, defineServer, fromAsync, noreply, ok, shutdown, stop } from "@espalier/actors";
 import {
   type Connection,
@@ -14,7 +16,9 @@ import {
 } from "@espalier/sockets";
 import { restartChild, type SupervisorRef, terminateChild } from "@espalier/supervisor";
 import { describe, expect, test } from "vitest";
+import { directoryOfTest } from "../support/directories.ts";
 import { echo, ignorant, polite, puppetry } from "../support/handlers.ts";
+import { pattern } from "../support/transport-world.ts";
 import { transports, useUdpWorld, world } from "../support/udp-world.ts";
 
 /** An echo with `gen_server`'s callbacks. */
@@ -47,6 +51,20 @@ function answering(word: string) {
 
 describe.each(transports)("%s", (transport) => {
   useUdpWorld(transport);
+
+  test("a file goes out in datagrams, as large as they can be", async () => {
+    const { handler, hears } = puppetry();
+    const file = join(directoryOfTest(), "file");
+    const bytes = pattern(70_000);
+    writeFileSync(file, bytes);
+    const client = await world.client();
+    client.send(await world.open(handler), "the file, please");
+    const { connection } = await hears(0, 1);
+    expect(await connection.sendFile(file)).toEqual({ ok: true, bytes: bytes.length });
+    await client.texts(2);
+    expect(client.received.map(({ length }) => length)).toEqual([65_507, 4493]);
+    expect(Buffer.concat(client.received).equals(bytes)).toBe(true);
+  });
 
   test("what is sent in pieces is one datagram", async () => {
     const doubling = packetMachine({ onData: (connection, data) => void connection.sendPieces(["re: ", data, data]) });
