@@ -68,7 +68,7 @@ export class Burials implements Undertaker {
     while (this.count > 0) {
       const message = yield (candidate) => candidate === timeout || candidate instanceof AllBuried;
       if (message !== timeout) continue;
-      for (const connection of [...this.#buried]) connection.abort();
+      for (const connection of this.#buried) connection.abort();
       return;
     }
   }
