@@ -57,7 +57,7 @@ export class Burials implements Undertaker {
     if (this.#buried.has(connection)) connection.abort();
   }
 
-  /** Waits for those that are left, so long at most; the rest is reset, since half of an answer must not look like the whole. */
+  /** Waits for those that are left, so long at most. What is unsent then ends in a reset: half of an answer must not look like the whole. */
   *settle(withinMs: number | "infinity"): Waiting {
     this.#isTold = true;
     const timeout = new BurialTimeout();
@@ -68,7 +68,7 @@ export class Burials implements Undertaker {
     while (this.count > 0) {
       const message = yield (candidate) => candidate === timeout || candidate instanceof AllBuried;
       if (message !== timeout) continue;
-      for (const connection of this.#buried) connection.abort();
+      for (const connection of this.#buried) if (connection.unsentBytes > 0) connection.abort();
       return;
     }
   }
