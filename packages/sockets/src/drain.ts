@@ -87,6 +87,12 @@ export interface DrainOnSignalOptions extends DrainOptions {
   readonly onDrain?: () => void;
   /** When all listeners are closed: the place to end the rest of the program. */
   readonly onDrained?: (drained: Drained) => void;
+  /**
+   * When that has failed, since the supervisor of all listeners has crashed meanwhile.
+   *
+   * @defaultValue a rejection that nobody handles, which ends Node
+   */
+  readonly onFailed?: (error: unknown) => void;
   /** At the second signal: somebody does not want to wait. @defaultValue nothing */
   readonly onImpatience?: () => void;
 }
@@ -99,7 +105,7 @@ export interface DrainOnSignalOptions extends DrainOptions {
 export function drainOnSignal(
   source: SignalSource,
   server: { drain(options?: DrainOptions): Promise<Drained> },
-  { onDrain, onDrained, onImpatience, ...options }: DrainOnSignalOptions = {},
+  { onDrain, onDrained, onFailed, onImpatience, ...options }: DrainOnSignalOptions = {},
 ): () => void {
   let isDraining = false;
   const handle = (): void => {
@@ -109,7 +115,7 @@ export function drainOnSignal(
     }
     isDraining = true;
     onDrain?.();
-    void server.drain(options).then((drained) => onDrained?.(drained));
+    void server.drain(options).then((drained) => onDrained?.(drained), onFailed);
   };
   source.on("SIGINT", handle);
   source.on("SIGTERM", handle);

@@ -1,5 +1,5 @@
 import { defineSupervisor, type SupervisorRef } from "@espalier/supervisor";
-import { drainOnSignal, embedListener } from "@espalier/sockets";
+import { drainOnSignal, embedListener, startSockets } from "@espalier/sockets";
 import { EventEmitter } from "node:events";
 import { describe, expect, test } from "vitest";
 import { echo, polite, puppetry } from "./support/handlers.ts";
@@ -78,6 +78,17 @@ describe.each(transports)("%s", (transport) => {
       client.write("thanks");
       await done;
       expect(seen).toEqual(["draining", "again", { ended: 1, killed: 0 }]);
+    });
+
+    test("says so when there is nobody any more who could do it", async () => {
+      const server = await startSockets(world.system, { name: "own", transport: world.watched });
+      await server.open("polite", "127.0.0.1:0", {}, polite);
+      const source = new EventEmitter();
+      const failed = new Promise((resolve) => drainOnSignal(source, server, { onFailed: resolve }));
+      source.emit("SIGTERM");
+      world.system.exit(server.supervisor, { type: "kill" });
+      expect(await failed).toMatchObject({ code: "ERR_CALL_EXIT" });
+      world.logged.splice(0);
     });
   });
 

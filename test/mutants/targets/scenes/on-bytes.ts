@@ -244,7 +244,7 @@ export const onBytes: Readonly<Record<string, Scene>> = {
   },
 
   async "a connection has fewer bytes from now on"(stage) {
-    stage.unlessLater(100);
+    stage.unlessLater(0);
     stage.unlessCut();
     const { visitor, puppet } = await pair(stage);
     puppet.connection.activate(true);
@@ -261,7 +261,7 @@ export const onBytes: Readonly<Record<string, Scene>> = {
   },
 
   async "bytes are paid for"(stage) {
-    stage.unlessLater(100);
+    stage.unlessLater(0);
     stage.unlessCut();
     const { visitor, puppet } = await pair(stage, { maxBytesPerSecond: 100, burstBytes: 10 });
     puppet.connection.activate(true);

@@ -528,6 +528,7 @@ export const onListeners: Readonly<Record<string, Scene>> = {
         told.push("drained");
         stage.look();
       },
+      onFailed: () => void told.push("failed"),
       onImpatience: () => void told.push("impatience"),
     });
     handlers.get("SIGTERM")?.();
