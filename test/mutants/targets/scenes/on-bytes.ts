@@ -84,6 +84,7 @@ export const onBytes: Readonly<Record<string, Scene>> = {
   },
 
   async "bytes are brought on request"(stage) {
+    stage.unlessCut();
     const outcomes: string[] = [];
     const listener = await stage.open(
       {},

@@ -47,8 +47,8 @@ export class Stage implements House {
   /** What is played. */
   readonly title: string;
   readonly #number: number;
-  /** Later than this is too late for what is said. */
-  #latestMs = Infinity;
+  /** Later than this is too late for what is said: most times that servers, clients and callers have are some seconds. */
+  #latestMs = 1000;
   #isWhole = false;
   readonly #visitors: Visitor[] = [];
   readonly #cleanUps: Array<() => unknown> = [];
