@@ -184,10 +184,11 @@ class Search<Handle, Knobs extends object> {
   /** Every deviation by itself, of a few workloads: some of one, and then some of the next. */
   async *#singles(): AsyncGenerator<Attempt> {
     let ways = Array.from({ length: ENUMERATED }, (_, index) => this.#singlesOf(index));
-    while (ways.length > 0) {
+    // Each of them as it is comes first: what fails without any deviation is not to wait for those of the others.
+    for (let atATime = 1; ways.length > 0; atATime = AT_A_TIME) {
       const through = new Set<AsyncGenerator<Attempt>>();
       for (const way of ways) {
-        for (let count = 0; count < AT_A_TIME && !through.has(way); count += 1) {
+        for (let count = 0; count < atATime && !through.has(way); count += 1) {
           const single = await way.next();
           if (single.done === true) through.add(way);
           else yield single.value;

@@ -33,15 +33,15 @@ describe("a device whose session is left to nobody, since it was silent for too 
   test(
     "is missed by clients that come in the beginning, and found by one that comes back",
     async () => {
-      expect((await found(faulty, false, 100)).found).toBeUndefined();
-      const { found: failing } = await found(faulty, true, 150);
+      expect((await found(faulty, false, 200)).found).toBeUndefined();
+      const { found: failing } = await found(faulty, true, 200);
       expect(failing?.failure.invariant).toBe("I15-model");
       const { peers } = failing?.plan ?? { peers: [] };
       expect(peers.map(({ at, after }) => ({ at, after }))).toEqual([
         { at: 0, after: undefined },
         { at: 0, after: peers[0]?.host },
       ]);
-      expect((await found(mended, true, 150)).found).toBeUndefined();
+      expect((await found(mended, true, 200)).found).toBeUndefined();
     },
     PATIENCE_MS,
   );
