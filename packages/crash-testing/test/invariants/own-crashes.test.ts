@@ -49,7 +49,7 @@ function family(...members: readonly Definition[]): Target {
 
 function searched(target: Target, law = ownCrashes()) {
   const peers = fc.constant([{ at: 500, host: "10.0.0.1", ops: [] }]);
-  return search({ target, invariants: [law], peers, runs: 60, timeMs: Infinity });
+  return search({ target, invariants: [law], peers, runs: 100, timeMs: Infinity });
 }
 
 describe("an actor that crashes by itself", () => {
