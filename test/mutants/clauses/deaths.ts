@@ -10,7 +10,7 @@ import {
 } from "@espalier/actors";
 import { ManualClock } from "@espalier/actors/testing";
 
-import { type Clause, Gate, puppet, trappingPuppet, tryTo } from "./stage.ts";
+import { type Clause, Gate, type Puppet, puppet, type Stage, trappingPuppet, tryTo } from "./stage.ts";
 
 /** Something to own. */
 class Key extends Resource {
@@ -32,48 +32,40 @@ function processOf(self: Context<string>): Process {
   return self as unknown as Process;
 }
 
+/** Somebody has a key, a name and a timer, and comes to his end. */
+async function ownsAndEnds(stage: Stage, end: (one: Puppet) => void): Promise<void> {
+  const name = stage.name("one");
+  const one = stage.puppet("one", { name, trapExit: true });
+  const watcher = stage.puppet("watcher");
+  await one.do((self) => {
+    processOf(self).own(new Key(() => stage.note("released")));
+    self.sendAfter(watcher.ref, "late", 20);
+  });
+  const ended = stage.system.exited(one.ref).then(() => stage.note(`its name: ${String(stage.system.whereis(name))}`));
+  end(one);
+  await ended;
+  await stage.rest(30);
+  stage.note("its timer is not heard of");
+}
+
 /** Chapter 5 of the semantics: death and ownership. */
 export const deaths: readonly Clause[] = [
   {
     says: "5.1 all that the dead owned is released before anybody learns of the death",
     sees: ["one cleans up error broken", "released", "its name: undefined", "its timer is not heard of"],
     async play(stage) {
-      const name = stage.name("one");
-      const one = stage.puppet("one", { name });
-      const watcher = stage.puppet("watcher");
-      await one.do((self) => {
-        processOf(self).own(new Key(() => stage.note("released")));
-        self.sendAfter(watcher.ref, "late", 20);
+      await ownsAndEnds(stage, (one) => {
+        one.tell(() => {
+          throw new Error("broken");
+        });
       });
-      const ended = stage.system
-        .exited(one.ref)
-        .then(() => stage.note(`its name: ${String(stage.system.whereis(name))}`));
-      one.tell(() => {
-        throw new Error("broken");
-      });
-      await ended;
-      await stage.rest(30);
-      stage.note("its timer is not heard of");
     },
   },
   {
     says: "5.1 a kill releases what the dead owned as well",
     sees: ["released", "its name: undefined", "its timer is not heard of"],
     async play(stage) {
-      const name = stage.name("one");
-      const one = stage.puppet("one", { name, trapExit: true });
-      const watcher = stage.puppet("watcher");
-      await one.do((self) => {
-        processOf(self).own(new Key(() => stage.note("released")));
-        self.sendAfter(watcher.ref, "late", 20);
-      });
-      const ended = stage.system
-        .exited(one.ref)
-        .then(() => stage.note(`its name: ${String(stage.system.whereis(name))}`));
-      stage.system.kill(one.ref);
-      await ended;
-      await stage.rest(30);
-      stage.note("its timer is not heard of");
+      await ownsAndEnds(stage, (one) => stage.system.kill(one.ref));
     },
   },
   {
